@@ -36,6 +36,8 @@ create table amanat.idempotent_answers (
   key_hash bytea not null,
   body_hash bytea not null,
   answer_id uuid not null,
+  key_version integer not null,
+  data_key bytea not null,
   answer bytea not null,
   created_at timestamptz not null,
   expires_at timestamptz not null,

@@ -1,0 +1,85 @@
+import { statement, type Statement } from './statement.ts';
+
+export interface LeafRow {
+  readonly tenantId: string;
+  readonly id: string;
+  readonly clientId: string | undefined;
+  readonly subjectId: string | undefined;
+  readonly grantId: string | undefined;
+  readonly leaf: Buffer;
+  readonly leafHash: Buffer;
+}
+
+export function insertLeaf(leaf: LeafRow): Statement {
+  return statement(
+    'insert_leaf',
+    `insert into amanat.audit_leaves (tenant_id, id, client_id, subject_id, grant_id, leaf, leaf_hash)
+     values ($1::uuid, $2::uuid, $3::uuid, $4::uuid, $5::uuid, $6::bytea, $7::bytea)`,
+    [
+      leaf.tenantId,
+      leaf.id,
+      leaf.clientId ?? null,
+      leaf.subjectId ?? null,
+      leaf.grantId ?? null,
+      leaf.leaf,
+      leaf.leafHash,
+    ],
+  );
+}
+
+export function insertLeaves(leaves: readonly LeafRow[]): Statement {
+  return statement(
+    'insert_leaves',
+    `insert into amanat.audit_leaves (tenant_id, id, client_id, subject_id, grant_id, leaf, leaf_hash)
+     select l.tenant_id, l.id, l.client_id, l.subject_id, l.grant_id, l.leaf, l.leaf_hash
+       from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::bytea[], $7::bytea[])
+            as l (tenant_id, id, client_id, subject_id, grant_id, leaf, leaf_hash)`,
+    [
+      leaves.map((l) => l.tenantId),
+      leaves.map((l) => l.id),
+      leaves.map((l) => l.clientId ?? null),
+      leaves.map((l) => l.subjectId ?? null),
+      leaves.map((l) => l.grantId ?? null),
+      leaves.map((l) => l.leaf),
+      leaves.map((l) => l.leafHash),
+    ],
+  );
+}
+
+export interface LeafQuery {
+  readonly tenantId: string;
+  readonly subjectId: string | undefined;
+  readonly clientId: string | undefined;
+  readonly grantId: string | undefined;
+  /** Inclusive. */
+  readonly fromId: string | undefined;
+  /** Exclusive. */
+  readonly beforeId: string | undefined;
+  readonly limit: number;
+}
+
+/** Newest first. */
+export function selectLeaves(query: LeafQuery): Statement<{ id: string; leaf: Buffer; leafHash: Buffer }> {
+  return statement(
+    'select_leaves',
+    `select l.id, l.leaf, l.leaf_hash as "leafHash"
+       from amanat.audit_leaves l
+      where l.tenant_id = $1::uuid
+        and ($2::uuid is null or l.subject_id = $2::uuid)
+        and ($3::uuid is null or l.client_id = $3::uuid)
+        and ($4::uuid is null or l.grant_id = $4::uuid)
+        and ($5::uuid is null or l.id >= $5::uuid)
+        and ($6::uuid is null or l.id < $6::uuid)
+      order by l.id desc
+      limit $7::integer`,
+    [
+      query.tenantId,
+      query.subjectId ?? null,
+      query.clientId ?? null,
+      query.grantId ?? null,
+      query.fromId ?? null,
+      query.beforeId ?? null,
+      query.limit,
+    ],
+  );
+}

@@ -1,0 +1,113 @@
+import type { LeafRow } from './audit.ts';
+import type { CustomerRow } from './customers.ts';
+import { statement, type Statement } from './statement.ts';
+
+/** One read in flight: whom, under which grant, and the leaf for each way it can turn out. */
+export interface CustomerRead {
+  readonly tenantId: string;
+  readonly customerId: string;
+  readonly grantId: string | undefined;
+  /** The leaf when the grant is open, or when none was named. */
+  readonly leaf: LeafRow;
+  /** The leaf when the grant is no longer open (same id: only one of the two is ever stored). */
+  readonly leafWithoutGrant: LeafRow;
+}
+
+export interface CustomerReadRow extends CustomerRow {
+  readonly n: number;
+  readonly granted: boolean;
+}
+
+const columns = `
+       select f.n::integer as n, f.granted, f.id, f.kind, f.status, f.version, f.source, f.key_version as "keyVersion",
+              f.data_key as "dataKey", f.sealed, f.created_at as "createdAt", f.updated_at as "updatedAt"
+         from found f
+        order by f.n`;
+
+const record = `
+     recorded as (
+       insert into amanat.audit_leaves (tenant_id, id, client_id, subject_id, grant_id, leaf, leaf_hash)
+       select f.tenant_id, f.leaf_id, f.client_id, f.id, f.grant_id,
+              case when f.granted then f.leaf else f.closed_leaf end,
+              case when f.granted then f.leaf_hash else f.closed_leaf_hash end
+         from found f
+     )`;
+
+/**
+ * Reads in flight and their audit leaves in one statement: a customer that is found leaves its leaf in the same commit, an
+ * unknown one gives no row and leaves none here (the refusal leaves its own). Not for grants that count reads.
+ */
+export function readCustomers(reads: readonly CustomerRead[], now: Date): Statement<CustomerReadRow> {
+  return statement(
+    'read_customers',
+    `with asked as (
+       select a.*
+         from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::bytea[], $7::bytea[], $8::bytea[],
+                     $9::bytea[])
+              with ordinality
+              as a (tenant_id, customer_id, grant_id, client_id, leaf_id, leaf, leaf_hash, closed_leaf,
+                    closed_leaf_hash, n)
+     ),
+     found as materialized (
+       select a.n, a.tenant_id, a.grant_id, a.client_id, a.leaf_id, a.leaf, a.leaf_hash, a.closed_leaf,
+              a.closed_leaf_hash, c.id, c.kind, c.status, c.version, c.source, c.key_version, c.data_key, c.sealed,
+              c.created_at, c.updated_at,
+              a.grant_id is null or exists (
+                select 1 from amanat.grants g
+                 where g.tenant_id = a.tenant_id and g.id = a.grant_id and g.customer_id = a.customer_id
+                   and g.closed_at is null and g.opens_at <= $10::timestamptz and g.closes_at > $10::timestamptz
+                   and g.max_reads is null) as granted
+         from asked a
+         join amanat.customers c
+           on c.tenant_id = a.tenant_id and c.id = a.customer_id and c.status = 'active'
+     ),${record}${columns}`,
+    [
+      reads.map((r) => r.tenantId),
+      reads.map((r) => r.customerId),
+      reads.map((r) => r.grantId ?? null),
+      reads.map((r) => r.leaf.clientId ?? null),
+      reads.map((r) => r.leaf.id),
+      reads.map((r) => r.leaf.leaf),
+      reads.map((r) => r.leaf.leafHash),
+      reads.map((r) => r.leafWithoutGrant.leaf),
+      reads.map((r) => r.leafWithoutGrant.leafHash),
+      now,
+    ],
+  );
+}
+
+/** The same for one read under a grant that counts: the count and the leaf are one commit, and the last read is the last. */
+export function readCustomerCounted(read: CustomerRead, now: Date): Statement<CustomerReadRow> {
+  return statement(
+    'read_customer_counted',
+    `with counted as (
+       update amanat.grants
+          set reads = reads + 1
+        where tenant_id = $1::uuid and id = $3::uuid and customer_id = $2::uuid and closed_at is null
+          and opens_at <= $10::timestamptz and closes_at > $10::timestamptz and reads < max_reads
+          and exists (select 1 from amanat.customers c
+                       where c.tenant_id = $1::uuid and c.id = $2::uuid and c.status = 'active')
+        returning id
+     ),
+     found as materialized (
+       select 1 as n, c.tenant_id, $3::uuid as grant_id, $4::uuid as client_id, $5::uuid as leaf_id, $6::bytea as leaf,
+              $7::bytea as leaf_hash, $8::bytea as closed_leaf, $9::bytea as closed_leaf_hash, c.id, c.kind, c.status,
+              c.version, c.source, c.key_version, c.data_key, c.sealed, c.created_at, c.updated_at,
+              exists (select 1 from counted) as granted
+         from amanat.customers c
+        where c.tenant_id = $1::uuid and c.id = $2::uuid and c.status = 'active'
+     ),${record}${columns}`,
+    [
+      read.tenantId,
+      read.customerId,
+      read.grantId ?? null,
+      read.leaf.clientId ?? null,
+      read.leaf.id,
+      read.leaf.leaf,
+      read.leaf.leafHash,
+      read.leafWithoutGrant.leaf,
+      read.leafWithoutGrant.leafHash,
+      now,
+    ],
+  );
+}

@@ -1,0 +1,59 @@
+import { statement, type Statement } from './statement.ts';
+
+/** What is fixed about a grant from its opening on: safe to keep in memory. Whether it is still open is asked each time. */
+export interface GrantFacts {
+  readonly n: number;
+  readonly id: string;
+  readonly kind: string;
+  readonly purpose: string;
+  readonly customerId: string;
+  readonly orderId: string | null;
+  readonly granteeRole: string | null;
+  readonly granteeClientId: string | null;
+  readonly granteeDepartment: string | null;
+  readonly actor: string | null;
+  readonly fields: readonly string[] | null;
+  readonly legalOrderId: string | null;
+  readonly maxReads: number | null;
+}
+
+export function selectGrantFacts(asked: readonly { tenantId: string; id: string }[]): Statement<GrantFacts> {
+  return statement(
+    'select_grant_facts',
+    `select a.n::integer as n, g.id, g.kind, g.purpose, g.customer_id as "customerId", g.order_id as "orderId",
+            g.grantee_role as "granteeRole", g.grantee_client_id as "granteeClientId",
+            g.grantee_department as "granteeDepartment", g.actor, g.fields, g.legal_order_id as "legalOrderId",
+            g.max_reads as "maxReads"
+       from unnest($1::uuid[], $2::uuid[]) with ordinality as a (tenant_id, id, n)
+       join amanat.grants g on g.tenant_id = a.tenant_id and g.id = a.id
+      order by a.n`,
+    [asked.map((a) => a.tenantId), asked.map((a) => a.id)],
+  );
+}
+
+/** A parcel's fixed facts, as its own courier may know them. */
+export interface DeliveryFacts {
+  readonly n: number;
+  readonly id: string;
+  readonly orderId: string;
+  readonly customerId: string;
+  readonly grantId: string;
+  readonly maxReads: number | null;
+}
+
+/** Another courier's parcel and one that never was are both no row. */
+export function selectDeliveryFacts(
+  asked: readonly { tenantId: string; courierClientId: string; id: string }[],
+): Statement<DeliveryFacts> {
+  return statement(
+    'select_delivery_facts',
+    `select a.n::integer as n, s.id, s.order_id as "orderId", s.customer_id as "customerId", s.grant_id as "grantId",
+            g.max_reads as "maxReads"
+       from unnest($1::uuid[], $2::uuid[], $3::uuid[]) with ordinality as a (tenant_id, courier_client_id, id, n)
+       join amanat.shipments s
+         on s.tenant_id = a.tenant_id and s.id = a.id and s.courier_client_id = a.courier_client_id
+       join amanat.grants g on g.tenant_id = s.tenant_id and g.id = s.grant_id
+      order by a.n`,
+    [asked.map((a) => a.tenantId), asked.map((a) => a.courierClientId), asked.map((a) => a.id)],
+  );
+}

@@ -1,0 +1,81 @@
+import { statement, type Statement } from './statement.ts';
+
+export interface TenantKeyRow {
+  readonly tenantId: string;
+  readonly use: 'data' | 'index';
+  readonly version: number;
+  readonly rootId: string;
+  readonly wrapped: Buffer;
+}
+
+export interface PolicyRow {
+  readonly tenantId: string;
+  readonly number: number;
+  readonly profile: string;
+  readonly source: string;
+  readonly effectiveFrom: Date;
+}
+
+export function insertTenant(tenant: { id: string; name: string; createdAt: Date }): Statement {
+  return statement(
+    'insert_tenant',
+    `insert into amanat.tenants (id, name, created_at) values ($1::uuid, $2::text, $3::timestamptz)`,
+    [tenant.id, tenant.name, tenant.createdAt],
+  );
+}
+
+/** Directory scope: every tenant of this vault. */
+export function selectTenants(): Statement<{ id: string; name: string }> {
+  return statement('select_tenants', `select t.id, t.name from amanat.tenants t order by t.id`, []);
+}
+
+export function insertTenantKey(key: TenantKeyRow & { createdAt: Date }): Statement {
+  return statement(
+    'insert_tenant_key',
+    `insert into amanat.tenant_keys (tenant_id, use, version, root_id, wrapped, created_at)
+     values ($1::uuid, $2::text, $3::integer, $4::text, $5::bytea, $6::timestamptz)`,
+    [key.tenantId, key.use, key.version, key.rootId, key.wrapped, key.createdAt],
+  );
+}
+
+export function selectTenantKeys(tenantIds: readonly string[]): Statement<TenantKeyRow> {
+  return statement(
+    'select_tenant_keys',
+    `select k.tenant_id as "tenantId", k.use, k.version, k.root_id as "rootId", k.wrapped
+       from amanat.tenant_keys k
+      where k.tenant_id = any ($1::uuid[])`,
+    [tenantIds],
+  );
+}
+
+export function insertPolicyVersion(policy: PolicyRow & { sourceSha256: Buffer; publishedAt: Date }): Statement {
+  return statement(
+    'insert_policy_version',
+    `insert into amanat.policy_versions
+       (tenant_id, number, profile, source, source_sha256, published_at, effective_from)
+     values ($1::uuid, $2::integer, $3::text, $4::text, $5::bytea, $6::timestamptz, $7::timestamptz)`,
+    [
+      policy.tenantId,
+      policy.number,
+      policy.profile,
+      policy.source,
+      policy.sourceSha256,
+      policy.publishedAt,
+      policy.effectiveFrom,
+    ],
+  );
+}
+
+/** Directory scope: the version in force now of each tenant that has a newer one than the caller knows. */
+export function selectPolicyVersions(known: readonly { tenantId: string; number: number }[], now: Date): Statement<PolicyRow> {
+  return statement(
+    'select_policy_versions',
+    `select distinct on (p.tenant_id)
+            p.tenant_id as "tenantId", p.number, p.profile, p.source, p.effective_from as "effectiveFrom"
+       from amanat.policy_versions p
+       left join unnest($1::uuid[], $2::integer[]) as k (tenant_id, number) on k.tenant_id = p.tenant_id
+      where p.effective_from <= $3::timestamptz and p.number > coalesce(k.number, 0)
+      order by p.tenant_id, p.number desc`,
+    [known.map((k) => k.tenantId), known.map((k) => k.number), now],
+  );
+}

@@ -1,0 +1,100 @@
+import { VaultError, type Code } from '../errors.ts';
+import { commit, type Rows } from '../db/commit.ts';
+import { DbFault } from '../db/fault.ts';
+import type { Statement } from '../db/statement.ts';
+import { leafStatement, type Deed } from './audit.ts';
+import type { Caller } from './caller.ts';
+import { claimStatement, storeStatement, earlierAnswer, type Idempotency } from './idempotency.ts';
+import type { Action } from './permit.ts';
+import type { Vault } from './vault.ts';
+
+/** One attempt at something by a known caller: what the audit will name it. */
+export interface Act {
+  readonly action: Action;
+  readonly requestId: string;
+  /** Present when the request carried an Idempotency-Key. */
+  readonly idempotency?: Idempotency;
+}
+
+/** What an act answers. `headers` are the few that depend on the record (ETag, Location). */
+export interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Which refusal a violated unique index means. */
+const duplicates: Readonly<Record<string, Code>> = {
+  index_tags_exclusive: 'already_exists',
+  shipments_one_open: 'conflict',
+  legal_orders_number: 'already_exists',
+  exports_one_per_order: 'legal_order_used',
+  idempotent_answers_pkey: 'idempotency_in_flight',
+};
+
+/**
+ * Commits an act: the statements, its audit leaf and, for a request with an Idempotency-Key, its answer, all or none of
+ * them, in one round trip. Returns the answer only when that is durable.
+ */
+export async function commitAct(
+  vault: Vault,
+  caller: Caller,
+  act: Act,
+  deed: Deed,
+  statements: readonly Statement[],
+  answer: Answer,
+): Promise<Answer> {
+  const leaf = leafStatement(vault, caller, act, deed);
+  if (act.idempotency === undefined) {
+    await write(vault, caller.tenantId, [...statements, leaf]);
+    return answer;
+  }
+  const keys = await vault.keyring.tenant(caller.tenantId);
+  const claim = claimStatement(vault, caller, keys, act.idempotency);
+  const store = storeStatement(vault, caller, keys, act.idempotency, answer);
+  try {
+    await write(vault, caller.tenantId, [claim, ...statements, leaf, store]);
+    return answer;
+  } catch (error) {
+    if (!(error instanceof DbFault && error.guard === 'idempotency_answered')) throw error;
+    const earlier = await earlierAnswer(vault, caller, act.idempotency);
+    if (earlier === undefined) throw new VaultError('idempotency_in_flight', [], 1);
+    return earlier;
+  }
+}
+
+/** Writes in one transaction. Guards and duplicates become their refusals, anything else means nothing was recorded. */
+export async function write<const S extends readonly Statement[]>(
+  vault: Vault,
+  tenantId: string,
+  statements: S,
+): Promise<Rows<S>> {
+  try {
+    return await commit(vault.db, { tenantIds: [tenantId] }, statements);
+  } catch (error) {
+    throw refusalOf(vault, error);
+  }
+}
+
+/** Reads without a leaf of their own, on the way to an act that has one. */
+export const load: typeof write = write;
+
+/** What a fault of the database means to the one who asked. `idempotency_answered` stays what it is for commitAct. */
+export function refusalOf(vault: Vault, error: unknown): unknown {
+  if (!(error instanceof DbFault)) return error;
+  switch (error.kind) {
+    case 'guard':
+      return error.guard === 'idempotency_answered' ? error : new VaultError(error.guard as Code);
+    case 'duplicate': {
+      const code = duplicates[error.constraint ?? ''];
+      return code === undefined ? error : new VaultError(code);
+    }
+    case 'overloaded':
+      return new VaultError('overloaded', [], 1);
+    case 'unavailable':
+      vault.notice('audit_unavailable', error.sqlstate ?? 'connection');
+      return new VaultError('audit_unavailable', [], 1);
+    case 'broken':
+      return error;
+  }
+}

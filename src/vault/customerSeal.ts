@@ -1,0 +1,119 @@
+import type { NewCustomerRow, TagRow } from '../db/customers.ts';
+import { maskField } from '../policy/masks.ts';
+import type { Field } from '../policy/profile.ts';
+import type { CustomerData } from './customerRecord.ts';
+import { keysOf } from './customerRecord.ts';
+import type { PartyKind, SingleField } from './customerFields.ts';
+import type { TenantKeys } from './keyring.ts';
+import { sealNew, sealNext, type SealedRecord, type StoredRecord, type Values } from './record.ts';
+import type { Policy } from './watch.ts';
+
+type Value = Values extends ReadonlyMap<string, infer V> ? V : never;
+
+/**
+ * The first sealed value of a customer: its shape and every mask, computed when it was written, so that a masked read
+ * opens this one value and no other. A mask is null where the value cannot be masked.
+ */
+export interface CustomerHeader {
+  /** Which mask rules these masks were made by. */
+  readonly masks: string;
+  readonly fields: Readonly<Partial<Record<SingleField, Value>>>;
+  readonly phones: readonly {
+    readonly id: string;
+    readonly kind: 'mobile' | 'landline';
+    readonly primary: boolean;
+    readonly extension: boolean;
+    readonly number: Value;
+  }[];
+  readonly addresses: readonly {
+    readonly id: string;
+    readonly address?: Value;
+    readonly postalCode?: Value;
+    readonly location?: Value;
+  }[];
+}
+
+/** Labels of the sealed values of lists: `phones/<id>/number`. */
+export const labels = {
+  phone: (id: string) => `phones/${id}/number`,
+  extension: (id: string) => `phones/${id}/extension`,
+  place: (id: string, field: 'address' | 'postalCode' | 'location') => `addresses/${id}/${field}`,
+} as const;
+
+export const placeFields = ['address', 'postalCode', 'location'] as const;
+
+/** Every value of a customer under its label, the header among them. */
+function valuesOf(policy: Policy, data: CustomerData): Values {
+  const values = new Map<string, Value>();
+  values.set('header', headerFor(policy, data) as unknown as Value);
+  for (const [field, value] of data.single) values.set(field, value);
+  for (const phone of data.phones) {
+    values.set(labels.phone(phone.id), phone.number);
+    if (phone.extension !== undefined) values.set(labels.extension(phone.id), phone.extension);
+  }
+  for (const place of data.addresses) {
+    for (const field of placeFields) {
+      const value = place[field];
+      if (value !== undefined) values.set(labels.place(place.id, field), value as Value);
+    }
+  }
+  return values;
+}
+
+function headerFor(policy: Policy, data: CustomerData): CustomerHeader {
+  const mask = (field: Field, value: unknown) => (maskField(policy.profile, field, value) ?? null) as Value;
+  return {
+    masks: policy.masks,
+    fields: Object.fromEntries([...data.single].map(([field, value]) => [field, mask(field, value)])),
+    phones: data.phones.map(({ id, kind, primary, number, extension }) => ({
+      id,
+      kind,
+      primary,
+      extension: extension !== undefined,
+      number: mask(kind, number),
+    })),
+    addresses: data.addresses.map((place) => ({
+      id: place.id,
+      ...Object.fromEntries(
+        placeFields.filter((f) => place[f] !== undefined).map((f) => [f, mask(f, place[f])]),
+      ),
+    })),
+  };
+}
+
+export function sealCustomer(keys: TenantKeys, policy: Policy, id: string, data: CustomerData): SealedRecord {
+  return sealNew(keys, 'customer', id, valuesOf(policy, data));
+}
+
+export function resealCustomer(keys: TenantKeys, policy: Policy, stored: StoredRecord, data: CustomerData): SealedRecord {
+  return sealNext(keys, 'customer', stored, valuesOf(policy, data));
+}
+
+export function rowOf(tenantId: string, kind: PartyKind, source: string, sealed: SealedRecord, at: Date): NewCustomerRow {
+  const { id, version, keyVersion, dataKey } = sealed;
+  return {
+    tenantId,
+    id,
+    kind,
+    status: 'active',
+    version,
+    source,
+    keyVersion,
+    dataKey,
+    sealed: sealed.sealed,
+    createdAt: at,
+    updatedAt: at,
+  };
+}
+
+/** Blind index tags of everything the customer is found by. */
+export function tagsOf(keys: TenantKeys, policy: Policy, customerId: string, data: CustomerData): TagRow[] {
+  return keysOf(data).map(({ field, key }) => ({
+    tenantId: keys.tenantId,
+    customerId,
+    field,
+    tag: keys.tag(field, key),
+    keyVersion: keys.indexVersion,
+    exclusive: policy.profile.items[data.kind][field]?.unique === true,
+  }));
+}

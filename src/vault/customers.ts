@@ -1,0 +1,116 @@
+import { insertCustomers, insertTags, deleteTags, listCustomers as listStatement, selectCustomers, updateCustomer } from '../db/customers.ts';
+import { VaultError } from '../errors.ts';
+import { fields as allFields, type Field } from '../policy/profile.ts';
+import { commitAct, load, refusalOf, type Act, type Answer } from './act.ts';
+import { leafOf, type Deed } from './audit.ts';
+import type { Caller } from './caller.ts';
+import { checkCustomer, type CustomerInput } from './customerRecord.ts';
+import { mergeCustomer, type CustomerPatch } from './customerPatch.ts';
+import { resealCustomer, rowOf, sealCustomer, tagsOf } from './customerSeal.ts';
+import { viewCustomer } from './customerView.ts';
+import { grantOf, judged } from './grantOf.ts';
+import { newId } from './ids.ts';
+import { pageOf, type Page } from './page.ts';
+import { permit } from './permit.ts';
+import type { Vault } from './vault.ts';
+
+export interface NewCustomer extends CustomerInput {
+  readonly source: string;
+}
+
+/** Stores a customer, each value sealed on its own. Answers nothing personal. */
+export async function createCustomer(vault: Vault, caller: Caller, act: Act, input: NewCustomer): Promise<Answer> {
+  permit(caller, 'customers.create');
+  const policy = vault.watch.policy(caller.tenantId);
+  const data = checkCustomer(policy, input);
+  const keys = await vault.keyring.tenant(caller.tenantId);
+  const now = vault.now();
+  const id = newId(now);
+  const sealed = sealCustomer(keys, policy, id, data);
+  const row = rowOf(caller.tenantId, input.kind, input.source, sealed, new Date(now));
+  const deed: Deed = { subjectId: id, digest: sealed.digest, recordVersion: 1 };
+  const statements = [insertCustomers([row]), insertTags(tagsOf(keys, policy, id, data))];
+  return commitAct(vault, caller, act, deed, statements, {
+    status: 201,
+    headers: { Location: `/v1/customers/${id}`, ETag: '"1"' },
+    body: { id, version: 1, createdAt: row.createdAt.toISOString(), warnings: data.warnings },
+  });
+}
+
+export interface ReadRequest {
+  readonly id: string;
+  readonly grantId: string | undefined;
+  /** Only these fields; all when undefined. */
+  readonly fields: ReadonlySet<Field> | undefined;
+}
+
+/** One customer as this caller may see it now. The answer leaves only after its audit leaf is durable. */
+export async function readCustomer(vault: Vault, caller: Caller, act: Act, request: ReadRequest): Promise<Answer> {
+  permit(caller, 'customers.read');
+  if (caller.subjectId !== undefined && caller.subjectId !== request.id) throw new VaultError('not_found');
+  const policy = vault.watch.policy(caller.tenantId);
+  const grant = await grantOf(vault, caller, request.id, request.grantId);
+  const asked = request.fields === undefined ? allFields : [...request.fields];
+  const decide = (state: 'open' | 'expired') =>
+    policy.judge.decide(caller, grant === undefined ? undefined : judged(grant, state), asked);
+  const decision = decide('open');
+  const closed = grant === undefined ? decision : decide('expired');
+  const deed = { subjectId: request.id, grantId: grant?.id, purpose: grant?.purpose };
+  const leaf = leafOf(vault, caller, act, { ...deed, full: decision.full, masked: decision.masked, rule: decision.rule });
+  const leafWithoutGrant =
+    grant === undefined
+      ? leaf
+      : { ...leafOf(vault, caller, act, { ...deed, full: closed.full, masked: closed.masked, rule: closed.rule }), id: leaf.id };
+  const read = { tenantId: caller.tenantId, customerId: request.id, grantId: grant?.id, leaf, leafWithoutGrant };
+  const row = await vault.reads.customer(read, grant?.maxReads != null).catch((error: unknown) => {
+    throw refusalOf(vault, error);
+  });
+  if (row === undefined) throw new VaultError('not_found');
+  const keys = await vault.keyring.tenant(caller.tenantId);
+  const body = viewCustomer(keys, policy, row, row.granted ? decision : closed, request.fields);
+  return { status: 200, headers: { ETag: `"${row.version}"` }, body };
+}
+
+/** Changes a customer as a merge patch (RFC 7396) on the version the caller read; every value is sealed anew. */
+export async function patchCustomer(
+  vault: Vault,
+  caller: Caller,
+  act: Act,
+  id: string,
+  version: number | undefined,
+  patch: CustomerPatch,
+): Promise<Answer> {
+  permit(caller, 'customers.patch');
+  const policy = vault.watch.policy(caller.tenantId);
+  const [[stored]] = await load(vault, caller.tenantId, [selectCustomers(caller.tenantId, [id])]);
+  if (stored === undefined) throw new VaultError('not_found');
+  if (version !== stored.version) throw new VaultError('precondition_failed');
+  const keys = await vault.keyring.tenant(caller.tenantId);
+  const data = checkCustomer(policy, mergeCustomer(keys, stored, patch, () => newId(vault.now())));
+  const sealed = resealCustomer(keys, policy, stored, data);
+  const updatedAt = new Date(vault.now());
+  const statements = [
+    updateCustomer(caller.tenantId, { id, version: sealed.version, sealed: sealed.sealed, updatedAt }),
+    deleteTags(caller.tenantId, id),
+    insertTags(tagsOf(keys, policy, id, data)),
+  ];
+  const deed: Deed = { subjectId: id, digest: sealed.digest, recordVersion: sealed.version };
+  return commitAct(vault, caller, act, deed, statements, {
+    status: 200,
+    headers: { ETag: `"${sealed.version}"` },
+    body: { id, version: sealed.version, updatedAt: updatedAt.toISOString(), warnings: data.warnings },
+  });
+}
+
+/** Ids and states only, newest first. */
+export async function listCustomers(vault: Vault, caller: Caller, act: Act, page: Page): Promise<Answer> {
+  permit(caller, 'customers.list');
+  const [rows] = await load(vault, caller.tenantId, [listStatement(caller.tenantId, page.after, page.limit + 1)]);
+  const body = pageOf(
+    rows,
+    page.limit,
+    (row) => row.id,
+    ({ id, kind, status, version, createdAt }) => ({ id, kind, status, version, createdAt: createdAt.toISOString() }),
+  );
+  return commitAct(vault, caller, act, {}, [], { status: 200, body });
+}

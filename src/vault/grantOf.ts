@@ -1,0 +1,72 @@
+import type { GrantFacts } from '../db/grantFacts.ts';
+import type { JudgedGrant } from '../policy/judge.ts';
+import type { Field, GrantKind } from '../policy/profile.ts';
+import { refusalOf } from './act.ts';
+import type { Caller } from './caller.ts';
+import type { Vault } from './vault.ts';
+
+/** Fixed facts of grants kept in memory, newest used last. They never change, so they never go stale. */
+export interface GrantMemory {
+  get(tenantId: string, grantId: string): GrantFacts | undefined;
+  put(tenantId: string, facts: GrantFacts): void;
+}
+
+const remembered = 20_000;
+
+export function grantMemory(): GrantMemory {
+  const known = new Map<string, GrantFacts>();
+  return {
+    get: (tenantId, grantId) => known.get(tenantId + grantId),
+    put(tenantId, facts) {
+      known.set(tenantId + facts.id, facts);
+      if (known.size > remembered) known.delete(known.keys().next().value ?? '');
+    },
+  };
+}
+
+/**
+ * The grant a reader names, if it is this reader's and for this customer. Anything else, an unknown one included, is
+ * undefined: the reader then sees masks, and cannot tell which it was.
+ */
+export async function grantOf(
+  vault: Vault,
+  caller: Caller,
+  customerId: string,
+  grantId: string | undefined,
+): Promise<GrantFacts | undefined> {
+  if (grantId === undefined) return undefined;
+  const facts = await factsOf(vault, caller.tenantId, grantId);
+  return facts !== undefined && facts.customerId === customerId && isGrantee(facts, caller) ? facts : undefined;
+}
+
+async function factsOf(vault: Vault, tenantId: string, grantId: string): Promise<GrantFacts | undefined> {
+  const known = vault.grants.get(tenantId, grantId);
+  if (known !== undefined) return known;
+  try {
+    const facts = await vault.reads.grantFacts(tenantId, grantId);
+    if (facts !== undefined) vault.grants.put(tenantId, facts);
+    return facts;
+  } catch (error) {
+    throw refusalOf(vault, error);
+  }
+}
+
+/** Is the grant for this caller: its client, or its role (and department), and its staff member where one is named? */
+export function isGrantee(facts: GrantFacts, caller: Caller): boolean {
+  if (facts.actor !== null && facts.actor !== caller.actor) return false;
+  if (facts.granteeClientId !== null) return facts.granteeClientId === caller.clientId;
+  if (facts.granteeRole !== caller.role) return false;
+  return facts.granteeDepartment === null || facts.granteeDepartment === caller.department;
+}
+
+/** What the judge needs of it. */
+export function judged(facts: GrantFacts, state: JudgedGrant['state'], delivered?: boolean): JudgedGrant {
+  return {
+    kind: facts.kind as GrantKind,
+    purpose: facts.purpose,
+    hasOrder: facts.orderId !== null,
+    fields: facts.fields === null ? undefined : (facts.fields as readonly Field[]),
+    state,
+    delivered,
+  };
+}

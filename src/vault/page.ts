@@ -1,0 +1,48 @@
+import { refuse, VaultError } from '../errors.ts';
+
+const maxLimit = 100;
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+/** One page of a list: how many, and after which id. */
+export interface Page {
+  readonly limit: number;
+  readonly after: string | undefined;
+}
+
+/** `?limit=` (1 to 100, 20 when absent; larger is refused, never cut) and `?cursor=` (opaque). */
+export function parsePage(limit: string | undefined, cursor: string | undefined): Page {
+  return { limit: parseLimit(limit), after: cursor === undefined ? undefined : idOf(cursor) };
+}
+
+function parseLimit(text: string | undefined): number {
+  if (text === undefined) return 20;
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw refuse('invalid_query', '?limit', 'format');
+  const limit = Number(text);
+  if (limit > maxLimit) throw refuse('limit_too_large', '?limit');
+  return limit;
+}
+
+function idOf(cursor: string): string {
+  const id = Buffer.from(cursor, 'base64url').toString('latin1');
+  if (!uuid.test(id) || cursorOf(id) !== cursor) throw new VaultError('invalid_cursor', [{ pointer: '?cursor', code: 'format' }]);
+  return id;
+}
+
+function cursorOf(id: string): string {
+  return Buffer.from(id, 'latin1').toString('base64url');
+}
+
+/** Turns `limit + 1` rows into a page: `{ items, nextCursor? }`. */
+export function pageOf<Row, Item>(
+  rows: readonly Row[],
+  limit: number,
+  id: (row: Row) => string,
+  item: (row: Row) => Item,
+): { items: Item[]; nextCursor?: string } {
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  return {
+    items: shown.map((row) => item(row)),
+    ...(rows.length > limit && last !== undefined ? { nextCursor: cursorOf(id(last)) } : {}),
+  };
+}

@@ -1,0 +1,102 @@
+import { VaultError } from '../errors.ts';
+import type { Role } from '../policy/profile.ts';
+import type { Caller } from './caller.ts';
+
+/** Scopes narrow what a role may do (RFC 6749 section 3.3); the profile says what a role may see. */
+export const scopes = [
+  'customers:read',
+  'customers:write',
+  'customers:search',
+  'orders:read',
+  'orders:write',
+  'grants:read',
+  'grants:write',
+  'invoices:read',
+  'invoices:write',
+  'deliveries',
+  'legal_orders:read',
+  'legal_orders:register',
+  'legal_orders:decide',
+  'exports',
+  'audit:read',
+  'clients',
+  'subjects',
+] as const;
+export type Scope = (typeof scopes)[number];
+
+interface Rule {
+  readonly scope: Scope;
+  readonly roles: readonly Role[];
+}
+
+const departments = ['support', 'after_sales', 'accounting', 'department'] as const;
+const legal = ['legal_registrar', 'legal_approver'] as const;
+
+/** Every act there is, who may attempt it and under which scope. What is not here cannot be done. */
+const rules = {
+  'customers.create': { scope: 'customers:write', roles: ['shop_backend'] },
+  'customers.import': { scope: 'customers:write', roles: ['shop_backend'] },
+  'customers.patch': { scope: 'customers:write', roles: ['shop_backend'] },
+  'customers.list': { scope: 'customers:read', roles: ['shop_backend', ...departments, 'dpo'] },
+  'customers.read': {
+    scope: 'customers:read',
+    roles: ['shop_backend', ...departments, 'payment_processor', ...legal, 'dpo', 'subject'],
+  },
+  'customers.search': { scope: 'customers:search', roles: ['shop_backend', ...departments, ...legal] },
+  'customers.match': { scope: 'customers:search', roles: ['shop_backend', ...departments] },
+  'orders.create': { scope: 'orders:write', roles: ['shop_backend'] },
+  'orders.patch': { scope: 'orders:write', roles: ['shop_backend'] },
+  'orders.cancel': { scope: 'orders:write', roles: ['shop_backend'] },
+  'orders.list': { scope: 'orders:read', roles: ['shop_backend', ...departments, 'dpo', 'subject'] },
+  'orders.read': { scope: 'orders:read', roles: ['shop_backend', ...departments, ...legal, 'dpo', 'subject'] },
+  'shipments.create': { scope: 'orders:write', roles: ['shop_backend'] },
+  'shipments.read': { scope: 'orders:read', roles: ['shop_backend', ...departments, 'dpo'] },
+  'invoices.create': { scope: 'invoices:write', roles: ['shop_backend'] },
+  'invoices.read': { scope: 'invoices:read', roles: ['accounting'] },
+  'grants.create': { scope: 'grants:write', roles: ['shop_backend'] },
+  'grants.close': { scope: 'grants:write', roles: ['shop_backend'] },
+  'grants.read': {
+    scope: 'grants:read',
+    roles: ['shop_backend', ...departments, 'payment_processor', 'dpo'],
+  },
+  'grants.list': { scope: 'grants:read', roles: ['shop_backend', ...departments, 'payment_processor', 'dpo'] },
+  'deliveries.list': { scope: 'deliveries', roles: ['courier'] },
+  'deliveries.read': { scope: 'deliveries', roles: ['courier'] },
+  'deliveries.confirm': { scope: 'deliveries', roles: ['courier'] },
+  'deliveries.fail': { scope: 'deliveries', roles: ['courier'] },
+  'deliveries.return': { scope: 'deliveries', roles: ['courier'] },
+  'legal_orders.register': { scope: 'legal_orders:register', roles: ['legal_registrar'] },
+  'legal_orders.list': { scope: 'legal_orders:read', roles: [...legal, 'dpo'] },
+  'legal_orders.read': { scope: 'legal_orders:read', roles: [...legal, 'dpo'] },
+  'legal_orders.approve': { scope: 'legal_orders:decide', roles: ['legal_approver'] },
+  'legal_orders.reject': { scope: 'legal_orders:decide', roles: ['legal_approver'] },
+  'legal_orders.revoke': { scope: 'legal_orders:decide', roles: ['legal_approver'] },
+  'exports.create': { scope: 'exports', roles: [...legal] },
+  'exports.list': { scope: 'exports', roles: [...legal, 'dpo'] },
+  'exports.fetch': { scope: 'exports', roles: [...legal] },
+  'audit.list': { scope: 'audit:read', roles: ['dpo'] },
+  'clients.create': { scope: 'clients', roles: ['system_admin'] },
+  'clients.list': { scope: 'clients', roles: ['system_admin'] },
+  'clients.read': { scope: 'clients', roles: ['system_admin'] },
+  'clients.patch': { scope: 'clients', roles: ['system_admin'] },
+  'clients.renew_secret': { scope: 'clients', roles: ['system_admin'] },
+  'subjects.exchange': { scope: 'subjects', roles: ['shop_backend'] },
+} as const satisfies Record<string, Rule>;
+
+export type Action = keyof typeof rules;
+export const actions: Readonly<Record<Action, Rule>> = rules;
+
+/** The scopes a role can ever hold. */
+export function scopesOf(role: Role): readonly Scope[] {
+  return scopes.filter((scope) => Object.values(actions).some((r: Rule) => r.scope === scope && r.roles.includes(role)));
+}
+
+/**
+ * May this caller attempt this act at all? Judged by role first, then by the token's scope; what the caller may see is the
+ * judge's business. Throws `not_permitted` or `insufficient_scope`.
+ */
+export function permit(caller: Caller, action: Action): void {
+  const rule: Rule = actions[action];
+  if (!rule.roles.includes(caller.role)) throw new VaultError('not_permitted');
+  if (!caller.scopes.has(rule.scope)) throw new VaultError('insufficient_scope');
+}

@@ -1,0 +1,115 @@
+import { commit } from '../db/commit.ts';
+import { readCustomerCounted, readCustomers, type CustomerRead, type CustomerReadRow } from '../db/customerReads.ts';
+import { findByTags, type Match, type TagQuery } from '../db/customers.ts';
+import type { Database } from '../db/database.ts';
+import { readDeliveries, readDeliveryCounted, type DeliveryRead, type DeliveryReadRow } from '../db/deliveryReads.ts';
+import { selectDeliveryFacts, selectGrantFacts, type DeliveryFacts, type GrantFacts } from '../db/grantFacts.ts';
+import { insertLeaves, type LeafRow } from '../db/audit.ts';
+import type { Statement } from '../db/statement.ts';
+import { coalesce } from './coalesce.ts';
+
+/** Reads under way at once a kind, and how many join one statement. Measured: two to four lanes, no timers. */
+const lanes = 3;
+const maxBatch = 64;
+const maxWaiting = 4096;
+
+interface Found<Row> {
+  readonly row: Row | undefined;
+}
+
+/**
+ * The statements of the hot paths, each joined with its like in flight. A row comes back only when its audit leaf, written
+ * by the same statement, is durable.
+ */
+export interface Reads {
+  customer(read: CustomerRead, counted: boolean): Promise<CustomerReadRow | undefined>;
+  delivery(read: DeliveryRead, counted: boolean): Promise<DeliveryReadRow | undefined>;
+  /** What is fixed about a grant from its opening on. No leaf: the read that follows leaves one. */
+  grantFacts(tenantId: string, grantId: string): Promise<GrantFacts | undefined>;
+  deliveryFacts(tenantId: string, courierClientId: string, shipmentId: string): Promise<DeliveryFacts | undefined>;
+  matches(query: TagQuery): Promise<readonly Match[]>;
+  /** Leaves with no other statement beside them. */
+  leaf(leaf: LeafRow): Promise<void>;
+}
+
+export function openReads(db: Database, now: () => number): Reads {
+  const time = () => new Date(now());
+  const customers = joined(db, (reads: readonly CustomerRead[]) => readCustomers(reads, time()));
+  const deliveries = joined(db, (reads: readonly DeliveryRead[]) => readDeliveries(reads, time()));
+  const grants = joined(db, (asked: readonly { tenantId: string; id: string }[]) => selectGrantFacts(asked));
+  const shipments = joined(db, (asked: readonly { tenantId: string; courierClientId: string; id: string }[]) =>
+    selectDeliveryFacts(asked),
+  );
+  return {
+    async customer(read, counted) {
+      if (!counted) return (await customers(read)).row;
+      const [[row]] = await commit(db, { tenantIds: [read.tenantId] }, [readCustomerCounted(read, time())]);
+      return row;
+    },
+    async delivery(read, counted) {
+      if (!counted) return (await deliveries(read)).row;
+      const [[row]] = await commit(db, { tenantIds: [read.tenantId] }, [readDeliveryCounted(read, time())]);
+      return row;
+    },
+    grantFacts: async (tenantId, id) => (await grants({ tenantId, id })).row,
+    deliveryFacts: async (tenantId, courierClientId, id) => (await shipments({ tenantId, courierClientId, id })).row,
+    matches: matchesOf(db),
+    leaf: leavesOf(db),
+  };
+}
+
+interface Numbered {
+  /** Place in the batch, from 1. */
+  readonly n: number;
+}
+
+/** Joins reads of one row each: results are numbered by their place in the batch. */
+function joined<Item extends { readonly tenantId: string }, Row extends Numbered>(
+  db: Database,
+  statementOf: (items: readonly Item[]) => Statement<Row>,
+): (item: Item) => Promise<Found<Row>> {
+  return coalesce({
+    lanes,
+    maxBatch,
+    maxWaiting,
+    async run(items) {
+      const [rows] = await commit(db, scopeOf(items), [statementOf(items)]);
+      const found: Found<Row>[] = items.map(() => ({ row: undefined }));
+      for (const row of rows) found[row.n - 1] = { row };
+      return found;
+    },
+  });
+}
+
+function matchesOf(db: Database): (query: TagQuery) => Promise<readonly Match[]> {
+  return coalesce({
+    lanes,
+    maxBatch,
+    maxWaiting,
+    async run(queries: readonly TagQuery[]) {
+      const [rows] = await commit(db, scopeOf(queries), [findByTags(queries)]);
+      const found: Match[][] = queries.map(() => []);
+      for (const row of rows) found[row.n - 1]?.push(row);
+      return found;
+    },
+  });
+}
+
+function leavesOf(db: Database): (leaf: LeafRow) => Promise<void> {
+  const write = coalesce({
+    lanes,
+    maxBatch,
+    maxWaiting,
+    async run(leaves: readonly LeafRow[]) {
+      await commit(db, scopeOf(leaves), [insertLeaves(leaves)]);
+      return leaves.map(() => true);
+    },
+  });
+  return async (leaf) => {
+    await write(leaf);
+  };
+}
+
+function scopeOf(items: readonly { readonly tenantId: string }[]) {
+  return { tenantIds: [...new Set(items.map((i) => i.tenantId))] };
+}

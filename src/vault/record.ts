@@ -1,0 +1,101 @@
+import { packRecord, unpackRecord } from '../crypto/container.ts';
+import { digestOf } from '../crypto/digest.ts';
+import type { RecordKind } from '../crypto/label.ts';
+import { open, seal, type DataKey } from '../crypto/seal.ts';
+import { VaultError } from '../errors.ts';
+import type { Verdict } from '../policy/judge.ts';
+import type { TenantKeys } from './keyring.ts';
+
+declare const closed: unique symbol;
+
+/** A value as it came out of the store. Only `reveal`, with the judge's verdict in hand, turns it into an answer. */
+export interface Plaintext {
+  readonly [closed]: true;
+}
+
+/** A row that holds a sealed record. */
+export interface StoredRecord {
+  readonly id: string;
+  readonly version: number;
+  readonly keyVersion: number;
+  readonly dataKey: Buffer;
+  readonly sealed: Buffer;
+}
+
+/** What a write stores: every value sealed anew under the record's key for this version. */
+export interface SealedRecord extends StoredRecord {
+  /** SHA-256 of `sealed`, bound into the audit leaf of the write. */
+  readonly digest: Buffer;
+}
+
+type Value = string | number | boolean | null | readonly Value[] | { readonly [name: string]: Value | undefined };
+/** Label to value, as JSON. */
+export type Values = ReadonlyMap<string, Value>;
+
+/** Seals a record under a new data key (version 1). */
+export function sealNew(keys: TenantKeys, kind: RecordKind, id: string, values: Values): SealedRecord {
+  const made = keys.newDataKey(kind, id);
+  return sealWith(keys.tenantId, kind, { id, version: 1, keyVersion: made.keyVersion, dataKey: made.wrapped }, made.key, values);
+}
+
+/** Seals every value of a record anew, as its next version, so that no value of an older version opens in its place. */
+export function sealNext(keys: TenantKeys, kind: RecordKind, stored: StoredRecord, values: Values): SealedRecord {
+  const key = keyOf(keys, kind, stored);
+  return sealWith(keys.tenantId, kind, { ...stored, version: stored.version + 1 }, key, values);
+}
+
+function sealWith(
+  tenantId: string,
+  kind: RecordKind,
+  record: Omit<StoredRecord, 'sealed'>,
+  key: DataKey,
+  values: Values,
+): SealedRecord {
+  const { id, version, keyVersion, dataKey } = record;
+  const entries = new Map<string, Buffer>();
+  for (const [field, value] of values) {
+    entries.set(field, seal(key, { tenantId, kind, recordId: id, version, field }, JSON.stringify(value)));
+  }
+  const sealed = packRecord(entries);
+  return { id, version, keyVersion, dataKey, sealed, digest: digestOf(sealed) };
+}
+
+/** A stored record whose values can be opened one by one. Nothing is opened until `value` is called. */
+export interface OpenRecord {
+  readonly labels: ReadonlySet<string>;
+  /** Throws `integrity_failure` when the value is missing or does not open. */
+  value(label: string): Plaintext;
+}
+
+export function openRecord(keys: TenantKeys, kind: RecordKind, stored: StoredRecord): OpenRecord {
+  const entries = unpackRecord(stored.sealed);
+  const key = keyOf(keys, kind, stored);
+  return {
+    labels: new Set(entries.keys()),
+    value(label) {
+      const sealed = entries.get(label);
+      if (sealed === undefined) throw new VaultError('integrity_failure');
+      const context = { tenantId: keys.tenantId, kind, recordId: stored.id, version: stored.version, field: label };
+      return JSON.parse(open(key, context, sealed).toString('utf8')) as Plaintext;
+    },
+  };
+}
+
+function keyOf(keys: TenantKeys, kind: RecordKind, stored: Omit<StoredRecord, 'sealed'>): DataKey {
+  return keys.dataKey({ kind, id: stored.id, keyVersion: stored.keyVersion, wrapped: stored.dataKey });
+}
+
+/** Lets a value out. Only a `full` verdict of the judge is accepted. */
+export function reveal(_verdict: Extract<Verdict, { state: 'full' }>, value: Plaintext): unknown {
+  return value;
+}
+
+/** For work inside the vault that shows nothing: re-sealing, copying into another record. The name says who may not. */
+export function forResealing(value: Plaintext): Value {
+  return value as unknown as Value;
+}
+
+/** The record's header: shape and masks, which are meant to be shown. */
+export function headerOf<Header>(record: OpenRecord): Header {
+  return record.value('header') as unknown as Header;
+}

@@ -1,0 +1,25 @@
+import type { Database } from '../db/database.ts';
+import type { KeyFolder } from '../keys/folder.ts';
+import type { GrantMemory } from './grantOf.ts';
+import type { Keyring } from './keyring.ts';
+import type { Reads } from './reads.ts';
+import type { Watch } from './watch.ts';
+
+/** What the domain functions are given: built once in main, read-only, passed first. */
+export interface Vault {
+  readonly db: Database;
+  readonly keys: KeyFolder;
+  readonly keyring: Keyring;
+  /** Policies in force, clients cut off, tokens revoked: at most five seconds old. */
+  readonly watch: Watch;
+  /** Reads in flight, coalesced with their audit leaves. */
+  readonly reads: Reads;
+  /** What never changes about grants. */
+  readonly grants: GrantMemory;
+  /** Public URL, the `iss` and `aud` of tokens. */
+  readonly issuer: string;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Operational events without data; main connects it to the log. */
+  readonly notice: (event: 'audit_unavailable' | 'refusal_unrecorded' | 'integrity_failure', code: string) => void;
+}
