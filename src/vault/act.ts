@@ -8,9 +8,12 @@ import { claimStatement, storeStatement, earlierAnswer, type Idempotency } from 
 import type { Action } from './permit.ts';
 import type { Vault } from './vault.ts';
 
+/** What a client does with its own credentials, before or without a token. */
+export type ClientAction = 'clients.authenticate' | 'tokens.issue' | 'tokens.exchange' | 'tokens.revoke';
+
 /** One attempt at something by a known caller: what the audit will name it. */
 export interface Act {
-  readonly action: Action;
+  readonly action: Action | ClientAction;
   readonly requestId: string;
   /** Present when the request carried an Idempotency-Key. */
   readonly idempotency?: Idempotency;
@@ -30,6 +33,7 @@ const duplicates: Readonly<Record<string, Code>> = {
   legal_orders_number: 'already_exists',
   exports_one_per_order: 'legal_order_used',
   idempotent_answers_pkey: 'idempotency_in_flight',
+  import_lines_pkey: 'idempotency_in_flight',
 };
 
 /**

@@ -4,7 +4,7 @@ import type { Statement } from '../db/statement.ts';
 import { refuse, VaultError, type Code } from '../errors.ts';
 import type { Field } from '../policy/profile.ts';
 import { commitAct, load, write, type Act, type Answer } from './act.ts';
-import type { Caller } from './caller.ts';
+import type { Caller, Doer } from './caller.ts';
 import { firstIdAt, newId } from './ids.ts';
 import { pageOf, type Page } from './page.ts';
 import { permit } from './permit.ts';
@@ -28,7 +28,7 @@ export interface Deed {
 }
 
 /** Encodes the leaf of an act; its hash is what the Merkle tree will be built of. */
-export function leafOf(vault: Vault, caller: Caller, act: Act, deed: Deed): LeafRow {
+export function leafOf(vault: Vault, caller: Doer, act: Act, deed: Deed): LeafRow {
   const time = vault.now();
   const id = newId(time);
   const leaf: AuditLeaf = {
@@ -65,7 +65,7 @@ export function leafOf(vault: Vault, caller: Caller, act: Act, deed: Deed): Leaf
   };
 }
 
-export function leafStatement(vault: Vault, caller: Caller, act: Act, deed: Deed): Statement {
+export function leafStatement(vault: Vault, caller: Doer, act: Act, deed: Deed): Statement {
   return insertLeaf(leafOf(vault, caller, act, deed));
 }
 
@@ -73,7 +73,7 @@ export function leafStatement(vault: Vault, caller: Caller, act: Act, deed: Deed
  * Leaves the record of a refusal. A refusal stays a refusal when the audit cannot be written: the caller gets nothing
  * either way, and the operator is told.
  */
-export async function recordRefusal(vault: Vault, caller: Caller, act: Act, code: Code, objectId?: string): Promise<void> {
+export async function recordRefusal(vault: Vault, caller: Doer, act: Act, code: Code, objectId?: string): Promise<void> {
   const deed: Deed = { outcome: 'refused', rule: code, ...(objectId === undefined ? {} : refusedObject(act, objectId)) };
   try {
     await write(vault, caller.tenantId, [leafStatement(vault, caller, act, deed)]);

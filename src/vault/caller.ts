@@ -26,6 +26,9 @@ export interface Caller {
   readonly expiresAt: number;
 }
 
+/** Whom a leaf names: a caller, or a client that has authenticated and asks for, or gives back, a token. */
+export type Doer = Pick<Caller, 'tenantId' | 'clientId' | 'role' | 'actor'>;
+
 /** Only accessToken.ts calls this, with claims whose signature and time it has verified. */
 export function callerOf(claims: Omit<Caller, typeof authenticated>): Caller {
   return Object.freeze(claims) as Caller;
