@@ -1,0 +1,208 @@
+import { VaultError } from '../errors.ts';
+import { digestOf } from './digest.ts';
+import {
+  expectEnd,
+  putByte,
+  putBytes,
+  putNumber,
+  putText,
+  putUuid,
+  takeByte,
+  takeBytes,
+  takeNumber,
+  takeText,
+  takeUuid,
+  type Cursor,
+} from './framing.ts';
+
+/**
+ * The canonical audit leaf: who did what to which fields of whom, under which grant, purpose and policy, and by which
+ * rule it was allowed or refused. These bytes are stored and hashed, and are what a Merkle tree (RFC 9162) stands on:
+ * the layout only ever changes under a new version number.
+ *
+ * No personal values and nothing that a dictionary reverses: names of fields, never what stands in them; opaque ids;
+ * the digest is over sealed bytes. All text is printable ASCII without space, so a name or an address cannot slip in.
+ *
+ * | bytes     | what                                                                                     |
+ * | --------- | ---------------------------------------------------------------------------------------- |
+ * | 1         | format version: 1                                                                        |
+ * | 1         | presence: bit n is 1 where the optional part n below is there, bit 7 is 0                |
+ * | 16        | leaf id                                                                                  |
+ * | 16        | tenant id                                                                                |
+ * | 8         | time, milliseconds since 1970 UTC                                                        |
+ * | 1         | outcome: 1 allowed, 2 refused                                                            |
+ * | text      | role                                                                                     |
+ * | text      | actor: the staff member's opaque id, or empty                                            |
+ * | text      | action, like `customers.read`                                                            |
+ * | text      | rule that decided, like `kalak/1#nationalId.accounting.invoice`, or the refusal's code   |
+ * | text      | purpose, or empty                                                                        |
+ * | text      | policy version                                                                           |
+ * | text      | request id                                                                               |
+ * | 1 + texts | number of fields given in full, and their names                                          |
+ * | 1 + texts | number of fields given masked, and their names                                           |
+ * | 16        | 0: client id                                                                             |
+ * | text + 16 | 1: kind and id of the subject                                                            |
+ * | text + 16 | 2: kind and id of the object (order, shipment, grant, invoice, legal order, client ...)  |
+ * | 16        | 3: grant id                                                                              |
+ * | 16        | 4: legal order id                                                                        |
+ * | 32        | 5: SHA-256 of what was stored                                                            |
+ * | 8         | 6: version of the record                                                                 |
+ *
+ * Text, UUID and number as in framing.ts. One leaf has one encoding, of at most 8 KiB.
+ */
+export interface AuditLeaf {
+  /** UUIDs here are lower case. */
+  readonly id: string;
+  readonly tenantId: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly clientId?: string;
+  readonly role: string;
+  readonly actor: string;
+  readonly action: string;
+  readonly outcome: 'allowed' | 'refused';
+  readonly rule: string;
+  /** Kind and id are there together or not at all. */
+  readonly subjectKind?: string;
+  readonly subjectId?: string;
+  readonly objectKind?: string;
+  readonly objectId?: string;
+  /** Names of the fields given in full, and of those given masked. */
+  readonly full: readonly string[];
+  readonly masked: readonly string[];
+  readonly grantId?: string;
+  readonly purpose: string;
+  readonly policyVersion: string;
+  readonly legalOrderId?: string;
+  /** 32 bytes. */
+  readonly digest?: Buffer;
+  readonly recordVersion?: number;
+  readonly requestId: string;
+}
+
+const format = 1;
+const outcomes = ['allowed', 'refused'] as const;
+const maxLeaf = 8192;
+const digestLength = 32;
+const leafPrefix = Buffer.of(0);
+const bit = { client: 1, subject: 2, object: 4, grant: 8, legalOrder: 16, digest: 32, recordVersion: 64 } as const;
+const allBits = 0x7f;
+
+// Written here first, then copied out at its exact length: one allocation a leaf.
+const scratch = Buffer.alloc(maxLeaf);
+
+/** Throws `internal` for a leaf that has no encoding; nothing is served without its leaf, so the caller refuses. */
+export function encodeLeaf(leaf: AuditLeaf): Buffer {
+  const cursor: Cursor = { bytes: scratch, at: 0 };
+  putByte(cursor, format);
+  putByte(cursor, presenceOf(leaf));
+  putUuid(cursor, leaf.id);
+  putUuid(cursor, leaf.tenantId);
+  putNumber(cursor, leaf.at);
+  putByte(cursor, outcomes.indexOf(leaf.outcome) + 1);
+  putText(cursor, leaf.role);
+  putText(cursor, leaf.actor);
+  putText(cursor, leaf.action);
+  putText(cursor, leaf.rule);
+  putText(cursor, leaf.purpose);
+  putText(cursor, leaf.policyVersion);
+  putText(cursor, leaf.requestId);
+  putNames(cursor, leaf.full);
+  putNames(cursor, leaf.masked);
+  if (leaf.clientId !== undefined) putUuid(cursor, leaf.clientId);
+  putReference(cursor, leaf.subjectKind, leaf.subjectId);
+  putReference(cursor, leaf.objectKind, leaf.objectId);
+  if (leaf.grantId !== undefined) putUuid(cursor, leaf.grantId);
+  if (leaf.legalOrderId !== undefined) putUuid(cursor, leaf.legalOrderId);
+  if (leaf.digest !== undefined) putDigest(cursor, leaf.digest);
+  if (leaf.recordVersion !== undefined) putNumber(cursor, leaf.recordVersion);
+  return Buffer.from(scratch.subarray(0, cursor.at));
+}
+
+/**
+ * Strict: accepts what `encodeLeaf` writes and nothing else, so that bytes and meaning correspond one to one. What was
+ * absent is absent. Throws `integrity_failure`.
+ */
+export function decodeLeaf(bytes: Buffer): AuditLeaf {
+  if (bytes.length > maxLeaf) throw new VaultError('integrity_failure');
+  const cursor: Cursor = { bytes, at: 0 };
+  if (takeByte(cursor) !== format) throw new VaultError('integrity_failure');
+  const presence = takeByte(cursor);
+  if (presence > allBits) throw new VaultError('integrity_failure');
+  const has = (part: number): boolean => (presence & part) !== 0;
+  // Members are read in the order they are written here, which is the table's.
+  const leaf: AuditLeaf = {
+    id: takeUuid(cursor),
+    tenantId: takeUuid(cursor),
+    at: takeNumber(cursor),
+    outcome: takeOutcome(cursor),
+    role: takeText(cursor),
+    actor: takeText(cursor),
+    action: takeText(cursor),
+    rule: takeText(cursor),
+    purpose: takeText(cursor),
+    policyVersion: takeText(cursor),
+    requestId: takeText(cursor),
+    full: takeNames(cursor),
+    masked: takeNames(cursor),
+    ...(has(bit.client) ? { clientId: takeUuid(cursor) } : {}),
+    ...(has(bit.subject) ? { subjectKind: takeText(cursor), subjectId: takeUuid(cursor) } : {}),
+    ...(has(bit.object) ? { objectKind: takeText(cursor), objectId: takeUuid(cursor) } : {}),
+    ...(has(bit.grant) ? { grantId: takeUuid(cursor) } : {}),
+    ...(has(bit.legalOrder) ? { legalOrderId: takeUuid(cursor) } : {}),
+    ...(has(bit.digest) ? { digest: Buffer.from(takeBytes(cursor, digestLength)) } : {}),
+    ...(has(bit.recordVersion) ? { recordVersion: takeNumber(cursor) } : {}),
+  };
+  expectEnd(cursor);
+  return leaf;
+}
+
+/** The hash of a Merkle tree's leaf: SHA-256(0x00 | leaf) (RFC 9162 section 2.1.1). */
+export function leafHash(leaf: Buffer): Buffer {
+  return digestOf(Buffer.concat([leafPrefix, leaf]));
+}
+
+/** Can this stand as text in a leaf? To be asked of what comes from outside before a leaf needs it. */
+export function isLeafText(candidate: string): boolean {
+  return /^[\x21-\x7e]{0,255}$/.test(candidate);
+}
+
+function presenceOf(leaf: AuditLeaf): number {
+  return (
+    (leaf.clientId === undefined ? 0 : bit.client) |
+    (leaf.subjectId === undefined ? 0 : bit.subject) |
+    (leaf.objectId === undefined ? 0 : bit.object) |
+    (leaf.grantId === undefined ? 0 : bit.grant) |
+    (leaf.legalOrderId === undefined ? 0 : bit.legalOrder) |
+    (leaf.digest === undefined ? 0 : bit.digest) |
+    (leaf.recordVersion === undefined ? 0 : bit.recordVersion)
+  );
+}
+
+function putNames(cursor: Cursor, names: readonly string[]): void {
+  if (names.length > 0xff) throw new VaultError('internal');
+  putByte(cursor, names.length);
+  for (const name of names) putText(cursor, name);
+}
+
+function takeNames(cursor: Cursor): string[] {
+  return Array.from({ length: takeByte(cursor) }, () => takeText(cursor));
+}
+
+function putReference(cursor: Cursor, kind: string | undefined, id: string | undefined): void {
+  if (kind === undefined && id === undefined) return;
+  if (kind === undefined || id === undefined) throw new VaultError('internal');
+  putText(cursor, kind);
+  putUuid(cursor, id);
+}
+
+function putDigest(cursor: Cursor, digest: Buffer): void {
+  if (digest.length !== digestLength) throw new VaultError('internal');
+  putBytes(cursor, digest);
+}
+
+function takeOutcome(cursor: Cursor): AuditLeaf['outcome'] {
+  const outcome = outcomes[takeByte(cursor) - 1];
+  if (outcome === undefined) throw new VaultError('integrity_failure');
+  return outcome;
+}

@@ -1,0 +1,29 @@
+import { VaultError } from '../errors.ts';
+
+/**
+ * ISO/IEC 7816-4 padding to a multiple of 32 bytes: one byte 0x80, then as few zeros as fill the block. Every text has
+ * exactly one padded form; the empty one is a block of its own.
+ */
+export const paddingBlock = 32;
+const mark = 0x80;
+
+export function pad(plaintext: string | Buffer): Buffer {
+  const length = Buffer.byteLength(plaintext);
+  const padded = Buffer.allocUnsafe(length + paddingBlock - (length % paddingBlock));
+  if (typeof plaintext === 'string') padded.write(plaintext, 0, 'utf8');
+  else padded.set(plaintext);
+  padded[length] = mark;
+  padded.fill(0, length + 1);
+  return padded;
+}
+
+/** A view, not a copy. Throws `integrity_failure`. */
+export function unpad(padded: Buffer): Buffer {
+  let last = padded.length - 1;
+  while (padded[last] === 0) last -= 1;
+  const inLastBlock = last >= padded.length - paddingBlock;
+  if (padded.length % paddingBlock !== 0 || !inLastBlock || padded[last] !== mark) {
+    throw new VaultError('integrity_failure');
+  }
+  return padded.subarray(0, last);
+}

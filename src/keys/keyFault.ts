@@ -1,0 +1,27 @@
+/** Every way a keys folder is refused. The message tells the operator what to do and names the file, never its content. */
+export type KeyFaultCode =
+  | 'keys_missing'
+  | 'keys_not_a_folder'
+  | 'keys_empty'
+  | 'keys_unreadable'
+  | 'keys_world_readable'
+  | 'keys_truncated'
+  | 'keys_malformed'
+  | 'keys_example_in_production'
+  | 'keys_not_empty'
+  | 'keys_not_writable';
+
+export class KeyFault extends Error {
+  readonly code: KeyFaultCode;
+
+  constructor(code: KeyFaultCode, message: string) {
+    super(message);
+    this.name = 'KeyFault';
+    this.code = code;
+  }
+}
+
+/** The `code` of a system error (`ENOENT`), or `undefined` for anything else. */
+export function systemCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
