@@ -1,0 +1,140 @@
+import { isLonger } from './duration.ts';
+import type { Finding } from './finding.ts';
+import type { Profile } from './profile.ts';
+import { processorKinds } from './vocabulary.ts';
+import type { ProcessorKind } from './vocabulary.ts';
+
+/** Where a policy's own sentences collide with each other, or with the law that stands above them. */
+export function contradictions(profile: Profile): readonly Finding[] {
+  return [
+    ...processorKinds.flatMap((kind) => workWithoutProcessor(profile, kind)),
+    ...processorKinds.flatMap((kind) => cellsOfClosedProcessor(profile, kind)),
+    ...marketing(profile),
+    ...notices(profile),
+    ...disclosure(profile),
+    ...lengths(profile),
+  ];
+}
+
+/** The purpose that a firm of this kind serves. */
+const serves: Readonly<Record<ProcessorKind, string>> = { courier: 'shipping', payment_processor: 'payment' };
+
+/** C12 and D21 against D3: nobody else may see the data, yet the shop promises to ship. */
+function workWithoutProcessor(profile: Profile, kind: ProcessorKind): readonly Finding[] {
+  const purpose = serves[kind];
+  if (profile.processors[kind].allowed || !Object.hasOwn(profile.purposes, purpose)) return [];
+  const { fa } = profile.processors[kind].title;
+  return [
+    {
+      severity: 'contradiction',
+      code: `${kind}_off`,
+      message: `The purpose ${purpose} is declared, but no ${kind} may act for the shop: it must do this work itself`,
+      messageFa: `هدف «${profile.purposes[purpose]?.title.fa ?? purpose}» اعلام شده ولی «${fa}» اجازهٔ کار ندارد: فروشگاه باید خود این کار را انجام دهد`,
+    },
+  ];
+}
+
+function cellsOfClosedProcessor(profile: Profile, kind: ProcessorKind): readonly Finding[] {
+  const written = Object.values(profile.access).some((row) => Object.hasOwn(row, kind));
+  if (profile.processors[kind].allowed || !written) return [];
+  return [
+    {
+      severity: 'note',
+      code: 'processor_cells_closed',
+      message: `The access matrix has cells for ${kind}, which is switched off: they stay closed`,
+      messageFa: `ماتریس دسترسی برای «${profile.processors[kind].title.fa}» خانه دارد ولی این نقش بسته است`,
+    },
+  ];
+}
+
+/** E31 against ECA 55: consent that was never said does not make sending lawful. */
+function marketing(profile: Profile): readonly Finding[] {
+  const { methods, impliedOpensSending, withdrawal } = profile.consent;
+  const found: Finding[] = [];
+  if (impliedOpensSending && Object.values(methods).some(({ explicit }) => !explicit)) {
+    found.push({
+      severity: 'contradiction',
+      code: 'implied_consent_sends',
+      message: 'Consent by mere use opens sending, although ECA 55 wants the person to decide',
+      messageFa: 'رضایت ضمنی ارسال تبلیغ را باز می‌کند، با آنکه مادهٔ ۵۵ قانون تجارت الکترونیکی انتخاب شخص را می‌خواهد',
+    });
+  }
+  if (withdrawal.impliedConsentOverrides) {
+    found.push({
+      severity: 'contradiction',
+      code: 'withdrawal_overridden',
+      message: 'A later implied consent overrides a withdrawal that may be made at any time',
+      messageFa: 'رضایت ضمنی بعدی انصراف شخص را بی‌اثر می‌کند',
+    });
+  }
+  return found;
+}
+
+/** B26 and A26 against the duty to tell: a change that nobody hears of. */
+function notices(profile: Profile): readonly Finding[] {
+  const { requiredBeforeEffect, channels } = profile.notice;
+  if (!requiredBeforeEffect || Object.values(channels).some(({ counts }) => counts)) return [];
+  return [
+    {
+      severity: 'error',
+      code: 'notice_without_channel',
+      message: 'A version needs a notice before it takes effect, but no channel counts as one',
+      messageFa: 'اثر هر نسخه به اطلاع‌رسانی بسته است ولی هیچ راهی اطلاع‌رسانی شمرده نمی‌شود',
+    },
+  ];
+}
+
+/** An order of a court has to be obeyed whatever the policy says (CPC 669 to 675). */
+function disclosure(profile: Profile): readonly Finding[] {
+  const { judicial_order: order, consent } = profile.grounds;
+  const found: Finding[] = [];
+  if (!order.allowed) {
+    found.push({
+      severity: 'contradiction',
+      code: 'judicial_order_off',
+      message: 'The policy allows no disclosure on a judicial order, which the law compels',
+      messageFa: 'این سیاست افشا با حکم قضایی را نمی‌پذیرد، حال آنکه قانون به آن ملزم می‌کند',
+    });
+  }
+  if (consent.allowed && processorKinds.some((kind) => profile.processors[kind].allowed)) {
+    found.push({
+      severity: 'contradiction',
+      code: 'processors_beside_permission',
+      message: 'Firms act for the shop, although every disclosure needs the permission of the person first',
+      messageFa: 'شرکت‌های همکار مجازند، با آنکه هر افشا اجازهٔ قبلی شخص را می‌خواهد',
+    });
+  }
+  return found;
+}
+
+/** Lengths that the law bounds from above or below. */
+function lengths(profile: Profile): readonly Finding[] {
+  const { order_shipping: shipping, preservation_hold: hold, alternate_recipient: alternate } = profile.retention;
+  const found: Finding[] = [];
+  // Seven working days are never more than eleven days, holidays aside.
+  if (shipping.clock === 'delivery' && isLonger('P11D', shipping.keep)) {
+    found.push({
+      severity: 'contradiction',
+      code: 'withdrawal_window',
+      message: 'Shipping data are erased before the right of withdrawal ends (ECA 37: seven working days)',
+      messageFa: 'دادهٔ ارسال پیش از پایان مهلت انصراف پاک می‌شود (مادهٔ ۳۷: هفت روز کاری)',
+    });
+  }
+  if (hold.most === undefined || isLonger(hold.most.length, 'P3M')) {
+    found.push({
+      severity: 'contradiction',
+      code: 'hold_too_long',
+      message: 'A preservation hold may last longer than three months (CPC 669)',
+      messageFa: 'نگهداری حفاظتی از سه ماه درازتر است (مادهٔ ۶۶۹ آیین دادرسی کیفری)',
+    });
+  }
+  if (alternate.most !== undefined && isLonger(alternate.keep, alternate.most.length)) {
+    found.push({
+      severity: 'error',
+      code: 'keep_beyond_most',
+      message: 'Alternate recipients are kept longer than the most that is allowed',
+      messageFa: 'دادهٔ گیرندهٔ دیگر بیش از حداکثر مجاز نگه داشته می‌شود',
+    });
+  }
+  return found;
+}

@@ -1,0 +1,161 @@
+import * as z from 'zod';
+import { cited, title } from './citation.ts';
+import { durationPattern } from './duration.ts';
+import { retentionClasses } from './vocabulary.ts';
+
+/** The rest of what a policy promises: validated whole with the profile, enforced where the work is done. */
+
+const duration = z.string().regex(durationPattern);
+const date = z.iso.date();
+
+export const controller = title;
+
+export const contact = z.strictObject({ email: z.email(), phone: z.string().min(1), ...cited });
+
+export const legalBasis = z
+  .array(
+    z.strictObject({
+      instrument: title,
+      articles: z.array(z.string().min(1)).min(1),
+      /** Gregorian; shown in Jalali. */
+      date,
+      about: z.string().min(1),
+      ...cited,
+    }),
+  )
+  .min(1);
+
+/** How a record came in, and whether the policy's text speaks of it. */
+export const sources = z.record(
+  z.enum(['web', 'phone', 'in_person', 'import']),
+  z.strictObject({ title, covered: z.boolean(), ...cited }),
+);
+
+export const storage = z
+  .array(
+    z.strictObject({
+      place: z.enum(['company', 'own_server', 'provider']),
+      title,
+      /** Keys never leave the company, wherever the sealed values stand. */
+      holdsKeys: z.boolean(),
+      ...cited,
+    }),
+  )
+  .min(1);
+
+const length = z.union([duration, z.enum(['while_active', 'until_opt_in', 'as_ordered', 'never'])]);
+const retentionRule = z.strictObject({
+  keep: length,
+  clock: z.enum([
+    'fiscal_year_end',
+    'last_activity',
+    'erasure',
+    'delivery',
+    'dispatch',
+    'issue',
+    'settlement',
+    'close',
+    'answer',
+    'relation_end',
+    'opt_out',
+    'order',
+    'receipt',
+    'event',
+    'creation',
+    'none',
+  ]),
+  after: z.enum(['erase', 'close', 'detach', 'notify_and_deactivate', 'lapse', 'not_stored']),
+  /** The longest a setting may make it, and from when. */
+  most: z.strictObject({ length: duration, clock: z.enum(['order', 'erasure', 'receipt']) }).optional(),
+  renewable: z.boolean().optional(),
+  /** Shorter or other times in named cases. */
+  cases: z
+    .array(
+      z.strictObject({
+        when: z.enum(['on_request', 'cancelled', 'delivered', 'used', 'saved']),
+        keep: z.union([length, z.literal('at_once')]),
+      }),
+    )
+    .optional(),
+  ...cited,
+});
+export const retention = z.record(z.enum(retentionClasses), retentionRule);
+
+const channel = z.enum(['sms', 'email']);
+export const consent = z.strictObject({
+  channels: z.array(channel).min(1),
+  /** How a person can be said to have agreed; an implied one is recorded as such. */
+  methods: z.record(
+    z.enum(['agree_button', 'account_created', 'feature_used', 'order_placed']),
+    z.strictObject({ title, explicit: z.boolean(), ...cited }),
+  ),
+  impliedOpensSending: z.boolean(),
+  withdrawal: z.strictObject({
+    perChannel: z.boolean(),
+    effective: z.enum(['at_once']),
+    suppression: z.enum(['keyed_hash']),
+    impliedConsentOverrides: z.boolean(),
+    ...cited,
+  }),
+  ...cited,
+});
+
+export const notice = z.strictObject({
+  requiredBeforeEffect: z.boolean(),
+  atLeast: z.int().positive(),
+  channels: z.record(
+    z.enum(['site', 'email', 'version_date']),
+    z.strictObject({ title, counts: z.boolean(), ...cited }),
+  ),
+  ...cited,
+});
+
+export const acceptance = z.strictObject({
+  version: z.enum(['newest']),
+  methods: z.array(z.enum(['agree_button', 'account_created', 'feature_used', 'order_placed'])).min(1),
+  ...cited,
+});
+
+export const attestation = z.strictObject({ text: title, storedWithSubmission: z.boolean(), ...cited });
+
+const state = z.strictObject({
+  ordinaryReads: z.boolean(),
+  marketing: z.boolean(),
+  rights: z.boolean(),
+  ...cited,
+});
+export const states = z.record(z.enum(['active', 'deactivated', 'erased']), state);
+
+export const misuse = z.strictObject({
+  freezes: z.array(z.enum(['edits', 'reveals'])).min(1),
+  opensIncident: z.boolean(),
+  ...cited,
+});
+
+export const rights = z.strictObject({
+  copy: z.strictObject({
+    formats: z.array(z.enum(['json', 'readable_persian'])).min(1),
+    oneTimeLink: z.boolean(),
+    linkExpires: duration,
+    ...cited,
+  }),
+  correct: z.strictObject({ bySelf: z.boolean(), keepsHistory: z.boolean(), ...cited }),
+  erase: z.strictObject({
+    answers: z.array(z.enum(['done', 'partly', 'refused'])).min(1),
+    deadline: duration,
+    refusalNeedsLegalReason: z.boolean(),
+    ...cited,
+  }),
+});
+
+export const incident = z.strictObject({
+  parts: z.array(z.enum(['source', 'extent', 'recovery', 'legal_follow_up'])).length(4),
+  extentFromAudit: z.boolean(),
+  ...cited,
+});
+
+/** What nobody may store or hand on, whatever a form asks. */
+export const refusals = z.record(
+  z.enum(['card_data', 'plain_transport', 'sale_or_rent', 'third_party_tracking', 'personal_data_in_references']),
+  z.strictObject({ title, refused: z.boolean(), ...cited }),
+);

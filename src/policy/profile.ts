@@ -1,0 +1,129 @@
+import { parseDocument } from 'yaml';
+import * as z from 'zod';
+import { VaultError } from '../errors.ts';
+import type { Fault } from '../errors.ts';
+import * as access from './accessRules.ts';
+import { cited, escapeToken, title } from './citation.ts';
+import * as duties from './duties.ts';
+import { faultsOfReference } from './references.ts';
+
+export {
+  fields,
+  forms,
+  grantKinds,
+  parties,
+  reasons,
+  roles,
+  searchKeys,
+  deliveryFields,
+  deliveryItems,
+} from './vocabulary.ts';
+export type {
+  DeliveryItem,
+  Field,
+  Form,
+  GrantKind,
+  MaskKind,
+  Party,
+  Reason,
+  RetentionClass,
+  Role,
+  SearchKey,
+} from './vocabulary.ts';
+
+/** A published privacy policy as data. Members are in the order in which the file is read by people. */
+const schema = z.strictObject({
+  /** Version of this file's shape. */
+  format: z.literal(1),
+  id: z.string().regex(/^[a-z][a-z0-9_-]{0,39}$/),
+  controller: duties.controller,
+  /** Gregorian, as the policy's own text dates it; shown in Jalali. */
+  version: z.strictObject({ date: z.iso.date(), effectiveFrom: z.iso.date(), ...cited }),
+  title,
+  contact: duties.contact,
+  legalBasis: duties.legalBasis,
+  sources: duties.sources,
+  storage: duties.storage,
+  purposes: access.purposes,
+  items: access.items,
+  forms: access.demandForms,
+  departments: access.departments,
+  processors: access.processors,
+  grounds: access.grounds,
+  grantKinds: access.grants,
+  access: access.access,
+  carriers: access.carriers,
+  masks: access.masks,
+  search: access.search,
+  match: access.match,
+  write: access.write,
+  readCeilings: access.readCeilings,
+  attestation: duties.attestation,
+  states: duties.states,
+  misuse: duties.misuse,
+  rights: duties.rights,
+  consent: duties.consent,
+  notice: duties.notice,
+  acceptance: duties.acceptance,
+  incident: duties.incident,
+  refusals: duties.refusals,
+  retention: duties.retention,
+});
+
+type Frozen<T> = T extends object ? { readonly [K in keyof T]: Frozen<T[K]> } : T;
+export type Profile = Frozen<z.output<typeof schema>>;
+export type Cell = Frozen<access.Cell>;
+
+/**
+ * Reads a profile and checks it whole: shape, closed lists, references between its parts. The answer is frozen.
+ * Throws `invalid_body` with every fault: RFC 6901 pointers, or `#line=n` (RFC 5147) where the YAML itself is broken.
+ */
+export function parseProfile(yamlText: string): Profile {
+  const parsed = schema.safeParse(readYaml(yamlText));
+  if (!parsed.success) throw new VaultError('invalid_body', parsed.error.issues.flatMap(faultsOfIssue));
+  const faults = faultsOfReference(parsed.data);
+  if (faults.length > 0) throw new VaultError('invalid_body', faults);
+  return freeze(parsed.data);
+}
+
+/** YAML 1.2 core with merge keys: no custom tags, no duplicate keys, a bound on aliases. */
+function readYaml(text: string): unknown {
+  const document = parseDocument(text, {
+    schema: 'core',
+    merge: true,
+    uniqueKeys: true,
+    strict: true,
+    prettyErrors: false,
+    logLevel: 'silent',
+  });
+  const wrong = [...document.errors, ...document.warnings];
+  if (wrong.length > 0) {
+    throw new VaultError(
+      'invalid_body',
+      wrong.map(({ code, pos }) => ({ pointer: `#line=${lineAt(text, pos[0])}`, code: code.toLowerCase() })),
+    );
+  }
+  try {
+    return document.toJS({ maxAliasCount: 200 });
+  } catch {
+    throw new VaultError('invalid_body', [{ pointer: '', code: 'aliases' }]);
+  }
+}
+
+function lineAt(text: string, offset: number): number {
+  return text.slice(0, offset).split('\n').length;
+}
+
+function faultsOfIssue(issue: z.core.$ZodIssue): readonly Fault[] {
+  const pointer = issue.path.map((key) => `/${escapeToken(key)}`).join('');
+  if (issue.code !== 'unrecognized_keys') return [{ pointer, code: issue.code }];
+  return issue.keys.map((key) => ({ pointer: `${pointer}/${escapeToken(key)}`, code: 'unknown_field' }));
+}
+
+function freeze<T>(value: T): Frozen<T> {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const inner of Object.values(value)) freeze(inner);
+  }
+  return value as Frozen<T>;
+}

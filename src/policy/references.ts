@@ -1,0 +1,142 @@
+import type { Fault } from '../errors.ts';
+import { citations, decided, escapeToken } from './citation.ts';
+import type { Profile } from './profile.ts';
+import { grantKinds, parties, processorKinds } from './vocabulary.ts';
+import type { Field, GrantKind, Role } from './vocabulary.ts';
+
+/**
+ * What a schema cannot say: every name a rule uses is declared, and no rule opens a personal value without work. A profile
+ * that fails here cannot be loaded; contradictions that a policy may contain are check.ts's business.
+ */
+export function faultsOfReference(profile: Profile): readonly Fault[] {
+  return rules.flatMap((rule) => rule(profile));
+}
+
+const rules: readonly ((profile: Profile) => readonly Fault[])[] = [
+  unreasoned,
+  misnamedDepartments,
+  unknownPurposes,
+  unknownReaders,
+  unknownKinds,
+  openCells,
+  unsearchable,
+  carriersWithoutDefault,
+];
+
+/** Can this field be shown without a grant? Only if no party's item calls it personal, and somebody declares it. */
+export function isImpersonal(profile: Profile, field: Field): boolean {
+  const declared = parties.flatMap((party) => profile.items[party][field] ?? []);
+  return declared.length > 0 && declared.every((item) => !item.personal);
+}
+
+function unreasoned(profile: Profile): readonly Fault[] {
+  return citations(profile)
+    .filter(({ clauses, why }) => why === undefined && clauses.every((id) => id === decided))
+    .map(({ pointer }) => ({ pointer: `${pointer}/why`, code: 'decided_without_reason' }));
+}
+
+/** Processors, the person and the umbrella `department` are not departments. */
+function misnamedDepartments(profile: Profile): readonly Fault[] {
+  const refused = [...processorKinds, 'subject', 'department'] as const satisfies readonly Role[];
+  return refused
+    .filter((role) => Object.hasOwn(profile.departments, role))
+    .map((role) => ({ pointer: `/departments/${role}`, code: 'not_a_department' }));
+}
+
+function unknownPurposes(profile: Profile): readonly Fault[] {
+  const used = [
+    ...parties.flatMap((party) =>
+      entries(profile.items[party]).map(([field, item]) => [`/items/${party}/${field}`, item.purposes] as const),
+    ),
+    ...entries(profile.departments).map(([id, { purposes }]) => [`/departments/${id}`, purposes] as const),
+    ...entries(profile.processors).map(([id, { purposes }]) => [`/processors/${id}`, purposes] as const),
+    ...entries(profile.grantKinds).map(([id, { purpose }]) => [`/grantKinds/${id}`, [purpose]] as const),
+  ];
+  return used
+    .filter(([, purposes]) => purposes.some((purpose) => !Object.hasOwn(profile.purposes, purpose)))
+    .map(([pointer]) => ({ pointer, code: 'unknown_purpose' }));
+}
+
+function unknownReaders(profile: Profile): readonly Fault[] {
+  const known = new Set<string>([...Object.keys(profile.departments), ...processorKinds]);
+  const withSubject = new Set([...known, 'subject']);
+  const used = [
+    ...cells(profile).map(({ pointer, reader }) => ({ pointer, reader, among: withSubject })),
+    ...entries(profile.grantKinds).flatMap(([kind, { grantees }]) =>
+      grantees.map((reader) => ({ pointer: `/grantKinds/${kind}/grantees`, reader, among: known })),
+    ),
+    ...(['search', 'match', 'write'] as const).flatMap((list) =>
+      Object.keys(profile[list]).map((reader) => ({ pointer: `/${list}/${reader}`, reader, among: withSubject })),
+    ),
+    ...Object.keys(profile.readCeilings.fullReadsPerActorPerDay).map((reader) => ({
+      pointer: `/readCeilings/fullReadsPerActorPerDay/${reader}`,
+      reader,
+      among: known,
+    })),
+  ];
+  return used
+    .filter(({ reader, among }) => !among.has(reader))
+    .map(({ pointer }) => ({ pointer, code: 'unknown_reader' }));
+}
+
+function unknownKinds(profile: Profile): readonly Fault[] {
+  return cells(profile).flatMap(({ pointer, cell }) => {
+    const undeclared = cell.full.some((kind) => profile.grantKinds[kind] === undefined);
+    const narrowed = [...(cell.onlyWithOrder ?? []), ...(cell.onlyUndelivered ?? [])];
+    const stray = narrowed.some((kind) => !cell.full.includes(kind));
+    return [
+      ...(undeclared ? [{ pointer: `${pointer}/full`, code: 'unknown_kind' }] : []),
+      ...(stray ? [{ pointer, code: 'condition_without_kind' }] : []),
+    ];
+  });
+}
+
+/** Nothing personal is open without work, and a firm that acts for the shop sees not even masks without it. */
+function openCells(profile: Profile): readonly Fault[] {
+  return cells(profile).flatMap(({ pointer, reader, field, cell }) => {
+    const open = cell.base === 'full' && reader !== 'subject' && !isImpersonal(profile, field);
+    const processor = cell.base !== 'none' && processorKinds.some((kind) => kind === reader);
+    return [
+      ...(open ? [{ pointer: `${pointer}/base`, code: 'full_without_grant' }] : []),
+      ...(processor ? [{ pointer: `${pointer}/base`, code: 'processor_without_grant' }] : []),
+    ];
+  });
+}
+
+function unsearchable(profile: Profile): readonly Fault[] {
+  const found = (field: Field): boolean => parties.some((party) => profile.items[party][field]?.searchable === true);
+  return (['search', 'match'] as const).flatMap((list) =>
+    entries(profile[list])
+      .filter(([, rule]) => !rule.fields.every(found))
+      .map(([reader]) => ({ pointer: `/${list}/${reader}/fields`, code: 'not_searchable' })),
+  );
+}
+
+function carriersWithoutDefault(profile: Profile): readonly Fault[] {
+  return Object.hasOwn(profile.carriers, 'default') ? [] : [{ pointer: '/carriers/default', code: 'field_required' }];
+}
+
+/** Every written cell of the matrix. */
+export function cells(profile: Profile) {
+  return entries(profile.access).flatMap(([field, row]) =>
+    entries(row).map(([reader, cell]) => ({
+      pointer: `/access/${field}/${escapeToken(reader)}`,
+      field,
+      reader,
+      cell,
+    })),
+  );
+}
+
+/** The kinds the profile declares, in the closed list's order. */
+export function declaredKinds(profile: Profile): readonly GrantKind[] {
+  return grantKinds.filter((kind) => profile.grantKinds[kind] !== undefined);
+}
+
+/** Own entries of a possibly partial table, with their keys' type. */
+function entries<K extends string, V>(table: { readonly [key in K]?: V }): readonly (readonly [K, NonNullable<V>])[] {
+  return Object.entries(table).filter((entry): entry is [string, NonNullable<V>] => entry[1] !== undefined) as [
+    K,
+    NonNullable<V>,
+  ][];
+}
