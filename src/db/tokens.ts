@@ -1,0 +1,108 @@
+import type { ClientRow } from './clients.ts';
+import { statement, type Statement } from './statement.ts';
+
+export interface ClientForAuthentication extends Pick<ClientRow, 'tenantId' | 'id' | 'role' | 'authMethod' | 'jwk'> {
+  readonly department: string | null;
+  readonly carrierProfile: string | null;
+  readonly disabled: boolean;
+  /** Hashes of the secrets that are live now, newest first. */
+  readonly secretHashes: readonly Buffer[];
+}
+
+/** Directory scope: a token request names its client before its tenant is known. */
+export function selectClientForAuthentication(clientId: string, now: Date): Statement<ClientForAuthentication> {
+  return statement(
+    'select_client_for_authentication',
+    `select c.tenant_id as "tenantId", c.id, c.role, c.auth_method as "authMethod", c.jwk::text as jwk, c.department,
+            c.carrier_profile as "carrierProfile", c.disabled_at is not null as disabled,
+            array(select s.hash
+                    from amanat.client_secrets s
+                   where s.tenant_id = c.tenant_id and s.client_id = c.id
+                     and (s.expires_at is null or s.expires_at > $2::timestamptz)
+                   order by s.id desc) as "secretHashes"
+       from amanat.clients c
+      where c.id = $1::uuid`,
+    [clientId, now],
+  );
+}
+
+/** Fails as a duplicate when the client used this assertion before. What has expired is forgotten on the way. */
+export function insertClientAssertion(assertion: {
+  readonly tenantId: string;
+  readonly clientId: string;
+  readonly jtiHash: Buffer;
+  readonly expiresAt: Date;
+  readonly now: Date;
+}): Statement {
+  return statement(
+    'insert_client_assertion',
+    `with forgotten as (
+       delete from amanat.client_assertions
+        where tenant_id = $1::uuid and client_id = $2::uuid and expires_at < $5::timestamptz
+     )
+     insert into amanat.client_assertions (tenant_id, client_id, jti_hash, expires_at)
+     values ($1::uuid, $2::uuid, $3::bytea, $4::timestamptz)`,
+    [assertion.tenantId, assertion.clientId, assertion.jtiHash, assertion.expiresAt, assertion.now],
+  );
+}
+
+export interface RevocationRow {
+  readonly tokenId: string;
+  readonly expiresAt: Date;
+}
+
+/** Once revoked stays revoked. Revocations of tokens that have expired are forgotten on the way. */
+export function insertRevocation(tenantId: string, revocation: RevocationRow, now: Date): Statement {
+  return statement(
+    'insert_revocation',
+    `with forgotten as (
+       delete from amanat.token_revocations
+        where tenant_id = $1::uuid and expires_at < $4::timestamptz
+     )
+     insert into amanat.token_revocations (tenant_id, jti, revoked_at, expires_at)
+     values ($1::uuid, $2::uuid, $4::timestamptz, $3::timestamptz)
+     on conflict (tenant_id, jti) do nothing`,
+    [tenantId, revocation.tokenId, revocation.expiresAt, now],
+  );
+}
+
+/** Directory scope: revocations since a moment of tokens that have not expired. */
+export function selectRevocations(since: Date, now: Date): Statement<RevocationRow> {
+  return statement(
+    'select_revocations',
+    `select r.jti as "tokenId", r.expires_at as "expiresAt"
+       from amanat.token_revocations r
+      where r.revoked_at >= $1::timestamptz and r.expires_at > $2::timestamptz`,
+    [since, now],
+  );
+}
+
+export interface CutOffRow {
+  readonly clientId: string;
+  readonly disabled: boolean;
+  readonly validFrom: Date;
+}
+
+/** Directory scope: clients cut off since a moment, and from when on their tokens count again, if at all. */
+export function selectCutOffs(since: Date): Statement<CutOffRow> {
+  return statement(
+    'select_cut_offs',
+    `select c.id as "clientId", c.disabled_at is not null as disabled,
+            greatest(c.disabled_at, c.tokens_valid_from) as "validFrom"
+       from amanat.clients c
+      where greatest(c.disabled_at, c.tokens_valid_from) >= $1::timestamptz`,
+    [since],
+  );
+}
+
+/** Guarded: unknown_subject unless the customer is an active one of this tenant. */
+export function requireActiveCustomer(tenantId: string, customerId: string): Statement {
+  return statement(
+    'require_active_customer',
+    `select amanat.require(
+       exists (select 1 from amanat.customers c
+                where c.tenant_id = $1::uuid and c.id = $2::uuid and c.status = 'active'),
+       'unknown_subject')`,
+    [tenantId, customerId],
+  );
+}

@@ -1,0 +1,166 @@
+import { commit } from '../db/commit.ts';
+import type { Database } from '../db/database.ts';
+import { selectPolicyVersions, type PolicyRow } from '../db/tenants.ts';
+import { selectCutOffs, selectRevocations, type CutOffRow, type RevocationRow } from '../db/tokens.ts';
+import { VaultError } from '../errors.ts';
+import { judgeFor, type Judge } from '../policy/judge.ts';
+import { parseProfile, type Profile } from '../policy/profile.ts';
+import { maxLifetimeSeconds } from './accessToken.ts';
+import type { Caller } from './caller.ts';
+
+const lookEveryMs = 1_000;
+/** Nobody is served on a look older than this; with the look itself it keeps revocation within 5 seconds (P8). */
+const freshForMs = 4_000;
+/** Each look goes back this far behind the one before: other clocks, and transactions that took long to commit. */
+const overlapMs = 60_000;
+/** After this, every token that a cut-off could concern has expired. */
+const cutOffKeptMs = maxLifetimeSeconds * 1000 + overlapMs;
+
+/** The policy version in force for a tenant, with its judge. */
+export interface Policy extends Judge {
+  readonly profile: Profile;
+  readonly number: number;
+  /** Names the version in answers and in the audit: `kalak/1`. */
+  readonly label: string;
+}
+
+/** What this process knows of changes that any process made: at most five seconds old, or nobody is served. */
+export interface Watch {
+  /** Throws `sealed` for a tenant without a policy, `integrity_failure` for one whose stored policy cannot be read. */
+  policy(tenantId: string): Policy;
+  tenants(): readonly string[];
+  isRevoked(caller: Caller): boolean;
+  /** At once when the last good look is recent, else looks. Throws `audit_unavailable` when it cannot. */
+  fresh(): Promise<void>;
+  /** Reads what is new. Calls that come while one is under way share it. */
+  look(): Promise<void>;
+  /** What this process just committed holds here at once. */
+  revokeToken(tokenId: string, expiresAt: number): void;
+  cutOff(clientId: string, at: number): void;
+  start(): void;
+  stop(): void;
+}
+
+interface CutOff {
+  readonly disabled: boolean;
+  readonly validFrom: number;
+}
+
+interface Known {
+  readonly policies: Map<string, Policy | 'broken'>;
+  readonly versions: Map<string, number>;
+  /** Token id to the moment it expires. */
+  readonly revoked: Map<string, number>;
+  readonly cutOffs: Map<string, CutOff>;
+}
+
+export function openWatch(db: Database, now: () => number, onBrokenPolicy: () => void = () => {}): Watch {
+  const known: Known = { policies: new Map(), versions: new Map(), revoked: new Map(), cutOffs: new Map() };
+  let lookedAt: number | undefined;
+  let looking: Promise<void> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+
+  async function lookOnce(): Promise<void> {
+    const at = now();
+    await readChanges(db, known, at, lookedAt, onBrokenPolicy);
+    forget(known, at);
+    lookedAt = at;
+  }
+
+  function look(): Promise<void> {
+    looking ??= lookOnce().finally(() => {
+      looking = undefined;
+    });
+    return looking;
+  }
+
+  const isFresh = (): boolean => {
+    const age = lookedAt === undefined ? Infinity : now() - lookedAt;
+    // A clock that was set back makes no look young.
+    return age >= 0 && age < freshForMs;
+  };
+
+  return {
+    policy: (tenantId) => policyOf(known, tenantId),
+    tenants: () => [...known.policies.keys()],
+    isRevoked: (caller) => isRevoked(known, caller),
+    async fresh() {
+      if (isFresh()) return;
+      await look().catch(() => {
+        throw new VaultError('audit_unavailable', [], 1);
+      });
+    },
+    look,
+    revokeToken: (tokenId, expiresAt) => void known.revoked.set(tokenId, expiresAt),
+    cutOff: (clientId, at) => void known.cutOffs.set(clientId, { disabled: true, validFrom: at }),
+    start() {
+      // A look that fails is made up for by the next one; until then `fresh` refuses.
+      timer ??= setInterval(() => void look().catch(() => {}), lookEveryMs).unref();
+    },
+    stop() {
+      clearInterval(timer);
+      timer = undefined;
+    },
+  };
+}
+
+async function readChanges(
+  db: Database,
+  known: Known,
+  at: number,
+  lookedAt: number | undefined,
+  onBrokenPolicy: () => void,
+): Promise<void> {
+  const since = new Date(lookedAt === undefined ? 0 : lookedAt - overlapMs);
+  const cutSince = new Date(Math.max(since.getTime(), at - cutOffKeptMs));
+  const versions = [...known.versions].map(([tenantId, number]) => ({ tenantId, number }));
+  const [revocations, cutOffs, policies] = await commit(db, 'directory', [
+    selectRevocations(since, new Date(at)),
+    selectCutOffs(cutSince),
+    selectPolicyVersions(versions, new Date(at)),
+  ]);
+  for (const row of revocations) known.revoked.set(row.tokenId, expiryOf(row));
+  for (const row of cutOffs) known.cutOffs.set(row.clientId, cutOffOf(row));
+  for (const row of policies) {
+    const policy = readPolicy(row);
+    if (policy === 'broken') onBrokenPolicy();
+    known.policies.set(row.tenantId, policy);
+    known.versions.set(row.tenantId, row.number);
+  }
+}
+
+const expiryOf = (row: RevocationRow): number => row.expiresAt.getTime();
+const cutOffOf = (row: CutOffRow): CutOff => ({ disabled: row.disabled, validFrom: row.validFrom.getTime() });
+
+/** One tenant's unreadable policy closes that tenant and no other. */
+function readPolicy(row: PolicyRow): Policy | 'broken' {
+  try {
+    const profile = parseProfile(row.source);
+    if (profile.id !== row.profile) return 'broken';
+    return Object.freeze({ ...judgeFor(profile), profile, number: row.number, label: `${profile.id}/${row.number}` });
+  } catch {
+    return 'broken';
+  }
+}
+
+function policyOf(known: Known, tenantId: string): Policy {
+  const policy = known.policies.get(tenantId);
+  if (policy === undefined) throw new VaultError('sealed');
+  if (policy === 'broken') throw new VaultError('integrity_failure');
+  return policy;
+}
+
+function isRevoked(known: Known, caller: Caller): boolean {
+  if (known.revoked.has(caller.tokenId)) return true;
+  const cut = known.cutOffs.get(caller.clientId);
+  if (cut === undefined) return false;
+  // A disabled client gets no new token, so whatever it shows was issued before, whatever its clock said.
+  return cut.disabled || caller.issuedAt < cut.validFrom;
+}
+
+function forget(known: Known, at: number): void {
+  for (const [tokenId, expiresAt] of known.revoked) if (expiresAt <= at) known.revoked.delete(tokenId);
+  for (const [clientId, cut] of known.cutOffs) {
+    if (cut.validFrom + cutOffKeptMs < at) known.cutOffs.delete(clientId);
+  }
+}
