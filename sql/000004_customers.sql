@@ -52,7 +52,6 @@ create table amanat.import_lines (
   key_hash bytea not null,
   line integer not null,
   line_hash bytea not null,
-  customer_id uuid,
   result jsonb not null,
   expires_at timestamptz not null,
   primary key (tenant_id, client_id, key_hash, line)

@@ -1,5 +1,6 @@
 -- Legal orders. The record itself (authority, letter, scope, recipient …) is sealed under the order's own data key; what is
--- clear here is what the gate judges. number_tag is a keyed hash of authority and letter number: one order, one record.
+-- clear here is what the gate judges; the same facts stand inside `sealed`, so that changing a column passes nothing.
+-- number_tag is a keyed hash of authority and letter number, under this version of the index key: one order, one record.
 create table amanat.legal_orders (
   tenant_id uuid not null references amanat.tenants (id),
   id uuid not null,
@@ -8,13 +9,14 @@ create table amanat.legal_orders (
   kind text not null,
   authority_kind text not null,
   number_tag bytea not null,
+  index_version integer not null,
   registered_by uuid not null,
   registered_actor text not null,
   registered_at timestamptz not null,
   decided_by uuid,
   decided_actor text,
   decided_at timestamptz,
-  -- Digest of the exact record the decision was taken on.
+  -- Digest of the exact record the decision was taken on; the record holds a salt, so no dictionary reverses it.
   decided_digest bytea,
   revoked_by uuid,
   revoked_actor text,
@@ -28,16 +30,19 @@ create table amanat.legal_orders (
 );
 create unique index legal_orders_number on amanat.legal_orders (tenant_id, number_tag) where status <> 'rejected';
 
--- The register of disclosures. `sealed` holds the package under the export's own data key until it has been fetched.
+-- The register of disclosures. `sealed` holds the package under the export's own data key until it has been fetched or the
+-- order is revoked.
 create table amanat.exports (
   tenant_id uuid not null,
   id uuid not null,
   legal_order_id uuid not null,
   version integer not null default 1,
   executed_by uuid not null,
-  executed_actor text,
+  executed_actor text not null,
   executed_at timestamptz not null,
   records integer not null,
+  not_found integer not null,
+  outside_period integer not null,
   fields text[] not null,
   sha256 bytea not null,
   receipt text not null,
@@ -45,6 +50,7 @@ create table amanat.exports (
   data_key bytea,
   sealed bytea,
   fetched_by uuid,
+  fetched_actor text,
   fetched_at timestamptz,
   primary key (tenant_id, id),
   foreign key (tenant_id, legal_order_id) references amanat.legal_orders (tenant_id, id)

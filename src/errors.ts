@@ -82,6 +82,11 @@ export class VaultError extends Error {
     this.faults = faults;
     this.retryAfter = retryAfter;
   }
+
+  /** HTTP status of the code. */
+  get status(): number {
+    return problems[this.code].status;
+  }
 }
 
 /** A refusal for one place in the body: `refuse('invalid_body', '/fields/email', 'length')`. */

@@ -92,7 +92,10 @@ export function selectCustomers(tenantId: string, ids: readonly string[]): State
 }
 
 /** Guarded: aborts with precondition_failed unless the stored version is the one before. */
-export function updateCustomer(tenantId: string, customer: Pick<CustomerRow, 'id' | 'version' | 'sealed' | 'updatedAt'>): Statement {
+export function updateCustomer(
+  tenantId: string,
+  customer: Pick<CustomerRow, 'id' | 'version' | 'sealed' | 'updatedAt'>,
+): Statement {
   return statement(
     'update_customer',
     `with updated as (
@@ -115,7 +118,11 @@ export interface ListedCustomer {
 }
 
 /** Newest first; erased customers are nowhere. */
-export function listCustomers(tenantId: string, beforeId: string | undefined, limit: number): Statement<ListedCustomer> {
+export function listCustomers(
+  tenantId: string,
+  beforeId: string | undefined,
+  limit: number,
+): Statement<ListedCustomer> {
   return statement(
     'list_customers',
     `select c.id, c.kind, c.status, c.version, c.created_at as "createdAt"
@@ -161,7 +168,10 @@ export function findByTags(queries: readonly TagQuery[]): Statement<Match> {
 }
 
 /** Which of these exclusive tags are held, and by whom. */
-export function findExclusiveTags(tenantId: string, tags: readonly { field: string; tag: Buffer }[]): Statement<{
+export function findExclusiveTags(
+  tenantId: string,
+  tags: readonly { field: string; tag: Buffer }[],
+): Statement<{
   field: string;
   tag: Buffer;
   customerId: string;

@@ -67,7 +67,10 @@ export function insertPolicyVersion(policy: PolicyRow & { sourceSha256: Buffer; 
 }
 
 /** Directory scope: the version in force now of each tenant that has a newer one than the caller knows. */
-export function selectPolicyVersions(known: readonly { tenantId: string; number: number }[], now: Date): Statement<PolicyRow> {
+export function selectPolicyVersions(
+  known: readonly { tenantId: string; number: number }[],
+  now: Date,
+): Statement<PolicyRow> {
   return statement(
     'select_policy_versions',
     `select distinct on (p.tenant_id)

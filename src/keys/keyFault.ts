@@ -9,7 +9,8 @@ export type KeyFaultCode =
   | 'keys_malformed'
   | 'keys_example_in_production'
   | 'keys_not_empty'
-  | 'keys_not_writable';
+  | 'keys_not_writable'
+  | 'keys_wrong';
 
 export class KeyFault extends Error {
   readonly code: KeyFaultCode;

@@ -82,7 +82,8 @@ function checkAddress(address: Address, pointer: string, faults: Fault[], partia
   for (const part of addressParts) {
     const value = address[part];
     if (value === undefined) {
-      if (!partial && (part === 'province' || part === 'city')) faults.push({ pointer: `${pointer}/${part}`, code: 'required' });
+      if (!partial && (part === 'province' || part === 'city'))
+        faults.push({ pointer: `${pointer}/${part}`, code: 'required' });
       continue;
     }
     const reason = checkText(value, { max: longest[part], kind: 'text' });

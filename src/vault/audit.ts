@@ -1,4 +1,4 @@
-import { decodeLeaf, encodeLeaf, leafHash, type AuditLeaf, type LeafReference } from '../crypto/leaf.ts';
+import { decodeLeaf, encodeLeaf, leafHash, type AuditLeaf } from '../crypto/leaf.ts';
 import { insertLeaf, selectLeaves, type LeafRow } from '../db/audit.ts';
 import type { Statement } from '../db/statement.ts';
 import { refuse, VaultError, type Code } from '../errors.ts';
@@ -16,7 +16,8 @@ export interface Deed {
   /** The rule that decided, or the refusal's code. */
   readonly rule?: string | undefined;
   readonly subjectId?: string | undefined;
-  readonly object?: LeafReference | undefined;
+  /** What it was done to, where that is not the customer: `{ kind: 'shipment', id }`. */
+  readonly object?: { readonly kind: string; readonly id: string } | undefined;
   readonly full?: readonly Field[] | undefined;
   readonly masked?: readonly Field[] | undefined;
   readonly grantId?: string | undefined;
@@ -34,24 +35,24 @@ export function leafOf(vault: Vault, caller: Doer, act: Act, deed: Deed): LeafRo
   const leaf: AuditLeaf = {
     id,
     tenantId: caller.tenantId,
-    time,
+    at: time,
     clientId: caller.clientId,
     role: caller.role,
-    actor: caller.actor,
+    actor: caller.actor ?? '',
     action: act.action,
     outcome: deed.outcome ?? 'allowed',
     rule: deed.rule ?? act.action,
+    purpose: deed.purpose ?? '',
     policyVersion: vault.watch.policy(caller.tenantId).label,
     requestId: act.requestId,
-    subject: deed.subjectId === undefined ? undefined : { kind: 'customer', id: deed.subjectId },
-    object: deed.object,
-    fieldsFull: deed.full ?? [],
-    fieldsMasked: deed.masked ?? [],
-    grantId: deed.grantId,
-    purpose: deed.purpose,
-    legalOrderId: deed.legalOrderId,
-    digest: deed.digest,
-    recordVersion: deed.recordVersion,
+    full: deed.full ?? [],
+    masked: deed.masked ?? [],
+    ...(deed.subjectId === undefined ? {} : { subjectKind: 'customer', subjectId: deed.subjectId }),
+    ...(deed.object === undefined ? {} : { objectKind: deed.object.kind, objectId: deed.object.id }),
+    ...(deed.grantId === undefined ? {} : { grantId: deed.grantId }),
+    ...(deed.legalOrderId === undefined ? {} : { legalOrderId: deed.legalOrderId }),
+    ...(deed.digest === undefined ? {} : { digest: deed.digest }),
+    ...(deed.recordVersion === undefined ? {} : { recordVersion: deed.recordVersion }),
   };
   const bytes = encodeLeaf(leaf);
   return {
@@ -73,8 +74,18 @@ export function leafStatement(vault: Vault, caller: Doer, act: Act, deed: Deed):
  * Leaves the record of a refusal. A refusal stays a refusal when the audit cannot be written: the caller gets nothing
  * either way, and the operator is told.
  */
-export async function recordRefusal(vault: Vault, caller: Doer, act: Act, code: Code, objectId?: string): Promise<void> {
-  const deed: Deed = { outcome: 'refused', rule: code, ...(objectId === undefined ? {} : refusedObject(act, objectId)) };
+export async function recordRefusal(
+  vault: Vault,
+  caller: Doer,
+  act: Act,
+  code: Code,
+  objectId?: string,
+): Promise<void> {
+  const deed: Deed = {
+    outcome: 'refused',
+    rule: code,
+    ...(objectId === undefined ? {} : refusedObject(act, objectId)),
+  };
   try {
     await write(vault, caller.tenantId, [leafStatement(vault, caller, act, deed)]);
   } catch {
@@ -99,7 +110,8 @@ export interface AuditQuery {
 /** The log, newest first, decoded from the leaves themselves: the columns beside them prove nothing. */
 export async function listAudit(vault: Vault, caller: Caller, act: Act, query: AuditQuery): Promise<Answer> {
   permit(caller, 'audit.list');
-  if (query.from !== undefined && query.to !== undefined && query.from > query.to) throw refuse('invalid_query', '?from', 'order');
+  if (query.from !== undefined && query.to !== undefined && query.from > query.to)
+    throw refuse('invalid_query', '?from', 'order');
   const { limit, after } = query.page;
   const [rows] = await load(vault, caller.tenantId, [
     selectLeaves({
@@ -112,7 +124,12 @@ export async function listAudit(vault: Vault, caller: Caller, act: Act, query: A
       limit: limit + 1,
     }),
   ]);
-  const body = pageOf(rows, limit, (row) => row.id, (row) => entryOf(vault, row));
+  const body = pageOf(
+    rows,
+    limit,
+    (row) => row.id,
+    (row) => entryOf(vault, row),
+  );
   return commitAct(vault, caller, act, query.subject === undefined ? {} : { subjectId: query.subject }, [], {
     status: 200,
     body,
@@ -121,11 +138,11 @@ export async function listAudit(vault: Vault, caller: Caller, act: Act, query: A
 
 function entryOf(vault: Vault, row: { readonly id: string; readonly leaf: Buffer; readonly leafHash: Buffer }) {
   try {
-    const { time, digest, tenantId: _tenant, ...leaf } = decodeLeaf(row.leaf);
+    const { at, digest, tenantId: _tenant, ...leaf } = decodeLeaf(row.leaf);
     if (leaf.id !== row.id || !leafHash(row.leaf).equals(row.leafHash)) throw new VaultError('integrity_failure');
     return {
       ...leaf,
-      time: new Date(time).toISOString(),
+      at: new Date(at).toISOString(),
       ...(digest === undefined ? {} : { digest: digest.toString('hex') }),
       leafHash: row.leafHash.toString('hex'),
     };

@@ -29,7 +29,16 @@ export const singleFields = [
 export type SingleField = (typeof singleFields)[number];
 
 const ofKind: Readonly<Record<PartyKind, ReadonlySet<SingleField>>> = {
-  natural: new Set(['givenName', 'familyName', 'nationalId', 'foreignerId', 'economicCode', 'email', 'iban', 'externalRef']),
+  natural: new Set([
+    'givenName',
+    'familyName',
+    'nationalId',
+    'foreignerId',
+    'economicCode',
+    'email',
+    'iban',
+    'externalRef',
+  ]),
   legal: new Set([
     'legalName',
     'legalNationalId',

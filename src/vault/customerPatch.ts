@@ -44,14 +44,23 @@ export function mergeCustomer(
     kind: stored.kind,
     fields: mergeFields(record, header, patch.fields ?? {}),
     phones: mergeList(standingPhones(record, header), patch.phones, '/phones', faults, newMemberId, mergePhone),
-    addresses: mergeList(standingPlaces(record, header), patch.addresses, '/addresses', faults, newMemberId, mergePlace),
+    addresses: mergeList(
+      standingPlaces(record, header),
+      patch.addresses,
+      '/addresses',
+      faults,
+      newMemberId,
+      mergePlace,
+    ),
   };
   if (faults.length > 0) throw new VaultError('invalid_body', faults);
   return merged;
 }
 
 function stringAt(record: OpenRecord, label: string): string {
-  return String(forResealing(record.value(label)));
+  const value = forResealing(record.value(label));
+  if (typeof value !== 'string') throw new VaultError('integrity_failure');
+  return value;
 }
 
 function mergeFields(
@@ -83,7 +92,9 @@ function standingPhones(record: OpenRecord, header: CustomerHeader): Standing<Ph
 function standingPlaces(record: OpenRecord, header: CustomerHeader): Standing<PlaceInput>[] {
   return header.addresses.map((place) => ({
     id: place.id,
-    ...(place.address === undefined ? {} : { address: forResealing(record.value(labels.place(place.id, 'address'))) as Address }),
+    ...(place.address === undefined
+      ? {}
+      : { address: forResealing(record.value(labels.place(place.id, 'address'))) as Address }),
     ...(place.postalCode === undefined ? {} : { postalCode: stringAt(record, labels.place(place.id, 'postalCode')) }),
     ...(place.location === undefined
       ? {}
@@ -104,7 +115,8 @@ function mergeList<T, P extends { readonly id?: string | undefined }>(
   return (patches ?? []).map((patch, i) => {
     const at = `${pointer}/${i}`;
     const before = standing.find((s) => s.id === patch.id);
-    if (patch.id !== undefined && (before === undefined || seen.has(patch.id))) faults.push({ pointer: `${at}/id`, code: 'unknown_id' });
+    if (patch.id !== undefined && (before === undefined || seen.has(patch.id)))
+      faults.push({ pointer: `${at}/id`, code: 'unknown_id' });
     if (patch.id !== undefined) seen.add(patch.id);
     return { ...merge(before, patch, at, faults), id: before?.id ?? newMemberId() };
   });

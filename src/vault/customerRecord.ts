@@ -61,7 +61,11 @@ export function checkCustomer(policy: Policy, input: CustomerInput): CustomerDat
   }));
   found['field_required']?.push(...missing(policy, input));
   const code = gravest.find((c) => (found[c]?.length ?? 0) > 0);
-  if (code !== undefined) throw new VaultError(code, gravest.flatMap((c) => found[c] ?? []));
+  if (code !== undefined)
+    throw new VaultError(
+      code,
+      gravest.flatMap((c) => found[c] ?? []),
+    );
   return { kind: input.kind, single, phones, addresses, warnings };
 }
 
@@ -99,7 +103,8 @@ function checkSingles(input: CustomerInput, faults: Fault[], warnings: Fault[]):
       continue;
     }
     single.set(field, parsed.canonical);
-    if (field === 'nationalId' || field === 'foreignerId' || field === 'legalNationalId') identity[field] = parsed.canonical;
+    if (field === 'nationalId' || field === 'foreignerId' || field === 'legalNationalId')
+      identity[field] = parsed.canonical;
     warnings.push(...parsed.warnings.map((code) => ({ pointer: pointerTo(field), code })));
   }
   return single;
@@ -120,7 +125,9 @@ function checkPhones(input: CustomerInput, faults: Fault[]): Phone[] {
     if (phone.extension !== undefined && !/^\d{1,6}$/.test(phone.extension)) {
       faults.push({ pointer: `/phones/${i}/extension`, code: 'format' });
     }
-    const first = !input.phones.some((p) => p.kind === phone.kind && p.primary === true) && !phones.some((p) => p.kind === phone.kind);
+    const first =
+      !input.phones.some((p) => p.kind === phone.kind && p.primary === true) &&
+      !phones.some((p) => p.kind === phone.kind);
     const { id, kind, extension } = phone;
     const primary = phone.primary === true || first;
     phones.push({ id, kind, number: parsed.canonical, primary, ...(extension === undefined ? {} : { extension }) });

@@ -15,7 +15,7 @@ type Value = Values extends ReadonlyMap<string, infer V> ? V : never;
  * opens this one value and no other. A mask is null where the value cannot be masked.
  */
 export interface CustomerHeader {
-  /** Which mask rules these masks were made by. */
+  /** The policy version these masks were made by; another one makes them anew when they are shown. */
   readonly masks: string;
   readonly fields: Readonly<Partial<Record<SingleField, Value>>>;
   readonly phones: readonly {
@@ -63,7 +63,7 @@ function valuesOf(policy: Policy, data: CustomerData): Values {
 function headerFor(policy: Policy, data: CustomerData): CustomerHeader {
   const mask = (field: Field, value: unknown) => (maskField(policy.profile, field, value) ?? null) as Value;
   return {
-    masks: policy.masks,
+    masks: policy.label,
     fields: Object.fromEntries([...data.single].map(([field, value]) => [field, mask(field, value)])),
     phones: data.phones.map(({ id, kind, primary, number, extension }) => ({
       id,
@@ -74,9 +74,7 @@ function headerFor(policy: Policy, data: CustomerData): CustomerHeader {
     })),
     addresses: data.addresses.map((place) => ({
       id: place.id,
-      ...Object.fromEntries(
-        placeFields.filter((f) => place[f] !== undefined).map((f) => [f, mask(f, place[f])]),
-      ),
+      ...Object.fromEntries(placeFields.filter((f) => place[f] !== undefined).map((f) => [f, mask(f, place[f])])),
     })),
   };
 }
@@ -85,11 +83,22 @@ export function sealCustomer(keys: TenantKeys, policy: Policy, id: string, data:
   return sealNew(keys, 'customer', id, valuesOf(policy, data));
 }
 
-export function resealCustomer(keys: TenantKeys, policy: Policy, stored: StoredRecord, data: CustomerData): SealedRecord {
+export function resealCustomer(
+  keys: TenantKeys,
+  policy: Policy,
+  stored: StoredRecord,
+  data: CustomerData,
+): SealedRecord {
   return sealNext(keys, 'customer', stored, valuesOf(policy, data));
 }
 
-export function rowOf(tenantId: string, kind: PartyKind, source: string, sealed: SealedRecord, at: Date): NewCustomerRow {
+export function rowOf(
+  tenantId: string,
+  kind: PartyKind,
+  source: string,
+  sealed: SealedRecord,
+  at: Date,
+): NewCustomerRow {
   const { id, version, keyVersion, dataKey } = sealed;
   return {
     tenantId,

@@ -37,7 +37,7 @@ export function viewCustomer(
 ): CustomerView {
   const record = openRecord(keys, 'customer', row);
   const header = headerOf<CustomerHeader>(record);
-  const fresh = header.masks === policy.masks;
+  const fresh = header.masks === policy.label;
   const show = (field: Field, label: string, mask: unknown): Shown =>
     shown(policy, decision, record, field, label, fresh ? mask : undefined);
   const asked = (field: Field) => wanted === undefined || wanted.has(field);

@@ -1,4 +1,11 @@
-import { insertCustomers, insertTags, deleteTags, listCustomers as listStatement, selectCustomers, updateCustomer } from '../db/customers.ts';
+import {
+  insertCustomers,
+  insertTags,
+  deleteTags,
+  listCustomers as listStatement,
+  selectCustomers,
+  updateCustomer,
+} from '../db/customers.ts';
 import { VaultError } from '../errors.ts';
 import { fields as allFields, type Field } from '../policy/profile.ts';
 import { commitAct, load, refusalOf, type Act, type Answer } from './act.ts';
@@ -52,17 +59,25 @@ export async function readCustomer(vault: Vault, caller: Caller, act: Act, reque
   const grant = await grantOf(vault, caller, request.id, request.grantId);
   const asked = request.fields === undefined ? allFields : [...request.fields];
   const decide = (state: 'open' | 'expired') =>
-    policy.judge.decide(caller, grant === undefined ? undefined : judged(grant, state), asked);
+    policy.decide(caller, grant === undefined ? undefined : judged(grant, state), asked);
   const decision = decide('open');
   const closed = grant === undefined ? decision : decide('expired');
   const deed = { subjectId: request.id, grantId: grant?.id, purpose: grant?.purpose };
-  const leaf = leafOf(vault, caller, act, { ...deed, full: decision.full, masked: decision.masked, rule: decision.rule });
+  const leaf = leafOf(vault, caller, act, {
+    ...deed,
+    full: decision.full,
+    masked: decision.masked,
+    rule: decision.rule,
+  });
   const leafWithoutGrant =
     grant === undefined
       ? leaf
-      : { ...leafOf(vault, caller, act, { ...deed, full: closed.full, masked: closed.masked, rule: closed.rule }), id: leaf.id };
+      : {
+          ...leafOf(vault, caller, act, { ...deed, full: closed.full, masked: closed.masked, rule: closed.rule }),
+          id: leaf.id,
+        };
   const read = { tenantId: caller.tenantId, customerId: request.id, grantId: grant?.id, leaf, leafWithoutGrant };
-  const row = await vault.reads.customer(read, grant?.maxReads != null).catch((error: unknown) => {
+  const row = await vault.reads.customer(read, typeof grant?.maxReads === 'number').catch((error: unknown) => {
     throw refusalOf(vault, error);
   });
   if (row === undefined) throw new VaultError('not_found');
@@ -86,7 +101,10 @@ export async function patchCustomer(
   if (stored === undefined) throw new VaultError('not_found');
   if (version !== stored.version) throw new VaultError('precondition_failed');
   const keys = await vault.keyring.tenant(caller.tenantId);
-  const data = checkCustomer(policy, mergeCustomer(keys, stored, patch, () => newId(vault.now())));
+  const data = checkCustomer(
+    policy,
+    mergeCustomer(keys, stored, patch, () => newId(vault.now())),
+  );
   const sealed = resealCustomer(keys, policy, stored, data);
   const updatedAt = new Date(vault.now());
   const statements = [

@@ -82,4 +82,3 @@ function bodyHash(keys: TenantKeys, request: Idempotency): Buffer {
 function context(caller: Caller, answerId: string) {
   return { tenantId: caller.tenantId, kind: 'answer', recordId: answerId, version: 1, field: 'answer' } as const;
 }
-

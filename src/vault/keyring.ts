@@ -24,7 +24,10 @@ export interface WrappedDataKey {
 /** The keys of one tenant, unwrapped. */
 export interface TenantKeys {
   readonly tenantId: string;
-  newDataKey(kind: RecordKind, id: string): { readonly wrapped: Buffer; readonly keyVersion: number; readonly key: DataKey };
+  newDataKey(
+    kind: RecordKind,
+    id: string,
+  ): { readonly wrapped: Buffer; readonly keyVersion: number; readonly key: DataKey };
   dataKey(record: WrappedDataKey): DataKey;
   /** Blind index tag of a canonical value (16 bytes). */
   tag(field: string, canonical: string): Buffer;
@@ -107,12 +110,19 @@ interface Versions {
 }
 
 /** Every version of one of a tenant's keys. A row under an unknown root or one that does not open is `sealed`. */
-function unwrapAll(roots: ReadonlyMap<string, RootKey>, rows: readonly TenantKeyRow[], use: 'data' | 'index'): Versions {
+function unwrapAll(
+  roots: ReadonlyMap<string, RootKey>,
+  rows: readonly TenantKeyRow[],
+  use: 'data' | 'index',
+): Versions {
   const keys = new Map<number, KeyObject>();
   for (const row of rows.filter((r) => r.use === use)) {
     const root = roots.get(row.rootId);
     if (root === undefined) throw new VaultError('sealed');
-    keys.set(row.version, secretKey(unwrapKey(root.wrapping, wrapContext.tenantKey(row.tenantId, use, row.version), row.wrapped)));
+    keys.set(
+      row.version,
+      secretKey(unwrapKey(root.wrapping, wrapContext.tenantKey(row.tenantId, use, row.version), row.wrapped)),
+    );
   }
   if (keys.size === 0) throw new VaultError('sealed');
   return { current: Math.max(...keys.keys()), keys };

@@ -24,7 +24,8 @@ function parseLimit(text: string | undefined): number {
 
 function idOf(cursor: string): string {
   const id = Buffer.from(cursor, 'base64url').toString('latin1');
-  if (!uuid.test(id) || cursorOf(id) !== cursor) throw new VaultError('invalid_cursor', [{ pointer: '?cursor', code: 'format' }]);
+  if (!uuid.test(id) || cursorOf(id) !== cursor)
+    throw new VaultError('invalid_cursor', [{ pointer: '?cursor', code: 'format' }]);
   return id;
 }
 

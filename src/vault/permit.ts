@@ -88,7 +88,9 @@ export const actions: Readonly<Record<Action, Rule>> = rules;
 
 /** The scopes a role can ever hold. */
 export function scopesOf(role: Role): readonly Scope[] {
-  return scopes.filter((scope) => Object.values(actions).some((r: Rule) => r.scope === scope && r.roles.includes(role)));
+  return scopes.filter((scope) =>
+    Object.values(actions).some((r: Rule) => r.scope === scope && r.roles.includes(role)),
+  );
 }
 
 /**

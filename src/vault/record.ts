@@ -35,7 +35,13 @@ export type Values = ReadonlyMap<string, Value>;
 /** Seals a record under a new data key (version 1). */
 export function sealNew(keys: TenantKeys, kind: RecordKind, id: string, values: Values): SealedRecord {
   const made = keys.newDataKey(kind, id);
-  return sealWith(keys.tenantId, kind, { id, version: 1, keyVersion: made.keyVersion, dataKey: made.wrapped }, made.key, values);
+  return sealWith(
+    keys.tenantId,
+    kind,
+    { id, version: 1, keyVersion: made.keyVersion, dataKey: made.wrapped },
+    made.key,
+    values,
+  );
 }
 
 /** Seals every value of a record anew, as its next version, so that no value of an older version opens in its place. */

@@ -1,0 +1,124 @@
+import { resolve } from 'node:path';
+
+/** What the environment asks for. Read once, checked whole. */
+export interface Config {
+  /** 0: a free port, printed. */
+  readonly port: number;
+  readonly host: string;
+  readonly dataDir: string;
+  readonly keysDir: string;
+  /** Absent: the embedded PostgreSQL. */
+  readonly databaseUrl: string | undefined;
+  /** Who owns the schema, when databaseUrl names the service's own restricted role. */
+  readonly databaseOwnerUrl: string | undefined;
+  /** `transaction`: a pooler in transaction mode stands between, so no prepared statements. */
+  readonly databasePooler: 'none' | 'transaction';
+  /** Connections a process holds at most. */
+  readonly databaseConnections: number;
+  /** Public URL; absent: made of host and port. */
+  readonly issuer: string | undefined;
+  readonly workers: number;
+  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  readonly logLevel: LogLevel;
+  /** Profile of the tenant that a first start makes. */
+  readonly profile: string;
+  readonly metricsPort: number | undefined;
+  /** Requests a client may make to one route in ten seconds. */
+  readonly rateLimit: number;
+  /** NODE_ENV=production, or a database of one's own: example keys are refused. */
+  readonly production: boolean;
+}
+
+const logLevels = ['silent', 'fatal', 'error', 'warn', 'info', 'debug'] as const;
+type LogLevel = (typeof logLevels)[number];
+
+/** Every fault of the environment at once, by variable name and never by value. */
+export class ConfigFault extends Error {
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(faults.join('\n'));
+    this.name = 'ConfigFault';
+    this.faults = faults;
+  }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Throws `ConfigFault`. */
+export function readConfig(env: Environment): Config {
+  const faults: string[] = [];
+  const number = (name: string, fallback: number, least: number, most: number): number => {
+    const text = env[name];
+    if (text === undefined || text === '') return fallback;
+    const value = Number(text);
+    if (/^\d{1,9}$/.test(text) && value >= least && value <= most) return value;
+    faults.push(`${name} must be a whole number from ${least} to ${most}.`);
+    return fallback;
+  };
+  const oneOf = <T extends string>(name: string, allowed: readonly T[], fallback: T): T => {
+    const text = env[name];
+    if (text === undefined || text === '') return fallback;
+    const value = allowed.find((a) => a === text);
+    if (value !== undefined) return value;
+    faults.push(`${name} must be one of ${allowed.join(', ')}.`);
+    return fallback;
+  };
+  const text = (name: string): string | undefined => (env[name] === '' ? undefined : env[name]);
+  const dataDir = resolve(text('AMANAT_DATA_DIR') ?? 'data');
+  const config: Config = {
+    port: number('AMANAT_PORT', 8787, 0, 65_535),
+    host: text('AMANAT_HOST') ?? '127.0.0.1',
+    dataDir,
+    keysDir: resolve(text('AMANAT_KEYS_DIR') ?? `${dataDir}/keys`),
+    databaseUrl: databaseUrl(env, 'AMANAT_DATABASE_URL', faults),
+    databaseOwnerUrl: databaseUrl(env, 'AMANAT_DATABASE_OWNER_URL', faults),
+    databasePooler: oneOf('AMANAT_DATABASE_POOLER', ['none', 'transaction'], 'none'),
+    databaseConnections: number('AMANAT_DATABASE_CONNECTIONS', 10, 2, 200),
+    issuer: issuerUrl(env, faults),
+    workers: number('AMANAT_WORKERS', 1, 1, 64),
+    tls: tlsFiles(env, faults),
+    logLevel: oneOf('AMANAT_LOG_LEVEL', logLevels, 'info'),
+    profile: text('AMANAT_PROFILE') ?? 'kalak',
+    metricsPort: text('AMANAT_METRICS_PORT') === undefined ? undefined : number('AMANAT_METRICS_PORT', 0, 0, 65_535),
+    rateLimit: number('AMANAT_RATE_LIMIT', 60_000, 1, 10_000_000),
+    production: env['NODE_ENV'] === 'production' || text('AMANAT_DATABASE_URL') !== undefined,
+  };
+  if (!/^[a-z][a-z0-9_-]{0,39}$/.test(config.profile))
+    faults.push('AMANAT_PROFILE must be the name of a profile in policies/.');
+  if (config.databaseOwnerUrl !== undefined && config.databaseUrl === undefined) {
+    faults.push('AMANAT_DATABASE_OWNER_URL goes with AMANAT_DATABASE_URL.');
+  }
+  if (faults.length > 0) throw new ConfigFault(faults);
+  return config;
+}
+
+function databaseUrl(env: Environment, name: string, faults: string[]): string | undefined {
+  const text = env[name];
+  if (text === undefined || text === '') return undefined;
+  if (URL.canParse(text) && /^postgres(ql)?:$/.test(new URL(text).protocol)) return text;
+  faults.push(`${name} must be a postgresql:// URL.`);
+  return undefined;
+}
+
+function issuerUrl(env: Environment, faults: string[]): string | undefined {
+  const text = env['AMANAT_ISSUER'];
+  if (text === undefined || text === '') return undefined;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const local = url !== undefined && ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
+  const usable =
+    url !== undefined &&
+    url.search === '' &&
+    url.hash === '' &&
+    (url.protocol === 'https:' || (local && url.protocol === 'http:'));
+  if (!usable) faults.push('AMANAT_ISSUER must be an https:// URL without query (http:// only for this machine).');
+  return text.replace(/\/$/, '');
+}
+
+function tlsFiles(env: Environment, faults: string[]): Config['tls'] {
+  const cert = env['AMANAT_TLS_CERT'] ?? '';
+  const key = env['AMANAT_TLS_KEY'] ?? '';
+  if (cert === '' && key === '') return undefined;
+  if (cert === '' || key === '') faults.push('AMANAT_TLS_CERT and AMANAT_TLS_KEY go together.');
+  return { cert: resolve(cert), key: resolve(key) };
+}

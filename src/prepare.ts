@@ -1,0 +1,176 @@
+import { readFile, rename, writeFile, mkdir, open } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import type { Config } from './config.ts';
+import { commit } from './db/commit.ts';
+import { checkDurability, checkVersion, closeDatabase, openDatabase, type Database } from './db/database.ts';
+import { startEmbedded, type Embedded } from './db/embedded.ts';
+import { migrate } from './db/migrate.ts';
+import { ensureServiceLogin } from './db/roles.ts';
+import { scramVerifier } from './db/scram.ts';
+import { selectTenantKeys, selectTenants } from './db/tenants.ts';
+import { createKeyFolder, KeyFault, loadKeyFolder, rootSecret, type KeyFolder } from './keys/folder.ts';
+import { openKeyring } from './vault/keyring.ts';
+import { newTenant } from './vault/tenants.ts';
+
+/** What a first start hands to the operator, mode 0600 in the data folder. */
+export interface FirstRun {
+  readonly url: string;
+  readonly issuer: string;
+  readonly tenantId: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+}
+
+/** Everything a process needs before it can serve. Made once, by the first process. */
+export interface Ground {
+  /** The service's own restricted login. */
+  readonly serviceUrl: string;
+  readonly embedded: Embedded | undefined;
+  /** A tenant was made by this start. */
+  readonly firstStart: boolean;
+  readonly keys: KeyFolder;
+}
+
+const profilesFolder = fileURLToPath(new URL('../policies/', import.meta.url));
+
+/** Text of a shipped profile. Throws when there is none of that name. */
+export function readProfile(name: string): Promise<string> {
+  return readFile(join(profilesFolder, `${name}.yaml`), 'utf8');
+}
+
+/**
+ * Database, schema, keys and, in an empty database, the first tenant: in this order, each step refusing to go on where the
+ * next would do harm. Keys are made only where nothing is stored yet; where something is, keys that do not open it stop
+ * the start before anything is changed.
+ */
+export async function prepare(config: Config, address: { url: string; issuer: string }): Promise<Ground> {
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  const embedded =
+    config.databaseUrl === undefined ? await startEmbedded({ folder: join(config.dataDir, 'postgres') }) : undefined;
+  try {
+    const ownerUrl = config.databaseOwnerUrl ?? config.databaseUrl ?? embedded?.ownerUrl ?? '';
+    await migrate(ownerUrl);
+    const empty = await isEmpty(ownerUrl);
+    const keys = await keysFor(config, empty);
+    await withDatabase(ownerUrl, (db) => openEveryTenant(db, keys));
+    const serviceUrl =
+      config.databaseOwnerUrl === undefined ? await ownLogin(ownerUrl, keys) : (config.databaseUrl ?? '');
+    await withDatabase(serviceUrl, async (db) => {
+      await checkVersion(db);
+      await checkDurability(db);
+      if (empty) await makeFirstTenant(db, config, keys, address);
+    });
+    await refreshFirstRun(config, address);
+    return { serviceUrl, embedded, firstStart: empty, keys };
+  } catch (error) {
+    await embedded?.stop();
+    throw error;
+  }
+}
+
+async function isEmpty(ownerUrl: string): Promise<boolean> {
+  return withDatabase(ownerUrl, async (db) => {
+    const [tenants] = await commit(db, 'directory', [selectTenants()]);
+    return tenants.length === 0;
+  });
+}
+
+/** Loads the keys folder; makes one only for an empty database. Throws `KeyFault`. */
+export async function keysFor(config: Config, empty: boolean): Promise<KeyFolder> {
+  const { production } = config;
+  try {
+    return await loadKeyFolder(config.keysDir, { production });
+  } catch (error) {
+    const absent = error instanceof KeyFault && (error.code === 'keys_missing' || error.code === 'keys_empty');
+    if (!absent || !empty) throw error;
+    await createKeyFolder(config.keysDir);
+    return loadKeyFolder(config.keysDir, { production });
+  }
+}
+
+/** Every tenant's keys must open under these root keys, or nothing is served. */
+export async function openEveryTenant(db: Database, keys: KeyFolder): Promise<void> {
+  const [tenants] = await commit(db, 'directory', [selectTenants()]);
+  const ids = tenants.map((t) => t.id);
+  const [rows] = await commit(db, { tenantIds: ids }, [selectTenantKeys(ids)]);
+  const unknown = rows.find((row) => !keys.root.byId.has(row.rootId));
+  if (unknown !== undefined) {
+    throw new KeyFault(
+      'keys_wrong',
+      `The database was sealed under root key ${unknown.rootId}, which is not in the keys folder. Put that key back; nothing was changed.`,
+    );
+  }
+  const keyring = openKeyring(db, keys.root.byId, Date.now);
+  for (const id of ids) {
+    await keyring.tenant(id).catch(() => {
+      throw new KeyFault(
+        'keys_wrong',
+        `The keys of tenant ${id} do not open under the root keys in the keys folder. Nothing was changed.`,
+      );
+    });
+  }
+}
+
+/** The service's login, its password derived from the root key, so that it is stored nowhere. */
+async function ownLogin(ownerUrl: string, keys: KeyFolder): Promise<string> {
+  const password = rootSecret(keys.root.current, 'database service login').toString('base64url');
+  const owner = new pg.Client({ connectionString: ownerUrl });
+  await owner.connect();
+  try {
+    const role = await ensureServiceLogin(owner, {
+      verifier: await scramVerifier(password, rootSecret(keys.root.current, 'database service salt').subarray(0, 16)),
+    });
+    const url = new URL(ownerUrl);
+    url.username = role;
+    url.password = password;
+    return url.href;
+  } finally {
+    await owner.end();
+  }
+}
+
+async function makeFirstTenant(
+  db: Database,
+  config: Config,
+  keys: KeyFolder,
+  { url, issuer }: { url: string; issuer: string },
+): Promise<void> {
+  const tenant = newTenant(keys.root.current, 'default', await readProfile(config.profile), Date.now());
+  const { tenantId, clientId, clientSecret } = tenant;
+  // Written before the commit: a secret whose hash is stored must not be lost.
+  await writeFirstRun(config, { url, issuer, tenantId, clientId, clientSecret });
+  await commit(db, { tenantIds: [tenantId] }, tenant.statements);
+}
+
+export function firstRunFile(config: Config): string {
+  return join(config.dataDir, 'first-run.json');
+}
+
+async function writeFirstRun(config: Config, firstRun: FirstRun): Promise<void> {
+  const file = firstRunFile(config);
+  const temporary = `${file}.new`;
+  await writeFile(temporary, `${JSON.stringify(firstRun, null, 2)}\n`, { mode: 0o600 });
+  const handle = await open(temporary);
+  await handle.sync();
+  await handle.close();
+  await rename(temporary, file);
+}
+
+/** Keeps the address in first-run.json true when the port changes. */
+async function refreshFirstRun(config: Config, address: { url: string; issuer: string }): Promise<void> {
+  if (!existsSync(firstRunFile(config))) return;
+  const kept = JSON.parse(await readFile(firstRunFile(config), 'utf8')) as FirstRun;
+  if (kept.url !== address.url || kept.issuer !== address.issuer) await writeFirstRun(config, { ...kept, ...address });
+}
+
+async function withDatabase<T>(connectionString: string, work: (db: Database) => Promise<T>): Promise<T> {
+  const db = openDatabase({ connectionString, max: 2, applicationName: 'amanat prepare' });
+  try {
+    return await work(db);
+  } finally {
+    await closeDatabase(db);
+  }
+}

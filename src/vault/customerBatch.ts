@@ -1,0 +1,162 @@
+import { findExclusiveTags, insertCustomers, insertTags, type NewCustomerRow, type TagRow } from '../db/customers.ts';
+import { insertLeaves, type LeafRow } from '../db/audit.ts';
+import type { Statement } from '../db/statement.ts';
+import { VaultError, type Fault } from '../errors.ts';
+import { commitAct, load, type Act, type Answer } from './act.ts';
+import { leafOf } from './audit.ts';
+import type { Caller } from './caller.ts';
+import { checkCustomer } from './customerRecord.ts';
+import { rowOf, sealCustomer, tagsOf } from './customerSeal.ts';
+import type { NewCustomer } from './customers.ts';
+import { newId } from './ids.ts';
+import type { TenantKeys } from './keyring.ts';
+import { permit } from './permit.ts';
+import type { Vault } from './vault.ts';
+import type { Policy } from './watch.ts';
+
+/** Customers sealed before other requests get a turn: about 10 ms of ciphers. */
+const turn = 25;
+/** Tries to write a batch while others take identifiers of it away. */
+const tries = 5;
+
+/** What became of one item, at its place. */
+export type ItemResult =
+  | { readonly status: 201; readonly id: string; readonly version: 1; readonly warnings: readonly Fault[] }
+  | { readonly status: number; readonly code: string; readonly errors: readonly Fault[] };
+
+/** An item that could be read, or why it could not. */
+export type BatchItem = NewCustomer | VaultError;
+
+interface Prepared {
+  readonly at: number;
+  readonly row: NewCustomerRow;
+  readonly tags: readonly TagRow[];
+  readonly leaf: LeafRow;
+  readonly result: ItemResult;
+}
+
+/** Creates many customers in one commit. An item that is refused does not keep the others out. */
+export async function createBatch(
+  vault: Vault,
+  caller: Caller,
+  act: Act,
+  items: readonly BatchItem[],
+): Promise<Answer> {
+  permit(caller, 'customers.create');
+  const batch = await prepareBatch(vault, caller, act, items);
+  return writeBatch(vault, caller, batch, (statements, results) =>
+    commitAct(vault, caller, act, {}, statements, { status: 200, body: { results } }),
+  );
+}
+
+interface Batch {
+  readonly results: ItemResult[];
+  readonly prepared: readonly Prepared[];
+}
+
+export async function prepareBatch(
+  vault: Vault,
+  caller: Caller,
+  act: Act,
+  items: readonly BatchItem[],
+): Promise<Batch> {
+  const policy = vault.watch.policy(caller.tenantId);
+  const keys = await vault.keyring.tenant(caller.tenantId);
+  const results: ItemResult[] = [];
+  const prepared: Prepared[] = [];
+  for (const [at, item] of items.entries()) {
+    if (at % turn === turn - 1) await new Promise(setImmediate);
+    const outcome = prepare(vault, caller, act, policy, keys, at, item);
+    if ('row' in outcome) {
+      prepared.push(outcome);
+      results.push(outcome.result);
+    } else results.push(outcome);
+  }
+  return { results, prepared };
+}
+
+function prepare(
+  vault: Vault,
+  caller: Caller,
+  act: Act,
+  policy: Policy,
+  keys: TenantKeys,
+  at: number,
+  item: BatchItem,
+): Prepared | ItemResult {
+  try {
+    if (item instanceof VaultError) throw item;
+    const data = checkCustomer(policy, item);
+    const now = vault.now();
+    const id = newId(now);
+    const sealed = sealCustomer(keys, policy, id, data);
+    return {
+      at,
+      row: rowOf(caller.tenantId, item.kind, item.source, sealed, new Date(now)),
+      tags: tagsOf(keys, policy, id, data),
+      leaf: leafOf(vault, caller, act, { subjectId: id, digest: sealed.digest, recordVersion: 1 }),
+      result: { status: 201, id, version: 1, warnings: data.warnings },
+    };
+  } catch (error) {
+    if (error instanceof VaultError) return refusedItem(error);
+    throw error;
+  }
+}
+
+function refusedItem(error: VaultError): ItemResult {
+  return { status: error.status, code: error.code, errors: error.faults };
+}
+
+/**
+ * Writes what can be written. Items whose exclusive identifiers are held already, or come twice in the batch, are refused
+ * by themselves; when another request takes one meanwhile the rest is tried again.
+ */
+export async function writeBatch<T>(
+  vault: Vault,
+  caller: Caller,
+  batch: Batch,
+  finish: (statements: readonly Statement[], results: readonly ItemResult[]) => Promise<T>,
+): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    const held = await heldTags(vault, caller, batch.prepared);
+    const { kept, results } = settle(batch, held);
+    const statements = [
+      insertCustomers(kept.map((p) => p.row)),
+      insertTags(kept.flatMap((p) => p.tags)),
+      insertLeaves(kept.map((p) => p.leaf)),
+    ];
+    try {
+      return await finish(statements, results);
+    } catch (error) {
+      if (!(error instanceof VaultError && error.code === 'already_exists') || attempt === tries) throw error;
+    }
+  }
+}
+
+async function heldTags(vault: Vault, caller: Caller, prepared: readonly Prepared[]): Promise<Set<string>> {
+  const tags = prepared.flatMap((p) => p.tags.filter((t) => t.exclusive));
+  const [rows] = await load(vault, caller.tenantId, [findExclusiveTags(caller.tenantId, tags)]);
+  return new Set(rows.map((row) => nameOf(row)));
+}
+
+function nameOf(tag: { readonly field: string; readonly tag: Buffer }): string {
+  return `${tag.field}/${tag.tag.toString('base64')}`;
+}
+
+function settle(batch: Batch, held: Set<string>): { kept: Prepared[]; results: readonly ItemResult[] } {
+  const results = [...batch.results];
+  const kept: Prepared[] = [];
+  const taken = new Set(held);
+  for (const item of batch.prepared) {
+    const own = item.tags.filter((t) => t.exclusive);
+    const clash = own.find((t) => taken.has(nameOf(t)));
+    if (clash === undefined) {
+      kept.push(item);
+      for (const tag of own) taken.add(nameOf(tag));
+    } else {
+      const pointer = clash.field === 'externalRef' ? '/externalRef' : `/fields/${clash.field}`;
+      results[item.at] = refusedItem(new VaultError('already_exists', [{ pointer, code: 'already_exists' }]));
+    }
+  }
+  return { kept, results };
+}
