@@ -1,0 +1,81 @@
+import type { Duplex } from 'node:stream';
+import type pg from 'pg';
+import { Batch, type BatchOutcome } from './batch.ts';
+import type { Database } from './database.ts';
+import { connectFault, DbFault, mayRepeat } from './fault.ts';
+import { statement, type Statement } from './statement.ts';
+
+/** Whose rows a transaction may touch; `directory` is for the few look-ups that come before a tenant is known. */
+export type Scope = { readonly tenantIds: readonly string[] } | 'directory';
+
+/** The rows of each statement, in the order of the statements. */
+export type Rows<S extends readonly Statement[]> = {
+  readonly [K in keyof S]: S[K] extends Statement<infer Row> ? readonly Row[] : never;
+};
+
+const mostAttempts = 4;
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/**
+ * Runs the statements as one transaction, in one round trip, and answers after its commit. Nothing of it is kept when it
+ * throws `DbFault`, but for one case: `unavailable` without an `sqlstate` may have been committed before the answer was
+ * lost. Serialization failures and deadlocks are repeated at once, up to three times, inside the deadline.
+ */
+export async function commit<const S extends readonly Statement[]>(
+  db: Database,
+  scope: Scope,
+  statements: S,
+): Promise<Rows<S>> {
+  const batch = [enterScope(scope), ...statements];
+  const giveUpAt = performance.now() + db.deadlineMs;
+  for (let attempt = 1; ; attempt += 1) {
+    const outcome = await attemptOnce(db, batch, giveUpAt);
+    if ('rows' in outcome) return outcome.rows.slice(1) as Rows<S>;
+    if (attempt === mostAttempts || !mayRepeat(outcome.fault)) throw outcome.fault;
+  }
+}
+
+/** `true`: the settings end with the transaction, so a pooled connection carries nothing to its next user. */
+function enterScope(scope: Scope): Statement {
+  const tenantIds = scope === 'directory' ? [] : scope.tenantIds;
+  // An id with a comma in it would be a wider scope.
+  if (!tenantIds.every((id) => uuid.test(id))) throw new DbFault('broken', { statement: 'enter_scope' });
+  return statement(
+    'enter_scope',
+    `select set_config('amanat.tenants', $1::text, true), set_config('amanat.directory', $2::text, true)`,
+    [tenantIds.length === 0 ? '' : `{${tenantIds.join(',')}}`, scope === 'directory' ? 'on' : 'off'],
+  );
+}
+
+/** Gives the connection back exactly once on every path; one in an unknown state is cut. */
+function attemptOnce(db: Database, statements: readonly Statement[], giveUpAt: number): Promise<BatchOutcome> {
+  if (db.pool.waitingCount >= db.mostWaiting) throw new DbFault('overloaded');
+  return new Promise((resolve) => {
+    let held: { client: pg.PoolClient; release: (destroy?: boolean) => void } | undefined;
+    let settled = false;
+    const settle = (outcome: BatchOutcome): void => {
+      if (settled) return;
+      settled = true;
+      clearTimeout(deadline);
+      if (held !== undefined) giveBack(held.client, held.release, 'fault' in outcome && outcome.connectionLost);
+      resolve(outcome);
+    };
+    const batch = new Batch(statements, db.prepare, settle);
+    const late = { fault: new DbFault('unavailable'), connectionLost: true };
+    const deadline = setTimeout(settle, Math.max(0, giveUpAt - performance.now()), late);
+    db.pool.connect((error, client, release) => {
+      if (settled) release();
+      else if (client === undefined) settle({ fault: connectFault(error), connectionLost: true });
+      else {
+        held = { client, release };
+        client.query(batch);
+      }
+    });
+  });
+}
+
+/** pg ends a connection politely when it thinks it idle; a server that hangs would hold it forever. */
+function giveBack(client: pg.PoolClient, release: (destroy?: boolean) => void, lost: boolean): void {
+  release(lost);
+  if (lost) (client as unknown as { connection: { stream: Duplex } }).connection.stream.destroy();
+}

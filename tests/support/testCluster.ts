@@ -1,0 +1,22 @@
+import 'vitest';
+
+/** What a test worker learns about the run's PostgreSQL. */
+export interface TestCluster {
+  readonly port: number;
+  readonly superuserUrl: string;
+  readonly ownerUrl: string;
+}
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    readonly postgresDoor: number;
+  }
+}
+
+export const migratedTemplate = 'amanat_template';
+
+export function databaseUrl(url: string, database: string): string {
+  const changed = new URL(url);
+  changed.pathname = `/${database}`;
+  return changed.href;
+}
