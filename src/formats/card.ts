@@ -4,7 +4,9 @@
  */
 import { foldLetters } from './text.ts';
 
-const presentationForms = /[\uFB50-\uFDFF\uFE70-\uFEFC\uFF01-\uFF5E]/g;
+const anyDigit = /[0-9\u06F0-\u06F9\u0660-\u0669\uFF10-\uFF19]/;
+// Without the honorific ligatures of U+FDF0…, which are whole phrases.
+const presentationForms = /[\uFB50-\uFDCF\uFE70-\uFEFC\uFF01-\uFF5E]/g;
 
 // A run is digits, spaces and dashes; 20 to 24 digits are a postal tracking number and are never cut into sixteens.
 const betweenRuns = /[^\d\s\p{Dash_Punctuation}\u2212]+/u;
@@ -19,6 +21,7 @@ const secretNearDigits = new RegExp(`\\d{3}${secret}|${secret}\\D{0,14}\\d\\D{0,
 
 /** True where the text holds a card number (16 digits that pass Luhn) or a card's secret, in any script or spacing. */
 export function containsCardData(text: string): boolean {
+  if (!anyDigit.test(text)) return false;
   const folded = foldLetters(text.replace(presentationForms, (form) => form.normalize('NFKC')));
   return cardNumberCandidates(folded).some(isCardNumber) || secretNearDigits.test(lettersAndDigits(folded));
 }

@@ -53,12 +53,12 @@ export function economicCodeMatches(code: string, holder: EconomicHolder): boole
 
 /**
  * Parses the code a holder gives as its own: the party follows from the identifiers held, a legal person's 12 digits
- * are `legacy`, and a code that is well formed but someone else's is refused as `not_the_holders`.
+ * are `legacy`, and a code that is well formed but someone else's is refused as `does_not_match_id`.
  */
 export function parseHeldEconomicCode(input: string, holder: EconomicHolder): Parsed {
   const digits = foldIdentifier(input);
   const parsed = rules[partyOf(digits, holder)](digits);
-  return parsed.ok && !economicCodeMatches(parsed.canonical, holder) ? rejected('not_the_holders') : parsed;
+  return parsed.ok && !economicCodeMatches(parsed.canonical, holder) ? rejected('does_not_match_id') : parsed;
 }
 
 function partyOf(digits: string, holder: EconomicHolder): EconomicParty {

@@ -6,6 +6,7 @@
 import { isUtf8 } from 'node:buffer';
 
 import { VaultError } from '../errors.ts';
+import type { Fault } from '../errors.ts';
 
 export interface JsonLimits {
   /** Arrays and objects inside one another; 32 by default, 512 at most. */
@@ -18,20 +19,24 @@ interface Reader {
   /** Keys and indexes from the root to the value being read. */
   readonly path: (string | number)[];
   at: number;
+  /** The first thing that is good JSON but not taken. */
+  breach: Fault | undefined;
 }
 
 /**
- * Parses a whole body. Throws `malformed_json` with one fault: `invalid_utf8 syntax too_deep duplicate_key forbidden_key
- * nul lone_surrogate number_out_of_range`. Its pointer stops before the first key that could carry data.
+ * Parses a whole body. Throws, with one fault whose pointer stops before the first key that could carry data,
+ * `malformed_json` (`invalid_utf8 syntax too_deep nul`) for what is no JSON, and `invalid_body` (`duplicate_key
+ * forbidden_key nul lone_surrogate number_out_of_range`) for what is JSON but could be read in two ways.
  */
 export function parseStrictJson(bytes: Buffer, limits: JsonLimits = {}): unknown {
   const maxDepth = Math.min(limits.maxDepth ?? 32, 512);
   if (!isUtf8(bytes)) throw new VaultError('malformed_json', [{ pointer: '', code: 'invalid_utf8' }]);
-  const reader: Reader = { text: bytes.toString('utf8'), maxDepth, path: [], at: 0 };
+  const reader: Reader = { text: bytes.toString('utf8'), maxDepth, path: [], at: 0, breach: undefined };
   skipSpace(reader);
   const value = readValue(reader);
   skipSpace(reader);
   if (reader.at < reader.text.length) throw malformed(reader, 'syntax');
+  if (reader.breach !== undefined) throw new VaultError('invalid_body', [reader.breach]);
   return value;
 }
 
@@ -72,7 +77,8 @@ function readObject(reader: Reader): Record<string, unknown> {
     expect(reader, 0x3a);
     skipSpace(reader);
     reader.path.push(key);
-    object[key] = readValue(reader);
+    const value = readValue(reader);
+    if (reader.breach === undefined) object[key] = value;
     reader.path.length = depth;
     skipSpace(reader);
   } while (takes(reader, 0x2c));
@@ -80,12 +86,12 @@ function readObject(reader: Reader): Record<string, unknown> {
   return object;
 }
 
-/** A key that is safe to set on a plain object and stands there once. */
+/** A key that is safe to set on a plain object and stands there once; otherwise nothing more is set. */
 function readKey(reader: Reader, object: object): string {
   if (reader.text.charCodeAt(reader.at) !== 0x22) throw malformed(reader, 'syntax');
   const key = readString(reader);
-  if (key === '__proto__' || key === 'constructor' || key === 'prototype') throw malformed(reader, 'forbidden_key');
-  if (Object.hasOwn(object, key)) throw malformed(reader, 'duplicate_key');
+  if (key === '__proto__' || key === 'constructor' || key === 'prototype') breach(reader, 'forbidden_key');
+  else if (Object.hasOwn(object, key)) breach(reader, 'duplicate_key');
   return key;
 }
 
@@ -151,12 +157,11 @@ function readEscape(reader: Reader): string {
     return plain;
   }
   const unit = readUnit(reader);
-  if (unit === 0) throw malformed(reader, 'nul');
+  if (unit === 0) breach(reader, 'nul');
   if (unit < 0xd800 || unit > 0xdfff) return String.fromCharCode(unit);
   // Raw surrogates are no UTF-8, so the other half can only be an escape too.
-  if (unit > 0xdbff || !reader.text.startsWith('\\u', reader.at)) throw malformed(reader, 'lone_surrogate');
-  const low = readUnit(reader);
-  if (low < 0xdc00 || low > 0xdfff) throw malformed(reader, 'lone_surrogate');
+  const low = unit < 0xdc00 && reader.text.startsWith('\\u', reader.at) ? readUnit(reader) : 0;
+  if (low < 0xdc00 || low > 0xdfff) breach(reader, 'lone_surrogate');
   return String.fromCharCode(unit, low);
 }
 
@@ -177,11 +182,15 @@ function readNumber(reader: Reader): number {
   if (written === undefined) throw malformed(reader, 'syntax');
   reader.at += written.length;
   const value = Number(written);
-  const digits = written.replace(/[Ee].*|[-.]/g, '').replace(/^0+/, '');
   const safe = Number.isInteger(value) ? Number.isSafeInteger(value) : Number.isFinite(value);
-  const vanished = value === 0 && digits !== '';
-  if (!safe || vanished || digits.length > mostDigits) throw malformed(reader, 'number_out_of_range');
+  const vanished = value === 0 && /^[^Ee]*[1-9]/.test(written);
+  if (!safe || vanished || significantDigits(written) > mostDigits) breach(reader, 'number_out_of_range');
   return value;
+}
+
+function significantDigits(written: string): number {
+  if (written.length <= mostDigits) return written.length;
+  return written.replace(/[Ee].*|[-.]/g, '').replace(/^0+/, '').length;
 }
 
 function skipSpace(reader: Reader): void {
@@ -202,9 +211,18 @@ function expect(reader: Reader, unit: number): void {
   if (!takes(reader, unit)) throw malformed(reader, 'syntax');
 }
 
-/** Keys come from the caller and may be data: only plain member names and indexes are repeated. */
 function malformed(reader: Reader, code: string): VaultError {
-  const unsafe = reader.path.findIndex((step) => typeof step === 'string' && !/^[A-Za-z][A-Za-z0-9]{0,39}$/.test(step));
-  const safe = unsafe < 0 ? reader.path : reader.path.slice(0, unsafe);
-  return new VaultError('malformed_json', [{ pointer: safe.map((step) => `/${step}`).join(''), code }]);
+  return new VaultError('malformed_json', [{ pointer: pointerTo(reader.path), code }]);
+}
+
+/** Told only once the rest has proved to be JSON: what is not JSON is refused as that. */
+function breach(reader: Reader, code: string): void {
+  reader.breach ??= { pointer: pointerTo(reader.path), code };
+}
+
+/** Keys come from the caller and may be data: only plain member names and indexes are repeated. */
+function pointerTo(path: Reader['path']): string {
+  const unsafe = path.findIndex((step) => typeof step === 'string' && !/^[A-Za-z][A-Za-z0-9]{0,39}$/.test(step));
+  const safe = unsafe < 0 ? path : path.slice(0, unsafe);
+  return safe.map((step) => `/${step}`).join('');
 }
