@@ -65,18 +65,22 @@ export function listClients(tenantId: string, beforeId: string | undefined, limi
   );
 }
 
-/** Cuts the client off: no further token, and none issued so far. Guarded by the version before: precondition_failed. */
-export function disableClient(tenantId: string, id: string, version: number, now: Date): Statement {
+/**
+ * Cuts the client off: no further token, and none issued so far. Guarded: precondition_failed unless its version is the
+ * one given, if one is given.
+ */
+export function disableClient(tenantId: string, id: string, version: number | undefined, now: Date): Statement {
   return statement(
     'disable_client',
     `with updated as (
        update amanat.clients
           set disabled_at = $4::timestamptz, tokens_valid_from = $4::timestamptz, version = version + 1
-        where tenant_id = $1::uuid and id = $2::uuid and version = $3::integer and disabled_at is null
+        where tenant_id = $1::uuid and id = $2::uuid and disabled_at is null
+          and ($3::integer is null or version = $3::integer)
         returning 1
      )
-     select amanat.require(count(*) = 1, 'precondition_failed') from updated`,
-    [tenantId, id, version, now],
+     select amanat.require($3::integer is null or count(*) = 1, 'precondition_failed') from updated`,
+    [tenantId, id, version ?? null, now],
   );
 }
 

@@ -3,18 +3,18 @@ import { clientKeyOf, type ClientJwk } from '../crypto/clientKey.ts';
 import { hashClientSecret, newClientSecret } from '../crypto/clientSecret.ts';
 import { digestOf } from '../crypto/digest.ts';
 import {
-  disableClient,
+  disableClient as disableStatement,
   endSecrets,
   insertClient,
   insertClientSecret,
-  listClients,
+  listClients as listStatement,
   selectClient,
   takeClientForRenewal,
   type ClientRow,
 } from '../db/clients.ts';
 import type { Statement } from '../db/statement.ts';
 import { refuse, VaultError } from '../errors.ts';
-import type { Profile, Role } from '../policy/profile.ts';
+import { roles, type Profile, type Role } from '../policy/profile.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
 import type { Caller } from './caller.ts';
 import { newId } from './ids.ts';
@@ -28,10 +28,13 @@ const maxLiveSecrets = 3;
 export const defaultOverlapSeconds = 24 * 60 * 60;
 export const maxOverlapSeconds = 30 * 24 * 60 * 60;
 
+/** What a client can be. A subject's token is only ever narrowed from a shop's. */
+export const clientRoles = roles.filter((role): role is Exclude<Role, 'subject'> => role !== 'subject');
+
 /** A client to be. `jwk` with `private_key_jwt` only; its private members never get this far. */
 export interface NewClient {
   readonly name: string;
-  readonly role: Exclude<Role, 'subject'>;
+  readonly role: (typeof clientRoles)[number];
   readonly authMethod: 'client_secret' | 'private_key_jwt';
   readonly jwk?: ClientJwk | undefined;
   readonly department?: string | undefined;
@@ -106,9 +109,9 @@ export async function createClient(vault: Vault, caller: Caller, act: Act, clien
   });
 }
 
-export async function listTenantClients(vault: Vault, caller: Caller, act: Act, page: Page): Promise<Answer> {
+export async function listClients(vault: Vault, caller: Caller, act: Act, page: Page): Promise<Answer> {
   permit(caller, 'clients.list');
-  const [rows] = await load(vault, caller.tenantId, [listClients(caller.tenantId, page.after, page.limit + 1)]);
+  const [rows] = await load(vault, caller.tenantId, [listStatement(caller.tenantId, page.after, page.limit + 1)]);
   const body = pageOf(rows, page.limit, (row) => row.id, viewOf);
   return commitAct(vault, caller, act, {}, [], { status: 200, body });
 }
@@ -123,22 +126,26 @@ export async function readClient(vault: Vault, caller: Caller, act: Act, id: str
   });
 }
 
-/** Disables the client: no further token, and those it has are revoked everywhere. There is no way back. */
-export async function disable(
+/**
+ * Disables the client: no further token, and those it has are revoked everywhere. There is no way back. `expected` is the
+ * version the caller has read; undefined is a tag that names none.
+ */
+export async function disableClient(
   vault: Vault,
   caller: Caller,
   act: Act,
   id: string,
-  expectedVersion: number | undefined,
+  expected: number | 'any' | undefined,
 ): Promise<Answer> {
   permit(caller, 'clients.patch');
   const row = await loadClient(vault, caller, id);
-  if (expectedVersion !== undefined && expectedVersion !== row.version) throw new VaultError('precondition_failed');
+  if (expected !== 'any' && expected !== row.version) throw new VaultError('precondition_failed');
   const now = vault.now();
   const already = row.disabledAt !== null;
   const next: ClientRow = already ? row : { ...row, disabledAt: new Date(now), version: row.version + 1 };
   const deed = { object: { kind: 'clients', id }, digest: digestOfClient(next), recordVersion: next.version };
-  const statements = already ? [] : [disableClient(caller.tenantId, id, row.version, new Date(now))];
+  const guarded = expected === 'any' ? undefined : row.version;
+  const statements = already ? [] : [disableStatement(caller.tenantId, id, guarded, new Date(now))];
   const answer = await commitAct(vault, caller, act, deed, statements, {
     status: 200,
     body: viewOf(next),
