@@ -1,7 +1,7 @@
 import { citations, decided } from './citation.ts';
 import { contradictions } from './contradictions.ts';
 import type { Finding } from './finding.ts';
-import { demandsOf } from './items.ts';
+import { demandedItems } from './items.ts';
 import { forms, parties } from './profile.ts';
 import type { Profile } from './profile.ts';
 import { cells, declaredKinds } from './references.ts';
@@ -55,7 +55,7 @@ function fieldsWithoutPurpose(profile: Profile): readonly Finding[] {
 function demandsUndeclared(profile: Profile): readonly Finding[] {
   return parties.flatMap((party) =>
     forms.flatMap((form) =>
-      demandsOf(profile, party, form)
+      demandedItems(profile, party, form)
         .filter((choice) => choice.every((field) => profile.items[party][field] === undefined))
         .map(([field]) => ({
           severity: 'error',

@@ -1,6 +1,4 @@
-import { fields } from './profile.ts';
 import type { Field, MaskKind, Profile } from './profile.ts';
-import { maskKinds } from './vocabulary.ts';
 
 /**
  * Masks, computed inside the vault when a record is written. Input is the canonical stored form. A mask never tells how long
@@ -31,18 +29,6 @@ export function mask(kind: MaskKind, value: unknown): unknown {
 export function maskField(profile: Profile, field: Field, value: unknown): unknown {
   const rule = profile.masks[field];
   return rule === undefined ? undefined : mask(rule.kind, value);
-}
-
-/** Raised when a mask below comes to show something else. */
-const generation = 1;
-
-/** Names the mask rules in force: masks that were stored under another name are made anew. */
-export function maskVersion(profile: Profile): string {
-  const kinds = fields.map((field) => {
-    const rule = profile.masks[field];
-    return rule === undefined ? '-' : maskKinds.indexOf(rule.kind).toString(36);
-  });
-  return `${generation}:${kinds.join('')}`;
 }
 
 function onText(value: unknown, masked: (text: string) => string | undefined): string | undefined {

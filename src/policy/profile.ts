@@ -79,7 +79,12 @@ export type Cell = Frozen<access.Cell>;
  * Throws `invalid_body` with every fault: RFC 6901 pointers, or `#line=n` (RFC 5147) where the YAML itself is broken.
  */
 export function parseProfile(yamlText: string): Profile {
-  const parsed = schema.safeParse(readYaml(yamlText));
+  return profileOf(readYaml(yamlText));
+}
+
+/** The same for data that is already read. */
+export function profileOf(data: unknown): Profile {
+  const parsed = schema.safeParse(data);
   if (!parsed.success) throw new VaultError('invalid_body', parsed.error.issues.flatMap(faultsOfIssue));
   const faults = faultsOfReference(parsed.data);
   if (faults.length > 0) throw new VaultError('invalid_body', faults);
@@ -94,7 +99,7 @@ function readYaml(text: string): unknown {
     uniqueKeys: true,
     strict: true,
     prettyErrors: false,
-    logLevel: 'silent',
+    logLevel: 'error',
   });
   const wrong = [...document.errors, ...document.warnings];
   if (wrong.length > 0) {

@@ -1,0 +1,141 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { judge } from '../../../src/policy/judge.ts';
+import type { JudgedGrant, Reader } from '../../../src/policy/judge.ts';
+import { fields } from '../../../src/policy/profile.ts';
+import type { Field, Profile } from '../../../src/policy/profile.ts';
+import { kalak, kalakWith } from './kalak.ts';
+import type { Edits } from './kalak.ts';
+import { columnOfRole, columns, meaningOf, rows } from './matrix.ts';
+import type { Meaning } from './matrix.ts';
+import { grantsFor, purposeOf, readers } from './situations.ts';
+
+const shut: Meaning = { base: 'none', under: [] };
+
+/** What each carrier needs, transcribed from delivery practice. */
+const carriers: Readonly<Record<string, readonly string[]>> = {
+  default: ['name', 'phone', 'address', 'postalCode', 'location'],
+  post: ['name', 'phone', 'address', 'postalCode', 'location', 'nationalId'],
+  tipax: ['name', 'phone', 'address', 'postalCode'],
+  alopeyk: ['name', 'phone', 'address', 'location'],
+};
+const deliveredAs: Readonly<Partial<Record<Field, string>>> = {
+  givenName: 'name',
+  familyName: 'name',
+  contactGivenName: 'name',
+  contactFamilyName: 'name',
+  legalName: 'name',
+  recipientName: 'name',
+  mobile: 'phone',
+  landline: 'phone',
+  recipientPhone: 'phone',
+  address: 'address',
+  recipientAddress: 'address',
+  postalCode: 'postalCode',
+  location: 'location',
+  nationalId: 'nationalId',
+};
+
+function meaningFor(who: Reader, field: Field): Meaning {
+  if (who.role === 'department') return shut;
+  const column = columnOfRole[who.role];
+  const row = rows.find((candidate) => candidate.fields.includes(field));
+  const words = row?.cells[columns.indexOf(column)];
+  if (words === undefined) throw new Error(`${field} is not in the matrix`);
+  const meaning = meaningOf(words, column);
+  if (who.role !== 'courier') return meaning;
+  const carrier = who.carrierProfile ?? 'default';
+  const shown = Object.hasOwn(carriers, carrier) ? (carriers[carrier] ?? []) : [];
+  return shown.includes(deliveredAs[field] ?? '') ? meaning : shut;
+}
+
+/** The oracle: the state that the matrix, read by hand, gives. */
+function expected(who: Reader, grant: JudgedGrant | undefined, field: Field): 'full' | 'masked' | 'withheld' {
+  const meaning = meaningFor(who, field);
+  const opened =
+    grant !== undefined &&
+    meaning.under.includes(grant.kind) &&
+    grant.purpose === purposeOf(grant.kind) &&
+    grant.state === 'open' &&
+    (grant.fields === undefined || grant.fields.includes(field)) &&
+    (meaning.needsOrder !== true || grant.hasOrder) &&
+    (meaning.needsUndelivered !== true || grant.delivered === false);
+  if (opened || meaning.base === 'full') return 'full';
+  return meaning.base === 'masked' ? 'masked' : 'withheld';
+}
+
+function wrongCells(profile: Profile): string[] {
+  const wrong = new Set<string>();
+  for (const who of readers) {
+    for (const field of fields) {
+      for (const grant of grantsFor(field)) {
+        const is = judge(profile, who, grant, field).state;
+        const should = expected(who, grant, field);
+        if (is !== should)
+          wrong.add(`${field} for ${JSON.stringify(who)} under ${grant?.kind ?? 'nothing'}: ${is}, not ${should}`);
+      }
+    }
+  }
+  return [...wrong];
+}
+
+describe('P7: nothing outside the access matrix', () => {
+  test('every field is in one row of the matrix', () => {
+    expect(rows.flatMap((row) => row.fields).sort()).toEqual([...fields].sort());
+    for (const row of rows) expect(row.cells).toHaveLength(columns.length);
+  });
+
+  test('kalak gives exactly the matrix: reader x field x kind x purpose x state x listed x order', () => {
+    expect(wrongCells(kalak)).toEqual([]);
+  });
+
+  const cell = (full: string[]) => ({ base: 'masked', full, clauses: ['E20'] });
+  test.each<[string, Edits]>([
+    ['a mask too many', { '/access/location/support': cell([]) }],
+    ['a mask too few', { '/access/email/dpo': undefined }],
+    [
+      'a kind too many',
+      {
+        '/access/nationalId/support': cell(['ticket']),
+        '/grantKinds/ticket/fields': [...(kalak.grantKinds.ticket?.fields ?? []), 'nationalId'],
+      },
+    ],
+    ['a kind too few', { '/access/iban/accounting/full': [] }],
+    ['an order not asked for', { '/access/address/support/onlyWithOrder': [] }],
+    ['a delivery not asked for', { '/access/recipientPhone/support/onlyUndelivered': [] }],
+    [
+      'a carrier that sees more',
+      { '/carriers/tipax/shows': ['recipientName', 'phone', 'address', 'postalCode', 'location'] },
+    ],
+    ['a grantee too few', { '/grantKinds/invoice/grantees': ['support'] }],
+    [
+      'a department that opens',
+      {
+        '/departments/warehouse': kalak.departments['support'],
+        '/access/mobile/warehouse': kalak.access.mobile?.['support'],
+      },
+    ],
+  ])('control: %s is found', (_, edits) => {
+    expect(wrongCells(kalakWith(edits))).not.toEqual([]);
+  });
+});
+
+const document = new URL('../../../../shared/domain/access.md', import.meta.url);
+const present = existsSync(document);
+if (!present) process.stdout.write('skipped: the access matrix document is not beside this checkout\n');
+
+describe.skipIf(!present)('the transcription', () => {
+  test('is the document, word for word', () => {
+    const lines = readFileSync(document, 'utf8').split('\n');
+    const cells = lines
+      .filter((line) => line.startsWith('|'))
+      .map((line) =>
+        line
+          .split('|')
+          .slice(1, -1)
+          .map((cell) => cell.trim()),
+      );
+    expect(cells.find(([first]) => first === 'field')?.slice(1)).toEqual(columns);
+    for (const row of rows) expect(cells.find(([label]) => label === row.label)?.slice(1)).toEqual(row.cells);
+  });
+});
