@@ -1,4 +1,6 @@
-import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
+import { parseArgs, type ParseArgsConfig } from 'node:util';
+
+type Options = NonNullable<ParseArgsConfig['options']>;
 
 /** Exit codes (sysexits.h where one fits). */
 export const exit = { ok: 0, found: 1, usage: 64, unavailable: 69, software: 70, busy: 75, config: 78 } as const;
@@ -11,7 +13,7 @@ export interface Command {
   readonly summary: string;
   /** Words after the name, for the usage line. */
   readonly words: string;
-  readonly options: ParseArgsOptionsConfig;
+  readonly options: Options;
   /** What each option means, in the order of `--help`. */
   readonly help: Readonly<Record<string, string>>;
   readonly run: (args: Arguments, out: Output) => Promise<Exit>;
@@ -36,7 +38,7 @@ export interface Output {
 /** A fault of the call itself: exit 64 and one line that says what to type. */
 export class UsageFault extends Error {}
 
-const common: ParseArgsOptionsConfig = { help: { type: 'boolean', short: 'h' }, json: { type: 'boolean' } };
+const common: Options = { help: { type: 'boolean', short: 'h' }, json: { type: 'boolean' } };
 
 export function parseCommand(command: Command, argv: readonly string[]): Arguments {
   try {

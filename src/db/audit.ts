@@ -83,3 +83,8 @@ export function selectLeaves(query: LeafQuery): Statement<{ id: string; leaf: Bu
     ],
   );
 }
+
+/** Inserts a leaf and aborts its own transaction with the guard `probe`: proof that one could be written. */
+export function probeAudit(leaf: LeafRow): Statement[] {
+  return [insertLeaf(leaf), statement('probe_audit', `select amanat.require(false, 'probe')`, [])];
+}

@@ -1,4 +1,4 @@
-import { parseEconomicCode } from '../formats/economicCode.ts';
+import { parseEconomicCode, parseHeldEconomicCode } from '../formats/economicCode.ts';
 import { emailKey, parseEmail } from '../formats/email.ts';
 import { parseForeignerId } from '../formats/foreignerId.ts';
 import { parseIban } from '../formats/iban.ts';
@@ -84,7 +84,7 @@ const parsers: Readonly<Record<SingleField, (input: string, kind: PartyKind, ide
   nationalId: (input) => parseNationalId(input),
   foreignerId: (input) => parseForeignerId(input),
   legalNationalId: (input) => parseLegalNationalId(input),
-  economicCode: economicCode,
+  economicCode: (input, _kind, identity) => parseHeldEconomicCode(input, identity),
   email: (input) => parseEmail(input),
   iban: (input) => parseIban(input),
   externalRef: text(100, 'text'),
@@ -94,25 +94,6 @@ const parsers: Readonly<Record<SingleField, (input: string, kind: PartyKind, ide
 export function parseSingle(field: SingleField, input: string, kind: PartyKind, identity: Identity): Parsed {
   return parsers[field](input, kind, identity);
 }
-
-/** Circular 21017-260-د: 14 digits on the national or foreigner ID, 11 the legal ID, 12 only as an old number. */
-function economicCode(input: string, kind: PartyKind, identity: Identity): Parsed {
-  if (kind === 'natural') {
-    const foreign = identity.foreignerId !== undefined && identity.nationalId === undefined;
-    const parsed = parseEconomicCode(input, foreign ? 'foreigner' : 'natural');
-    const id = foreign ? identity.foreignerId : identity.nationalId;
-    return !parsed.ok || id === undefined || parsed.canonical.startsWith(id) ? parsed : mismatch;
-  }
-  const parsed = parseEconomicCode(input, 'legal');
-  if (!parsed.ok) {
-    const legacy = parseEconomicCode(input, 'legacy');
-    return legacy.ok ? { ...legacy, warnings: ['legacy'] } : parsed;
-  }
-  const id = identity.legalNationalId;
-  return id === undefined || parsed.canonical === id ? parsed : mismatch;
-}
-
-const mismatch: Parsed = { ok: false, reason: 'does_not_match_id' };
 
 export function parsePhone(kind: 'mobile' | 'landline', input: string): Parsed {
   return kind === 'mobile' ? parseMobile(input) : parseLandline(input);
@@ -152,5 +133,5 @@ function parseSearched(by: Searchable, value: string): Parsed {
   if (by !== 'economicCode') return parseSingle(by, value, 'natural', {});
   const parties = ['natural', 'foreigner', 'legal', 'partnership', 'legacy'] as const;
   const parsed = parties.map((party) => parseEconomicCode(value, party));
-  return parsed.find((p) => p.ok) ?? parsed[0] ?? mismatch;
+  return parsed.find((p) => p.ok) ?? parseEconomicCode(value, 'natural');
 }

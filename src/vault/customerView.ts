@@ -1,7 +1,8 @@
 import type { CustomerReadRow } from '../db/customerReads.ts';
 import { maskField } from '../policy/masks.ts';
 import type { Decision } from '../policy/judge.ts';
-import type { Field, Reason } from '../policy/profile.ts';
+import { refuse } from '../errors.ts';
+import { fields as allFields, type Field, type Reason } from '../policy/profile.ts';
 import { isDeclared } from '../policy/items.ts';
 import { singleFieldsOf, type SingleField } from './customerFields.ts';
 import { labels, placeFields, type CustomerHeader } from './customerSeal.ts';
@@ -53,6 +54,22 @@ export function viewCustomer(
     addresses: header.addresses.map((a) => placeView(a, asked, show)).filter((a) => Object.keys(a).length > 1),
   };
 }
+
+/** `?fields=`: names of fields, `phones` and `addresses` for all of theirs. Throws `invalid_query`. */
+export function readableFields(text: string): ReadonlySet<Field> {
+  const wanted = new Set<Field>();
+  for (const name of text.split(',')) {
+    const known = groups[name] ?? allFields.filter((field) => field === name);
+    if (known.length === 0) throw refuse('invalid_query', '?fields', 'unknown_name');
+    for (const field of known) wanted.add(field);
+  }
+  return wanted;
+}
+
+const groups: Readonly<Record<string, readonly Field[] | undefined>> = {
+  phones: ['mobile', 'landline'],
+  addresses: placeFields,
+};
 
 type Show = (field: Field, label: string, mask: unknown) => Shown;
 

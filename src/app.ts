@@ -1,0 +1,70 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Database } from './db/database.ts';
+import { acts } from './http/acts.ts';
+import { audit } from './http/audit.ts';
+import { authenticator } from './http/auth.ts';
+import { clients } from './http/clients.ts';
+import { customers } from './http/customers.ts';
+import { createHttp, type Http, type HttpOptions } from './http/http.ts';
+import { oauth } from './http/oauth.ts';
+import { system } from './http/system.ts';
+import type { KeyFolder } from './keys/folder.ts';
+import type { Log } from './log.ts';
+import { tokenVerifier } from './vault/accessToken.ts';
+import type { Caller } from './vault/caller.ts';
+import { grantMemory } from './vault/grantOf.ts';
+import { openKeyring } from './vault/keyring.ts';
+import { openReads } from './vault/reads.ts';
+import { newThrottle } from './vault/throttle.ts';
+import type { Vault } from './vault/vault.ts';
+import { openWatch } from './vault/watch.ts';
+
+/** What a process serves with. */
+export interface Parts {
+  readonly db: Database;
+  readonly keys: KeyFolder;
+  readonly issuer: string;
+  readonly now: () => number;
+  readonly log: Log;
+}
+
+export function openVault({ db, keys, issuer, now, log }: Parts): Vault {
+  const notice: Vault['notice'] = (event, code) => log.event(event, { code });
+  return {
+    db,
+    keys,
+    keyring: openKeyring(db, keys.root.byId, now),
+    watch: openWatch(db, now, () => notice('integrity_failure', 'policy_version')),
+    reads: openReads(db, now),
+    grants: grantMemory(),
+    issuer,
+    now,
+    notice,
+  };
+}
+
+const openapiFile = fileURLToPath(new URL('../openapi.yaml', import.meta.url));
+
+/** The whole HTTP side over a vault. Routes of the hot path are declared first: the router looks in that order. */
+export function createApp(
+  vault: Vault,
+  log: Log,
+  options: Pick<HttpOptions<Caller>, 'rate' | 'mostInFlight' | 'patience'> = {},
+): Http<Caller> {
+  const verify = tokenVerifier(vault.keys, vault.issuer, vault.now);
+  const http = createHttp<Caller>({
+    ...options,
+    log,
+    now: vault.now,
+    authenticate: authenticator(verify, vault.watch),
+    clientOf: (caller) => caller.clientId,
+  });
+  const declare = acts(http, vault);
+  customers(declare, vault);
+  audit(declare, vault);
+  clients(declare, vault);
+  oauth(http, vault, newThrottle(vault.now));
+  system(http, vault, readFileSync(openapiFile, 'utf8'));
+  return http;
+}

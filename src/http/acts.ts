@@ -1,0 +1,89 @@
+import { VaultError } from '../errors.ts';
+import type { Act, Answer } from '../vault/act.ts';
+import { recordRefusal } from '../vault/audit.ts';
+import type { Caller } from '../vault/caller.ts';
+import { earlierAnswer, idempotencyKey, type Idempotency } from '../vault/idempotency.ts';
+import type { Action } from '../vault/permit.ts';
+import type { Vault } from '../vault/vault.ts';
+import { refuseCardData } from './cardData.ts';
+import {
+  pathId,
+  type Bodies,
+  type BodyKind,
+  type Declare,
+  type Incoming,
+  type Method,
+  type RouteOptions,
+} from './route.ts';
+import type { Answer as HttpAnswer } from './respond.ts';
+
+/** The methods by which routes are declared; the base app's. */
+export type Declarations = Readonly<Record<Lowercase<Exclude<Method, 'PUT'>>, Declare<Caller>>>;
+
+export interface ActOptions<Kind extends BodyKind, Name extends string> extends Omit<
+  RouteOptions<true, Kind, Name>,
+  'auth'
+> {
+  /** Pointers at which sixteen digits are no card number. */
+  readonly cardExempt?: readonly string[];
+}
+
+type Doing<Kind extends BodyKind, Name extends string> = (
+  request: Incoming<Caller, Kind, Name>,
+  caller: Caller,
+  act: Act,
+) => Promise<Answer | HttpAnswer>;
+
+/** Declares a route that is one act of a known caller. */
+export type DeclareAct = <Kind extends BodyKind = 'none', Name extends string = never>(
+  method: keyof Declarations,
+  path: string,
+  action: Action,
+  options: ActOptions<Kind, Name>,
+  doing: Doing<Kind, Name>,
+) => void;
+
+/**
+ * What every act of a known caller has in common: its name in the audit, its Idempotency-Key, card data refused in its body,
+ * and a leaf for its refusal.
+ */
+export function acts(api: Declarations, vault: Vault): DeclareAct {
+  return (method, path, action, { cardExempt, ...options }, doing) => {
+    api[method](path, { ...options, auth: true }, async (request) => {
+      const caller: Caller = request.caller;
+      const plain: Act = { action, requestId: request.id };
+      try {
+        const idempotency = method === 'post' ? idempotencyOf(request) : undefined;
+        const act = idempotency === undefined ? plain : { ...plain, idempotency };
+        if (request.bytes !== undefined) refuseCardData(request.body, cardExempt);
+        const earlier =
+          idempotency === undefined || request.bytes === undefined
+            ? undefined
+            : await earlierAnswer(vault, caller, idempotency);
+        return earlier ?? (await doing(request, caller, act));
+      } catch (error) {
+        if (error instanceof VaultError && error.status < 500) {
+          await recordRefusal(vault, caller, plain, error.code, pathId(request));
+        }
+        throw error;
+      }
+    });
+  };
+}
+
+function idempotencyOf(request: Incoming<Caller, keyof Bodies, string>): Idempotency | undefined {
+  const key = request.headers['idempotency-key'];
+  if (key === undefined) return undefined;
+  return {
+    key: idempotencyKey(String(key)),
+    target: `${request.method} ${request.path}`,
+    body: request.bytes ?? Buffer.alloc(0),
+  };
+}
+
+/** The id in the path. An id that cannot be one is answered as an unknown one is. */
+export function idOf(request: Pick<Incoming, 'params'>): string {
+  const id = pathId(request);
+  if (id === undefined) throw new VaultError('not_found');
+  return id;
+}

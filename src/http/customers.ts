@@ -1,0 +1,164 @@
+import * as z from 'zod';
+import { refuse, VaultError } from '../errors.ts';
+import { addressParts } from '../vault/addressParts.ts';
+import { createBatch, type BatchItem } from '../vault/customerBatch.ts';
+import { searchable } from '../vault/customerFields.ts';
+import { readableFields } from '../vault/customerView.ts';
+import { createCustomer, listCustomers, patchCustomer, readCustomer, type NewCustomer } from '../vault/customers.ts';
+import { newId } from '../vault/ids.ts';
+import { parsePage } from '../vault/page.ts';
+import { matchCustomer, searchCustomers } from '../vault/search.ts';
+import type { Vault } from '../vault/vault.ts';
+import { idOf, type DeclareAct } from './acts.ts';
+import { refuseCardData } from './cardData.ts';
+import { importAnswers } from './customerImport.ts';
+import { requireVersion } from './ifMatch.ts';
+import { parseBody } from './parse.ts';
+
+const phoneKind = z.enum(['mobile', 'landline']);
+const address = z.strictObject(Object.fromEntries(addressParts.map((part) => [part, z.string().optional()])));
+const location = z.strictObject({ lat: z.number(), lng: z.number() });
+const sources = z.enum(['web', 'phone', 'in_person', 'import']);
+const mostPhones = 10;
+const mostAddresses = 20;
+
+const newCustomer = z.strictObject({
+  kind: z.enum(['natural', 'legal']),
+  externalRef: z.string().optional(),
+  source: sources.default('web'),
+  fields: z.record(z.string(), z.string()),
+  phones: z
+    .array(
+      z.strictObject({
+        kind: phoneKind,
+        number: z.string(),
+        extension: z.string().optional(),
+        primary: z.boolean().optional(),
+      }),
+    )
+    .max(mostPhones)
+    .default([]),
+  addresses: z
+    .array(
+      z.strictObject({ address: address.optional(), postalCode: z.string().optional(), location: location.optional() }),
+    )
+    .max(mostAddresses)
+    .default([]),
+});
+
+const patch = z.strictObject({
+  externalRef: z.string().nullable().optional(),
+  fields: z.record(z.string(), z.string().nullable()).optional(),
+  phones: z
+    .array(
+      z.strictObject({
+        id: z.string().optional(),
+        kind: phoneKind.optional(),
+        number: z.string().optional(),
+        extension: z.string().nullable().optional(),
+        primary: z.boolean().optional(),
+      }),
+    )
+    .max(mostPhones)
+    .nullable()
+    .optional(),
+  addresses: z
+    .array(
+      z.strictObject({
+        id: z.string().optional(),
+        address: address.optional(),
+        postalCode: z.string().nullable().optional(),
+        location: location.nullable().optional(),
+      }),
+    )
+    .max(mostAddresses)
+    .nullable()
+    .optional(),
+});
+
+const search = z.strictObject({ by: z.enum(searchable), value: z.string() });
+const match = z.strictObject({ id: z.uuid(), field: z.enum(searchable), value: z.string() });
+const batch = z.strictObject({ customers: z.array(z.unknown()).min(1).max(500) });
+const batchMaxBytes = 2 * 1024 * 1024;
+
+export function customers(declare: DeclareAct, vault: Vault): void {
+  declare('post', '/v1/customers', 'customers.create', { body: 'json' }, (request, caller, act) =>
+    createCustomer(vault, caller, act, newCustomerOf(vault, request.body)),
+  );
+  declare('get', '/v1/customers/:id', 'customers.read', { query: ['grant', 'fields'] }, (request, caller, act) =>
+    readCustomer(vault, caller, act, {
+      id: idOf(request),
+      grantId: grantId(request.query.grant),
+      fields: request.query.fields === undefined ? undefined : readableFields(request.query.fields),
+    }),
+  );
+  declare('patch', '/v1/customers/:id', 'customers.patch', { body: 'mergePatch' }, (request, caller, act) => {
+    const version = requireVersion(request.headers);
+    const { externalRef, ...rest } = parseBody(patch, request.body);
+    const fields = externalRef === undefined ? rest.fields : { ...rest.fields, externalRef };
+    return patchCustomer(vault, caller, act, idOf(request), version, { ...rest, fields });
+  });
+  declare('get', '/v1/customers', 'customers.list', { query: ['limit', 'cursor'] }, (request, caller, act) =>
+    listCustomers(vault, caller, act, parsePage(request.query.limit, request.query.cursor)),
+  );
+  declare('post', '/v1/customers/search', 'customers.search', { body: 'json' }, (request, caller, act) => {
+    const { by, value } = parseBody(search, request.body);
+    return searchCustomers(vault, caller, act, by, value);
+  });
+  declare('post', '/v1/customers/match', 'customers.match', { body: 'json' }, (request, caller, act) => {
+    const { id, field, value } = parseBody(match, request.body);
+    return matchCustomer(vault, caller, act, id.toLowerCase(), field, value);
+  });
+  batches(declare, vault);
+}
+
+function batches(declare: DeclareAct, vault: Vault): void {
+  declare(
+    'post',
+    '/v1/customers/batch',
+    'customers.create',
+    { body: 'json', maxBytes: batchMaxBytes, cardExempt: ['/customers'] },
+    (request, caller, act) => {
+      const items = parseBody(batch, request.body).customers.map((item) => itemOf(vault, item));
+      return createBatch(vault, caller, act, items);
+    },
+  );
+  declare(
+    'post',
+    '/v1/customers/import',
+    'customers.import',
+    { body: 'lines', query: ['firstLine'], produces: 'application/x-ndjson' },
+    (request, caller, act) => importAnswers(vault, caller, act, request, (value) => itemOf(vault, value)),
+  );
+}
+
+function newCustomerOf(vault: Vault, body: unknown): NewCustomer {
+  const { externalRef, fields, phones, addresses, ...rest } = parseBody(newCustomer, body);
+  if (fields['externalRef'] !== undefined) throw refuse('field_not_declared', '/fields/externalRef');
+  const id = () => newId(vault.now());
+  return {
+    ...rest,
+    fields: externalRef === undefined ? fields : { ...fields, externalRef },
+    phones: phones.map((phone) => ({ ...phone, id: id() })),
+    addresses: addresses.map((place) => ({ ...place, id: id() })),
+  };
+}
+
+/** A faulty item is told at its place and does not spoil the others. */
+function itemOf(vault: Vault, value: unknown): BatchItem {
+  try {
+    refuseCardData(value);
+    return newCustomerOf(vault, value);
+  } catch (error) {
+    if (error instanceof VaultError) return error;
+    throw error;
+  }
+}
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** A grant that cannot be one is as an unknown one: the reader sees masks. */
+function grantId(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  return uuid.test(text) ? text.toLowerCase() : '00000000-0000-7000-8000-000000000000';
+}

@@ -1,0 +1,139 @@
+import cluster, { type Worker } from 'node:cluster';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Config } from './config.ts';
+import type { Log } from './log.ts';
+import { checkProfile } from './policy/check.ts';
+import { parseProfile } from './policy/profile.ts';
+import { firstRunFile, prepare, readProfile, type Ground } from './prepare.ts';
+import { freePort, serve, type Serving, type WorkOrder } from './worker.ts';
+
+const version = (
+  JSON.parse(readFileSync(fileURLToPath(new URL('../package.json', import.meta.url)), 'utf8')) as { version: string }
+).version;
+/** A worker that dies is replaced, but not faster than this. Milliseconds. */
+const replaceAfterMs = 500;
+
+/** The leading process: prepares the ground, serves (itself, or through workers), and ends everything in order. */
+export async function lead(config: Config, log: Log): Promise<void> {
+  const started = performance.now();
+  log.event('starting', { version, workers: config.workers });
+  const port = config.port === 0 ? await freePort(config.host) : config.port;
+  const url = `${config.tls === undefined ? 'http' : 'https'}://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
+  const issuer = config.issuer ?? url;
+  const stopEarly = stopOnSignal(log, async () => process.exit(0));
+  const ground = await prepare(config, { url, issuer });
+  await tellContradictions(config, log);
+  const order = { serviceUrl: ground.serviceUrl, issuer, port };
+  const serving =
+    config.workers === 1 ? await serveHere(config, log, ground, order) : await serveByWorkers(config, log, order);
+  stopEarly();
+  stopOnSignal(log, () => end(log, serving, ground));
+  ground.embedded?.onExit(() => {
+    log.event('fault', { code: 'embedded_postgres_gone' });
+    log.flush();
+    process.exit(70);
+  });
+  welcome(config, ground, serving.url);
+  log.event('started', { ms: Math.round(performance.now() - started) });
+}
+
+async function serveHere(config: Config, log: Log, ground: Ground, order: Omit<WorkOrder, 'worker'>): Promise<Serving> {
+  const serving = await serve(config, log, ground.keys, { ...order, worker: 0 });
+  log.event('listening', { url: serving.url });
+  return serving;
+}
+
+/** Workers share the port. One that dies is replaced; when all are ready the lead says so once. */
+async function serveByWorkers(config: Config, log: Log, order: Omit<WorkOrder, 'worker'>): Promise<Serving> {
+  let stopping = false;
+  const workers = new Map<number, Worker>();
+  const start = (worker: number): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const forked = cluster.fork();
+      workers.set(worker, forked);
+      forked.send({ ...order, worker } satisfies WorkOrder);
+      forked.once('message', () => resolve());
+      forked.once('exit', (code) => {
+        reject(new Error('worker'));
+        if (stopping) return;
+        log.event('warning', { code: `worker_exit_${code}` });
+        setTimeout(() => void (stopping ? undefined : start(worker).catch(() => undefined)), replaceAfterMs);
+      });
+    });
+  await Promise.all(Array.from({ length: config.workers }, (_, i) => start(i + 1)));
+  const host = config.host.includes(':') ? `[${config.host}]` : config.host;
+  const url = `${config.tls === undefined ? 'http' : 'https'}://${host}:${order.port}`;
+  log.event('listening', { url });
+  return {
+    url,
+    async stop() {
+      stopping = true;
+      await Promise.all(
+        [...workers.values()].map(
+          (worker) =>
+            new Promise<void>((resolve) => {
+              if (worker.isDead()) return resolve();
+              worker.once('exit', () => resolve());
+              worker.process.kill('SIGTERM');
+            }),
+        ),
+      );
+    },
+  };
+}
+
+async function end(log: Log, serving: Serving, ground: Ground): Promise<void> {
+  const began = performance.now();
+  await serving.stop();
+  await ground.embedded?.stop();
+  log.event('stopped', { ms: Math.round(performance.now() - began) });
+  log.flush();
+  process.exit(0);
+}
+
+/** The first signal ends things in order, later ones change nothing. Returns how to take the listener away. */
+function stopOnSignal(log: Log, stop: () => Promise<void>): () => void {
+  let stopping = false;
+  const listener = (signal: NodeJS.Signals): void => {
+    if (stopping) return;
+    stopping = true;
+    log.event('stopping', { signal });
+    void stop();
+  };
+  process.on('SIGTERM', listener).on('SIGINT', listener);
+  return () => process.off('SIGTERM', listener).off('SIGINT', listener);
+}
+
+/** A profile that makes a shop's work impossible is accepted and said aloud, never relaxed. */
+async function tellContradictions(config: Config, log: Log): Promise<void> {
+  const profile = parseProfile(await readProfile(config.profile));
+  for (const finding of checkProfile(profile)) {
+    if (finding.severity === 'contradiction')
+      log.event('profile_contradiction', { profile: profile.id, code: finding.code });
+  }
+}
+
+/** For the person at the terminal, on stderr: where everything is and what to try next. */
+function welcome(config: Config, ground: Ground, url: string): void {
+  const embedded =
+    ground.embedded === undefined ? 'your own PostgreSQL' : `${config.dataDir}/postgres (embedded PostgreSQL)`;
+  const lines = [
+    '',
+    `Amanat serves on ${url}   API: ${url}/docs`,
+    `  database   ${embedded}`,
+    `  keys       ${config.keysDir}   keep a copy apart from the data: without them nothing can be read`,
+    `  first run  ${firstRunFile(config)}   tenant, system_admin client and its secret`,
+    ...(ground.keys.example
+      ? ['  WARNING    these are the example keys, known to everybody. Make your own: npx amanat init']
+      : []),
+    ...(ground.firstStart
+      ? ['', 'Try it: npm run demo (in another folder), or the five minutes with curl in README.md.']
+      : []),
+    ...(config.production
+      ? []
+      : ['For production: docs/operations.md (own PostgreSQL, TLS, keys apart, NODE_ENV=production).']),
+    '',
+  ];
+  process.stderr.write(lines.join('\n'));
+}

@@ -1,0 +1,43 @@
+import { DbFault } from '../db/fault.ts';
+import { commit } from '../db/commit.ts';
+import { probeAudit } from '../db/audit.ts';
+import { leafOf } from './audit.ts';
+import { newId } from './ids.ts';
+import type { Vault } from './vault.ts';
+
+export type Check = 'ok' | 'failed';
+export interface Readiness {
+  readonly ready: boolean;
+  readonly checks: { readonly database: Check; readonly keys: Check; readonly audit: Check };
+}
+
+/** Can this process serve now: database reached, every tenant's keys open, a leaf could be written (and is not)? */
+export async function readiness(vault: Vault): Promise<Readiness> {
+  const database = await passes(() => vault.watch.look());
+  const tenants = vault.watch.tenants();
+  const keys = await passes(() => Promise.all(tenants.map((id) => vault.keyring.tenant(id))));
+  const audit = await passes(() => probe(vault, tenants[0]));
+  return { ready: database === 'ok' && keys === 'ok' && audit === 'ok', checks: { database, keys, audit } };
+}
+
+async function passes(check: () => Promise<unknown>): Promise<Check> {
+  try {
+    await check();
+    return 'ok';
+  } catch {
+    return 'failed';
+  }
+}
+
+/** Inserts a leaf and aborts: the right, the table and the connection are proven, the log is not touched. */
+async function probe(vault: Vault, tenantId: string | undefined): Promise<void> {
+  if (tenantId === undefined) return;
+  const none = '00000000-0000-7000-8000-000000000000';
+  const doer = { tenantId, clientId: none, role: 'system_admin', actor: undefined } as const;
+  const leaf = leafOf(vault, doer, { action: 'audit.list', requestId: newId(vault.now()) }, {});
+  try {
+    await commit(vault.db, { tenantIds: [tenantId] }, probeAudit(leaf));
+  } catch (error) {
+    if (!(error instanceof DbFault && error.guard === 'probe')) throw error;
+  }
+}

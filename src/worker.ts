@@ -1,0 +1,79 @@
+import { createServer } from 'node:http';
+import { createApp, openVault } from './app.ts';
+import type { Config } from './config.ts';
+import { closeDatabase, openDatabase } from './db/database.ts';
+import { listen } from './http/server.ts';
+import type { KeyFolder } from './keys/folder.ts';
+import { loadKeyFolder } from './keys/folder.ts';
+import type { Log } from './log.ts';
+import { keepHouse } from './vault/housekeeping.ts';
+
+/** What the leading process tells a worker: over the channel between them, never by the environment. */
+export interface WorkOrder {
+  readonly serviceUrl: string;
+  readonly issuer: string;
+  readonly port: number;
+  readonly worker: number;
+}
+
+export interface Serving {
+  readonly url: string;
+  /** Finishes what is in flight. */
+  stop(): Promise<void>;
+}
+
+/** Serves requests: one process's whole work. */
+export async function serve(config: Config, log: Log, keys: KeyFolder, order: WorkOrder): Promise<Serving> {
+  const db = openDatabase({
+    connectionString: order.serviceUrl,
+    prepare: config.databasePooler === 'none',
+    max: config.databaseConnections,
+  });
+  const vault = openVault({ db, keys, issuer: order.issuer, now: Date.now, log });
+  await vault.watch.look();
+  await Promise.all(vault.watch.tenants().map((id) => vault.keyring.tenant(id)));
+  vault.watch.start();
+  const stopHousekeeping = keepHouse(vault);
+  const http = createApp(vault, log, { rate: { quota: config.rateLimit, windowSeconds: 10 } });
+  const running = await listen(http, { host: config.host, port: order.port, tls: config.tls });
+  return {
+    url: running.url,
+    async stop() {
+      await running.stop();
+      stopHousekeeping();
+      vault.watch.stop();
+      await closeDatabase(db);
+      vault.keyring.forget();
+    },
+  };
+}
+
+/** A forked worker: waits for its order, serves until told to stop or until the leading process is gone. */
+export async function work(config: Config, log: Log): Promise<void> {
+  const order = await new Promise<WorkOrder>((resolve) =>
+    process.once('message', (message) => resolve(message as WorkOrder)),
+  );
+  const keys = await loadKeyFolder(config.keysDir, { production: config.production });
+  const serving = await serve(config, log, keys, order);
+  log.event('listening', { url: serving.url, worker: order.worker });
+  process.send?.('serving');
+  const stop = (): void => {
+    void serving.stop().then(() => {
+      log.flush();
+      process.exit(0);
+    });
+  };
+  process.on('SIGTERM', stop).on('SIGINT', () => undefined);
+  process.once('disconnect', stop);
+}
+
+/** A port that is free now, for a leading process whose workers must all have the same. */
+export function freePort(host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer().once('error', reject);
+    probe.listen(0, host, () => {
+      const address = probe.address();
+      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
