@@ -29,7 +29,7 @@ export function selfSignedCertificate(privateKeyPem: string, publicKeyPem: strin
   if (!/^(?!0+$)[0-7]?[0-9a-f]{1,39}$/.test(serial)) throw new VaultError('internal');
   const certificate = pki.createCertificate();
   certificate.publicKey = pki.publicKeyFromPem(publicKeyPem);
-  certificate.serialNumber = serial.length % 2 === 0 ? serial : `0${serial}`;
+  certificate.serialNumber = positiveInteger(serial);
   certificate.validity.notBefore = notBefore;
   certificate.validity.notAfter = new Date(notBefore.getTime() + days * dayMs);
   // forge's types hold the tag for text; it takes the ASN.1 type, and Persian names need UTF8String.
@@ -44,6 +44,13 @@ export function selfSignedCertificate(privateKeyPem: string, publicKeyPem: strin
     { name: 'subjectKeyIdentifier' },
   ]);
   return signed(certificate, privateKeyPem);
+}
+
+/** The content of a DER INTEGER in hex: no zero byte too many, and one before a set first bit (X.690 section 8.3). */
+function positiveInteger(hex: string): string {
+  const digits = hex.replace(/^0+/, '');
+  const whole = digits.length % 2 === 0 ? digits : `0${digits}`;
+  return whole < '8' ? whole : `00${whole}`;
 }
 
 /** sha256WithRSAEncryption (RFC 4055 section 5) over the DER of the part to be signed. */

@@ -1,11 +1,9 @@
 import { generateKeyPair, randomBytes, type KeyObject } from 'node:crypto';
-import { mkdir, mkdtemp, open, readdir, realpath, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { selfSignedCertificate } from '../crypto/x509.ts';
-import { KeyFault, systemCode } from './keyFault.ts';
 import { newRootKeyText } from './rootKey.ts';
 import { exportKeyBits } from './signingKey.ts';
+import { refuseOccupied, writeWholeFolder } from './wholeFolder.ts';
 
 const generate = promisify(generateKeyPair);
 const certificateDays = 3650;
@@ -13,7 +11,7 @@ const certificateDays = 3650;
 /** Makes a keys folder with new keys. Throws KeyFault (`keys_not_empty`, `keys_not_a_folder`, `keys_not_writable`). */
 export async function createKeyFolder(folder: string): Promise<void> {
   await refuseOccupied(folder);
-  await writeKeyFolder(folder, await newKeyFiles());
+  await writeWholeFolder(folder, await newKeyFiles());
 }
 
 /** Name to content of a complete first set of keys. */
@@ -35,83 +33,10 @@ export async function newKeyFiles(): Promise<ReadonlyMap<string, string>> {
   ]);
 }
 
-/**
- * Writes the folder beside its place, makes it durable, and moves it there in one step (rename refuses a folder that is
- * not empty). So the folder is whole or not there, after a crash at any moment and when two create it at once; all a
- * crash leaves is a folder `.keys-…` that nothing reads.
- */
-export async function writeKeyFolder(folder: string, files: ReadonlyMap<string, string>): Promise<void> {
-  const target = await realpath(folder).catch(() => resolve(folder));
-  const parent = dirname(target);
-  let draft: string | undefined;
-  try {
-    await mkdir(parent, { recursive: true, mode: 0o700 });
-    // mkdtemp makes it with mode 0700.
-    draft = await mkdtemp(join(parent, `.${basename(target)}-`));
-    for (const [name, content] of files) await writeDurably(join(draft, name), content);
-    await syncFolder(draft);
-    await rename(draft, target);
-    await syncFolder(parent);
-  } catch (error) {
-    if (draft !== undefined) await rm(draft, { recursive: true, force: true }).catch(() => undefined);
-    throw creationFault(error, folder);
-  }
-}
-
 function privatePem(key: KeyObject): string {
   return key.export({ type: 'pkcs8', format: 'pem' }).toString();
 }
 
 function publicPem(key: KeyObject): string {
   return key.export({ type: 'spki', format: 'pem' }).toString();
-}
-
-async function refuseOccupied(folder: string): Promise<void> {
-  const names = await readdir(folder).catch((error: unknown) => {
-    if (systemCode(error) === 'ENOENT') return [];
-    throw creationFault(error, folder);
-  });
-  if (names.length > 0) throw notEmpty(folder);
-}
-
-async function writeDurably(path: string, content: string): Promise<void> {
-  const handle = await open(path, 'wx', 0o600);
-  try {
-    await handle.writeFile(content);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-function notEmpty(folder: string): KeyFault {
-  return new KeyFault('keys_not_empty', `${folder} is not empty. Keys are never overwritten; choose another folder.`);
-}
-
-function creationFault(error: unknown, folder: string): Error {
-  const code = systemCode(error);
-  if (code === 'ENOTEMPTY' || code === 'EEXIST') return notEmpty(folder);
-  if (code === 'ENOTDIR') {
-    return new KeyFault(
-      'keys_not_a_folder',
-      `${folder} is not a folder. Set AMANAT_KEYS_DIR to where the keys folder shall be.`,
-    );
-  }
-  if (code === 'EBUSY' || code === 'EXDEV') {
-    return new KeyFault('keys_not_writable', `${folder} is a mount point. Set AMANAT_KEYS_DIR to a folder inside it.`);
-  }
-  if (code === undefined) return error instanceof Error ? error : new Error('unknown fault');
-  return new KeyFault(
-    'keys_not_writable',
-    `${folder} cannot be written (${code}). Let the user that runs amanat own it.`,
-  );
 }

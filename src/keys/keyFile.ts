@@ -26,7 +26,8 @@ export async function readKeyFile(path: string): Promise<KeyFile> {
     handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const found = await handle.stat();
     if (!found.isFile()) throw new KeyFault('keys_malformed', `${path} is not a file. Put the key file there.`);
-    if (found.size > maxBytes) throw new KeyFault('keys_malformed', `${path} is too large to be a key file.`);
+    if (found.size > maxBytes)
+      throw new KeyFault('keys_malformed', `${path} is too large to be a key file. Put the key file there.`);
     const text = await handle.readFile('latin1');
     if (text.trim() === '') {
       throw new KeyFault('keys_empty', `${path} is empty. Restore it from your backup of the keys.`);

@@ -1,0 +1,230 @@
+import * as fc from 'fast-check';
+import { randomBytes } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { decrypt, encrypt } from '../../../src/crypto/gcm.ts';
+import { associatedData, type RecordKind, type SealContext } from '../../../src/crypto/label.ts';
+import { dataKey, newDataKeyMaterial, open, seal } from '../../../src/crypto/seal.ts';
+import { VaultError } from '../../../src/errors.ts';
+import { gcmForTwoKeys } from './gcmTwoKeys.ts';
+import { bitFlips, otherLengths } from './tampering.ts';
+
+const context: SealContext = {
+  tenantId: '019aa001-0000-7000-8000-000000000001',
+  kind: 'customer',
+  recordId: '019aa002-0000-7000-8000-000000000002',
+  version: 7,
+  field: 'nationalId',
+};
+const key = dataKey(newDataKeyMaterial());
+const overhead = 1 + 32 + 12 + 16;
+
+describe('seal', () => {
+  test('what is sealed opens, as text and as bytes, with every length around the block', () => {
+    for (let length = 0; length <= 100; length++) {
+      const bytes = randomBytes(length);
+      expect(open(key, context, seal(key, context, bytes)).equals(bytes)).toBe(true);
+      const text = 'ز'.repeat(length);
+      expect(open(key, context, seal(key, context, text)).toString('utf8')).toBe(text);
+    }
+    const large = randomBytes(3_000_000);
+    expect(open(key, context, seal(key, context, large)).equals(large)).toBe(true);
+  });
+
+  test('any text comes back exactly', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), (text) => {
+        expect(open(key, context, seal(key, context, text)).toString('utf8')).toBe(text);
+      }),
+    );
+  });
+
+  test('text that UTF-8 cannot carry is refused, not stored changed', () => {
+    expect(() => seal(key, context, 'a\ud800b')).toThrow('integrity_failure');
+    expect(() => seal(key, context, '\udc00')).toThrow('integrity_failure');
+    expect(open(key, context, seal(key, context, 'a\u{10ffff}b')).toString()).toBe('a\u{10ffff}b');
+  });
+
+  test('shows only in which block of 32 the length lies; empty is a block too', () => {
+    const sizes = (length: number): number => seal(key, context, Buffer.alloc(length)).length - overhead;
+    expect([0, 1, 31].map(sizes)).toEqual([32, 32, 32]);
+    expect([32, 63].map(sizes)).toEqual([64, 64]);
+    expect([64, 95, 96].map(sizes)).toEqual([96, 96, 128]);
+  });
+
+  test('trailing zeros and marks of the value itself are kept', () => {
+    for (const bytes of [Buffer.alloc(5), Buffer.of(0x80), Buffer.of(0x80, 0, 0), Buffer.alloc(32, 0x80)]) {
+      expect(open(key, context, seal(key, context, bytes)).equals(bytes)).toBe(true);
+    }
+  });
+
+  test('the same value seals differently each time', () => {
+    const sealed = new Set(Array.from({ length: 1000 }, () => seal(key, context, 'x').toString('hex')));
+    expect(sealed.size).toBe(1000);
+  });
+
+  test('has the documented layout', () => {
+    const sealed = seal(key, context, 'x');
+    expect(sealed[0]).toBe(1);
+    expect(sealed.subarray(1, 33).equals(key.commitment)).toBe(true);
+    const [nonce, ciphertext, tag] = [sealed.subarray(33, 45), sealed.subarray(45, -16), sealed.subarray(-16)];
+    const padded = Buffer.concat([Buffer.from('x'), Buffer.of(0x80), Buffer.alloc(30)]);
+    expect(decrypt(key.sealing, nonce, associatedData(context), ciphertext, tag)).toEqual(padded);
+  });
+});
+
+describe('a sealed value that was changed', () => {
+  test.each(['', 'x', 'ک'.repeat(16), 'x'.repeat(80)])(
+    'does not open with any bit flipped or any other length: %j',
+    (text) => {
+      const sealed = seal(key, context, text);
+      let tried = 0;
+      for (const [what, changed] of [...bitFlips(sealed), ...otherLengths(sealed)]) {
+        expect(() => open(key, context, changed), what).toThrow('integrity_failure');
+        tried += 1;
+      }
+      expect(tried).toBe(sealed.length * 10 + 66);
+      expect(open(key, context, sealed).toString()).toBe(text);
+    },
+  );
+
+  test('does not open with a padding that seal would not write', () => {
+    const made = (padded: Buffer): Buffer => {
+      const nonce = randomBytes(12);
+      const [ciphertext, tag] = encrypt(key.sealing, nonce, associatedData(context), padded);
+      return Buffer.concat([Buffer.of(1), key.commitment, nonce, ciphertext, tag]);
+    };
+    const good = Buffer.concat([Buffer.of(0x80), Buffer.alloc(31)]);
+    expect(open(key, context, made(good))).toHaveLength(0);
+    const bad: [string, Buffer][] = [
+      ['nothing', Buffer.alloc(0)],
+      ['no mark', Buffer.alloc(32)],
+      ['another mark', Buffer.alloc(32, 0x81)],
+      ['a block of zeros too many', Buffer.concat([good, Buffer.alloc(32)])],
+      ['no multiple of 32', Buffer.concat([Buffer.alloc(15), Buffer.of(0x80)])],
+    ];
+    for (const [what, padded] of bad) expect(() => open(key, context, made(padded)), what).toThrow('integrity_failure');
+  });
+});
+
+test('every failure is the same: one code, one message, nothing more', () => {
+  const sealed = seal(key, context, 'x');
+  const other = { ...context, field: 'email' };
+  const attempts = [
+    ...[...bitFlips(sealed), ...otherLengths(sealed)].map(
+      ([, changed]) =>
+        () =>
+          open(key, context, changed),
+    ),
+    () => open(key, other, sealed),
+    () => open(dataKey(newDataKeyMaterial()), context, sealed),
+    () => seal(key, context, '\ud800'),
+  ];
+  const errors = attempts.map((attempt) => {
+    try {
+      attempt();
+    } catch (error) {
+      return error;
+    }
+    return undefined;
+  });
+  for (const error of errors) {
+    expect(error).toBeInstanceOf(VaultError);
+    expect(Object.entries(error as VaultError)).toEqual(Object.entries(new VaultError('integrity_failure')));
+    expect((error as VaultError).message).toBe('integrity_failure');
+    expect(error).not.toHaveProperty('cause');
+  }
+});
+
+describe('a sealed value in another place', () => {
+  const elsewhere: [string, SealContext][] = [
+    ['tenant', { ...context, tenantId: '019aa001-0000-7000-8000-000000000003' }],
+    ['kind', { ...context, kind: 'order' }],
+    ['record', { ...context, recordId: '019aa002-0000-7000-8000-000000000003' }],
+    ['older version', { ...context, version: 6 }],
+    ['newer version', { ...context, version: 8 }],
+    ['field', { ...context, field: 'foreignerId' }],
+    ['tenant and record swapped', { ...context, tenantId: context.recordId, recordId: context.tenantId }],
+  ];
+  test.each(elsewhere)('does not open: %s', (_axis, other) => {
+    const [here, there] = [seal(key, context, 'here'), seal(key, other, 'there')];
+    expect(() => open(key, other, here)).toThrow('integrity_failure');
+    expect(() => open(key, context, there)).toThrow('integrity_failure');
+    // Control: each opens where it belongs.
+    expect(open(key, context, here).toString()).toBe('here');
+    expect(open(key, other, there).toString()).toBe('there');
+  });
+
+  test('does not open under another data key, and its commitment cannot be exchanged', () => {
+    const other = dataKey(newDataKeyMaterial());
+    const sealed = seal(key, context, 'x');
+    expect(() => open(other, context, sealed)).toThrow('integrity_failure');
+    const relabelled = Buffer.from(sealed);
+    other.commitment.copy(relabelled, 1);
+    expect(() => open(other, context, relabelled)).toThrow('integrity_failure');
+    expect(() => open(key, context, relabelled)).toThrow('integrity_failure');
+  });
+
+  test('labels have one encoding, and no two contexts share it', () => {
+    const kinds: RecordKind[] = ['customer', 'order', 'legal_order', 'answer'];
+    const contexts = fc.record({
+      tenantId: fc.uuid(),
+      kind: fc.constantFrom(...kinds),
+      recordId: fc.uuid(),
+      version: fc.maxSafeNat(),
+      field: fc.stringMatching(/^[\x21-\x7e]{0,20}$/),
+    });
+    fc.assert(
+      fc.property(contexts, contexts, (a, b) => {
+        expect(associatedData(a).equals(associatedData({ ...a }))).toBe(true);
+        fc.pre(JSON.stringify(a) !== JSON.stringify(b));
+        expect(associatedData(a).equals(associatedData(b))).toBe(false);
+      }),
+    );
+    expect(associatedData(context).toString('hex')).toBe(
+      `01019aa001000070008000000000000001019aa0020000700080000000000000020000000000000007` +
+        `08${Buffer.from('customer').toString('hex')}0a${Buffer.from('nationalId').toString('hex')}`,
+    );
+  });
+
+  test.each<[string, Partial<SealContext>]>([
+    ['an id that is no UUID', { tenantId: 'kalak' }],
+    ['an id in capitals', { recordId: '019AA002-0000-7000-8000-00000000000A' }],
+    ['a version that is no whole number', { version: 1.5 }],
+    ['a negative version', { version: -1 }],
+    ['a label outside ASCII', { field: 'کد' }],
+    ['a label over 255 characters', { field: 'f'.repeat(256) }],
+  ])('a context without an encoding is refused: %s', (_what, part) => {
+    expect(() => seal(key, { ...context, ...part }, 'x')).toThrow('internal');
+  });
+});
+
+describe('key commitment', () => {
+  test('a GCM ciphertext made for two keys opens under the one it commits to, and not under the other', () => {
+    const other = dataKey(newDataKeyMaterial());
+    const associated = associatedData(context);
+    const { nonce, ciphertext, tag } = gcmForTwoKeys(key.sealing, other.sealing, associated);
+
+    // Control: bare GCM opens it under both keys, to two different texts.
+    const [one, two] = [key, other].map(({ sealing }) => decrypt(sealing, nonce, associated, ciphertext, tag));
+    expect(one?.equals(two ?? Buffer.alloc(0))).toBe(false);
+
+    // Control: each key opens it when its own commitment stands before it, so padding and label are no obstacle.
+    const committedTo = (commitment: Buffer): Buffer =>
+      Buffer.concat([Buffer.of(1), commitment, nonce, ciphertext, tag]);
+    expect(open(key, context, committedTo(key.commitment))).toEqual(one?.subarray(0, -1));
+    expect(open(other, context, committedTo(other.commitment))).toEqual(two?.subarray(0, -1));
+
+    // One stored value holds one commitment: it opens under one key.
+    expect(() => open(other, context, committedTo(key.commitment))).toThrow('integrity_failure');
+    expect(() => open(key, context, committedTo(other.commitment))).toThrow('integrity_failure');
+  });
+
+  test('the commitment depends on the key, and a data key on exactly 32 bytes', () => {
+    const material = newDataKeyMaterial();
+    expect(dataKey(material).commitment.equals(dataKey(Buffer.from(material)).commitment)).toBe(true);
+    for (const [, changed] of bitFlips(material)) {
+      expect(dataKey(changed).commitment.equals(dataKey(material).commitment)).toBe(false);
+    }
+    for (const length of [0, 16, 31, 33, 64]) expect(() => dataKey(Buffer.alloc(length))).toThrow('integrity_failure');
+  });
+});
