@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import { columnParser, type TypeOid } from './columns.ts';
 import { DbFault, dbFault, isStalePlan, losesConnection } from './fault.ts';
@@ -11,7 +12,7 @@ import type { Statement } from './statement.ts';
  *   …         |
  *   end       | Sync        the server commits here, or has rolled everything back at the first error
  *
- * Parse and Describe go out once for each name and connection when statements are prepared, always otherwise.
+ * Parse and Describe go out once for each text and connection when statements are prepared, always otherwise.
  */
 
 /** The part of pg's connection that a query object is given (pg 8, lib/connection.js). */
@@ -33,16 +34,18 @@ interface Column {
 interface Step {
   readonly statement: Statement;
   readonly values: readonly unknown[];
+  /** Its name on the server; empty when it is not prepared, or not sent yet. */
+  handle: string;
   columns: readonly Column[];
   rows: Record<string, unknown>[];
 }
 
 interface Parsed {
-  readonly text: string;
+  readonly handle: string;
   readonly columns: readonly Column[];
 }
 
-/** What one connection has parsed. `doubtful` names may or may not exist there: they are closed before they are parsed. */
+/** What one connection has parsed, by text. `doubtful` handles may or may not exist there: they are closed first. */
 interface Bookkeeping {
   readonly parsed: Map<string, Parsed>;
   readonly doubtful: Set<string>;
@@ -68,7 +71,13 @@ export class Batch implements pg.Submittable {
   #settled = false;
 
   constructor(statements: readonly Statement[], prepare: boolean, settle: Settle) {
-    this.#steps = statements.map((one) => ({ statement: one, values: wireValues(one), columns: [], rows: [] }));
+    this.#steps = statements.map((one) => ({
+      statement: one,
+      values: wireValues(one),
+      handle: '',
+      columns: [],
+      rows: [],
+    }));
     this.#prepare = prepare;
     this.#settle = settle;
   }
@@ -76,12 +85,10 @@ export class Batch implements pg.Submittable {
   submit(connection: unknown): Error | null {
     const wire = connection as Wire;
     const known = bookkeeping(wire);
-    const taken = this.#prepare ? takenName(known, this.#steps) : undefined;
-    if (taken !== undefined) return new DbFault('broken', { statement: taken });
     // Corked, so that the whole batch leaves as one write.
     wire.stream.cork();
     try {
-      const sent = new Set<string>();
+      const sent = new Map<string, string>();
       for (const step of this.#steps) {
         if (this.#prepare) sendPrepared(wire, step, known, sent);
         else sendOnce(wire, step);
@@ -121,10 +128,10 @@ export class Batch implements pg.Submittable {
   handleError(error: unknown, connection: unknown): void {
     const fault = dbFault(error, this.#steps[this.#current]?.statement.name);
     const known = bookkeeping(connection as Wire);
-    for (const { statement } of this.#steps) {
-      if (known.parsed.has(statement.name) && !isStalePlan(fault.sqlstate)) continue;
-      known.parsed.delete(statement.name);
-      known.doubtful.add(statement.name);
+    for (const { statement, handle } of this.#steps) {
+      if (handle === '' || (known.parsed.has(statement.text) && !isStalePlan(fault.sqlstate))) continue;
+      known.parsed.delete(statement.text);
+      known.doubtful.add(handle);
     }
     this.#tell({ fault, connectionLost: losesConnection(error) });
   }
@@ -132,12 +139,10 @@ export class Batch implements pg.Submittable {
   /** The transaction is committed when this comes without an error before it. */
   handleReadyForQuery(connection: unknown): void {
     const { parsed, doubtful } = bookkeeping(connection as Wire);
-    if (this.#prepare) {
-      for (const { statement, columns } of this.#steps) {
-        if (parsed.has(statement.name)) continue;
-        parsed.set(statement.name, { text: statement.text, columns });
-        doubtful.delete(statement.name);
-      }
+    for (const { statement, handle, columns } of this.#steps) {
+      if (handle === '' || parsed.has(statement.text)) continue;
+      parsed.set(statement.text, { handle, columns });
+      doubtful.delete(handle);
     }
     if (this.#unreadable === undefined) this.#tell({ rows: this.#steps.map((step) => step.rows) });
     else this.#tell({ fault: this.#unreadable, connectionLost: false });
@@ -163,18 +168,25 @@ export class Batch implements pg.Submittable {
   }
 }
 
-function sendPrepared(wire: Wire, step: Step, known: Bookkeeping, sent: Set<string>): void {
+function sendPrepared(wire: Wire, step: Step, known: Bookkeeping, sent: Map<string, string>): void {
   const { name, text } = step.statement;
-  const parsed = known.parsed.get(name);
-  if (parsed === undefined && !sent.has(name)) {
-    if (known.doubtful.has(name)) wire.close({ type: 'S', name });
-    wire.parse({ name, text });
-    sent.add(name);
+  const parsed = known.parsed.get(text);
+  const handle = parsed?.handle ?? sent.get(text) ?? handleOf(name, text);
+  step.handle = handle;
+  if (parsed === undefined && !sent.has(text)) {
+    if (known.doubtful.has(handle)) wire.close({ type: 'S', name: handle });
+    wire.parse({ name: handle, text });
+    sent.set(text, handle);
   }
-  wire.bind({ statement: name, values: step.values });
+  wire.bind({ statement: handle, values: step.values });
   if (parsed === undefined) wire.describe({ type: 'P', name: '' });
   else step.columns = parsed.columns;
   wire.execute({});
+}
+
+/** Differs with the text, so that no other statement, nor another version of the service, is run under this name. */
+function handleOf(name: string, text: string): string {
+  return `${name.slice(0, 46)}_${createHash('sha256').update(text).digest('hex').slice(0, 16)}`;
 }
 
 /** Nothing stays behind on the server: what a pooler in transaction mode needs. */
@@ -183,17 +195,6 @@ function sendOnce(wire: Wire, step: Step): void {
   wire.bind({ statement: '', values: step.values });
   wire.describe({ type: 'P', name: '' });
   wire.execute({});
-}
-
-/** One name for two texts is a mistake in our own code; sending it would run the wrong statement. */
-function takenName(known: Bookkeeping, steps: readonly Step[]): string | undefined {
-  const texts = new Map<string, string>();
-  for (const { statement } of steps) {
-    const text = known.parsed.get(statement.name)?.text ?? texts.get(statement.name);
-    if (text !== undefined && text !== statement.text) return statement.name;
-    texts.set(statement.name, statement.text);
-  }
-  return undefined;
 }
 
 function bookkeeping(connection: Wire): Bookkeeping {
@@ -206,7 +207,7 @@ function bookkeeping(connection: Wire): Bookkeeping {
 
 function wireValues(statement: Statement): unknown[] {
   const { name, values } = statement;
-  if (values.length > mostValues || name === '' || name.length > 63) throw new DbFault('broken', { statement: name });
+  if (values.length > mostValues) throw new DbFault('broken', { statement: name });
   try {
     return values.map(parameter);
   } catch {

@@ -64,8 +64,9 @@ function attemptOnce(db: Database, statements: readonly Statement[], giveUpAt: n
     const late = { fault: new DbFault('unavailable'), connectionLost: true };
     const deadline = setTimeout(settle, Math.max(0, giveUpAt - performance.now()), late);
     db.pool.connect((error, client, release) => {
-      if (settled) release();
-      else if (client === undefined) settle({ fault: connectFault(error), connectionLost: true });
+      // Without a client there is nothing to release, and at a timeout not even the function.
+      if (client === undefined) settle({ fault: connectFault(error), connectionLost: true });
+      else if (settled) release();
       else {
         held = { client, release };
         client.query(batch);

@@ -26,7 +26,8 @@ export interface DatabaseOptions {
   readonly applicationName?: string;
 }
 
-export type DatabaseRefusalCode = 'connection_string' | 'plain_connection' | 'not_durable' | 'version_unsupported';
+export type DatabaseRefusalCode =
+  'connection_string' | 'plain_connection' | 'not_durable' | 'version_unsupported' | 'role_too_strong';
 
 /** This database is not one to keep personal data in as it stands. The message is for the operator; no password in it. */
 export class DatabaseRefusal extends Error {
@@ -99,6 +100,26 @@ export async function checkVersion(db: Database): Promise<void> {
     throw new DatabaseRefusal(
       'version_unsupported',
       `PostgreSQL 15 to 18 is needed; this one is ${server?.name ?? 'unknown'}.`,
+    );
+  }
+}
+
+/** Throws `DatabaseRefusal` for a login that row level security or the missing rights of the service role do not bind. */
+export async function checkRole(db: Database): Promise<void> {
+  const role = statement<{ strong: boolean; owns: boolean }>(
+    'select_own_role',
+    `select r.rolsuper or r.rolbypassrls or r.rolcreaterole as strong,
+            exists (select from pg_catalog.pg_class c
+                     where c.relnamespace = to_regnamespace('amanat') and pg_has_role(c.relowner, 'usage')) as owns
+       from pg_catalog.pg_roles r
+      where r.rolname = current_user`,
+    [],
+  );
+  const [[own]] = await commit(db, 'directory', [role]);
+  if (own === undefined || own.strong || own.owns) {
+    throw new DatabaseRefusal(
+      'role_too_strong',
+      'The service would work as an owner or administrator of its database. Give it a login of its own in amanat_service.',
     );
   }
 }

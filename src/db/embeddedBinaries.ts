@@ -45,7 +45,7 @@ function missing(what: string): EmbeddedFault {
 }
 
 /** npm packages carry no symbolic links; the package makes them in a postinstall script, which npm may have skipped. */
-async function linkLibraries(root: string): Promise<void> {
+export async function linkLibraries(root: string): Promise<void> {
   const list = await readFile(join(root, 'native', 'pg-symlinks.json'), 'utf8').catch(() => '[]');
   for (const { source, target } of JSON.parse(list) as { source: string; target: string }[]) {
     const path = join(root, target);

@@ -48,8 +48,7 @@ export async function ensureServiceLogin(owner: Client, options: ServiceLoginOpt
     await owner.query(`select pg_advisory_xact_lock(hashtextextended($1::text, 0))`, [role]);
     const { rows } = await owner.query(`select 1 from pg_catalog.pg_roles where rolname = $1::name`, [role]);
     await owner.query(
-      `${rows.length === 0 ? 'create' : 'alter'} role ${name} login inherit nocreatedb nocreaterole
-       password ${escapeLiteral(options.verifier)}`,
+      `${rows.length === 0 ? 'create' : 'alter'} role ${name} login inherit password ${escapeLiteral(options.verifier)}`,
     );
     await owner.query(`grant ${serviceGroup} to ${name}`);
     for (const [setting, value] of await settingsOf(owner, options)) {

@@ -1,6 +1,6 @@
 /**
- * One SQL statement with its parameters. `name` stands for exactly one `text`: connections keep what they parsed under
- * it. `rowType` never holds a value; it carries the type of a row to `commit`.
+ * One SQL statement with its parameters. Connections keep what they parsed for each `text`, so texts are few and fixed;
+ * `name` is for people. `rowType` never holds a value; it carries the type of a row to `commit`.
  */
 export interface Statement<Row = unknown> {
   readonly name: string;
