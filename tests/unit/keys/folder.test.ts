@@ -17,6 +17,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { selfSignedCertificate } from '../../../src/crypto/x509.ts';
 import { createKeyFolder, KeyFault, loadKeyFolder, rootSecret, type KeyFaultCode } from '../../../src/keys/folder.ts';
 import { newKeyFiles } from '../../../src/keys/keyCreation.ts';
 import { newRootKeyText } from '../../../src/keys/rootKey.ts';
@@ -213,7 +214,6 @@ describe('P15: a keys folder is refused', () => {
     ['another curve', 'token-1.pem', () => pemOf(generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey)],
     ['Ed25519', 'token-1.pem', () => pemOf(generateKeyPairSync('ed25519').privateKey)],
     ['RSA', 'token-1.pem', () => pemOf(generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey)],
-    ['a short RSA key', 'export-1.pem', () => pemOf(generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey)],
     ['EC', 'export-1.pem', () => pemOf(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey)],
     ['RSA-PSS', 'export-1.pem', () => pemOf(generateKeyPairSync('rsa-pss', { modulusLength: 3072 }).privateKey)],
     ['an encrypted key', 'token-1.pem', () => encryptedPem()],
@@ -231,6 +231,21 @@ describe('P15: a keys folder is refused', () => {
   ])('%s in %s', async (_what, name, text) => {
     await put(name, text());
     expect(await fault(name)).toBe('keys_malformed');
+  });
+
+  test.each([2048, 3064])('an RSA key of %i bits, with its certificate', async (modulusLength) => {
+    const putExportKey = async (bits: number): Promise<void> => {
+      const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: bits });
+      const publicPem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
+      const terms = { commonName: 'x', days: 1, serial: '1' };
+      await put('export-1.pem', pemOf(privateKey));
+      await put('export-1.crt', selfSignedCertificate(pemOf(privateKey), publicPem, terms));
+    };
+    await putExportKey(modulusLength);
+    expect(await fault('export-1.pem')).toBe('keys_malformed');
+    // Control: the same with a key that is long enough.
+    await putExportKey(3072);
+    expect(await fault()).toBe('none');
   });
 
   test('a certificate of another key', async () => {
