@@ -14,10 +14,11 @@ import { refuseCardData } from './cardData.ts';
 import { importAnswers } from './customerImport.ts';
 import { requireVersion } from './ifMatch.ts';
 import { parseBody } from './parse.ts';
+import { grantInQuery } from './queryId.ts';
 
 const phoneKind = z.enum(['mobile', 'landline']);
-const address = z.strictObject(Object.fromEntries(addressParts.map((part) => [part, z.string().optional()])));
-const location = z.strictObject({ lat: z.number(), lng: z.number() });
+export const address = z.strictObject(Object.fromEntries(addressParts.map((part) => [part, z.string().optional()])));
+export const location = z.strictObject({ lat: z.number(), lng: z.number() });
 const sources = z.enum(['web', 'phone', 'in_person', 'import']);
 const mostPhones = 10;
 const mostAddresses = 20;
@@ -81,14 +82,20 @@ const match = z.strictObject({ id: z.uuid(), field: z.enum(searchable), value: z
 const batch = z.strictObject({ customers: z.array(z.unknown()).min(1).max(500) });
 const batchMaxBytes = 2 * 1024 * 1024;
 
+/** Paths with a fixed word come before `:id`: the router takes the first that fits. */
 export function customers(declare: DeclareAct, vault: Vault): void {
+  searches(declare, vault);
+  batches(declare, vault);
   declare('post', '/v1/customers', 'customers.create', { body: 'json' }, (request, caller, act) =>
     createCustomer(vault, caller, act, newCustomerOf(vault, request.body)),
+  );
+  declare('get', '/v1/customers', 'customers.list', { query: ['limit', 'cursor'] }, (request, caller, act) =>
+    listCustomers(vault, caller, act, parsePage(request.query.limit, request.query.cursor)),
   );
   declare('get', '/v1/customers/:id', 'customers.read', { query: ['grant', 'fields'] }, (request, caller, act) =>
     readCustomer(vault, caller, act, {
       id: idOf(request),
-      grantId: grantId(request.query.grant),
+      grantId: grantInQuery(request.query.grant),
       fields: request.query.fields === undefined ? undefined : readableFields(request.query.fields),
     }),
   );
@@ -98,9 +105,9 @@ export function customers(declare: DeclareAct, vault: Vault): void {
     const fields = externalRef === undefined ? rest.fields : { ...rest.fields, externalRef };
     return patchCustomer(vault, caller, act, idOf(request), version, { ...rest, fields });
   });
-  declare('get', '/v1/customers', 'customers.list', { query: ['limit', 'cursor'] }, (request, caller, act) =>
-    listCustomers(vault, caller, act, parsePage(request.query.limit, request.query.cursor)),
-  );
+}
+
+function searches(declare: DeclareAct, vault: Vault): void {
   declare('post', '/v1/customers/search', 'customers.search', { body: 'json' }, (request, caller, act) => {
     const { by, value } = parseBody(search, request.body);
     return searchCustomers(vault, caller, act, by, value);
@@ -109,7 +116,6 @@ export function customers(declare: DeclareAct, vault: Vault): void {
     const { id, field, value } = parseBody(match, request.body);
     return matchCustomer(vault, caller, act, id.toLowerCase(), field, value);
   });
-  batches(declare, vault);
 }
 
 function batches(declare: DeclareAct, vault: Vault): void {
@@ -153,12 +159,4 @@ function itemOf(vault: Vault, value: unknown): BatchItem {
     if (error instanceof VaultError) return error;
     throw error;
   }
-}
-
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-
-/** A grant that cannot be one is as an unknown one: the reader sees masks. */
-function grantId(text: string | undefined): string | undefined {
-  if (text === undefined) return undefined;
-  return uuid.test(text) ? text.toLowerCase() : '00000000-0000-7000-8000-000000000000';
 }

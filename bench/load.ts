@@ -1,0 +1,62 @@
+import autocannon from 'autocannon';
+
+export interface Request {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** One kind of work on one server. */
+export interface Work {
+  readonly url: string;
+  /** The next request to send; called once for each. */
+  readonly next: () => Request;
+  /** Records one request stands for (a batch). */
+  readonly records?: number;
+}
+
+export interface Measured {
+  /** Records a second. */
+  readonly rate: number;
+  /** Milliseconds. */
+  readonly p50: number;
+  readonly p99: number;
+  /** Answers that were not 2xx, and connections that failed. */
+  readonly failures: number;
+}
+
+/** Loads a server for so many seconds over so many connections; loopback only. */
+export async function load(work: Work, connections: number, seconds: number): Promise<Measured> {
+  if (new URL(work.url).hostname !== '127.0.0.1') throw new Error('load goes to 127.0.0.1 only');
+  const result = await autocannon({
+    url: work.url,
+    connections,
+    duration: seconds,
+    requests: [
+      {
+        setupRequest: (request) => {
+          const { method, path, headers, body } = work.next();
+          return {
+            ...request,
+            method,
+            path,
+            headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+            ...(body === undefined ? {} : { body }),
+          };
+        },
+      },
+    ],
+  });
+  return {
+    rate: (result['2xx'] / result.duration) * (work.records ?? 1),
+    p50: result.latency.p50,
+    p99: result.latency.p99,
+    failures: result.non2xx + result.errors,
+  };
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
