@@ -61,8 +61,10 @@ function attemptOnce(db: Database, statements: readonly Statement[], giveUpAt: n
       resolve(outcome);
     };
     const batch = new Batch(statements, db.prepare, settle);
-    const late = { fault: new DbFault('unavailable'), connectionLost: true };
-    const deadline = setTimeout(settle, Math.max(0, giveUpAt - performance.now()), late);
+    const deadline = setTimeout(
+      () => settle({ fault: new DbFault('unavailable'), connectionLost: true }),
+      Math.max(0, giveUpAt - performance.now()),
+    );
     db.pool.connect((error, client, release) => {
       // Without a client there is nothing to release, and at a timeout not even the function.
       if (client === undefined) settle({ fault: connectFault(error), connectionLost: true });
