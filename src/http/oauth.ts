@@ -6,7 +6,7 @@ import type { Throttle } from '../vault/throttle.ts';
 import { grantToken, introspectToken, revokeToken, tokenParameters, type TokenRequest } from '../vault/tokens.ts';
 import type { Vault } from '../vault/vault.ts';
 import type { Declarations } from './acts.ts';
-import type { Answer } from './respond.ts';
+import type { JsonAnswer } from './respond.ts';
 import { sourceOf, type Incoming } from './route.ts';
 import { decode } from './target.ts';
 
@@ -16,20 +16,20 @@ const basic = /^Basic ([A-Za-z0-9+/]+={0,2})$/i;
 const cached = { 'Cache-Control': 'public, max-age=300' };
 
 /** What is wrong with the form of a request is told in RFC 6749's words; the rest stays problem+json. */
-const refusal = (error: VaultError): Answer | undefined =>
-  error.code === 'malformed_request' ? oauthRefusal('invalid_request') : undefined;
+const refusal = (error: VaultError): JsonAnswer | undefined =>
+  error.code === 'malformed_request' ? uncached(oauthRefusal('invalid_request')) : undefined;
 const options = { auth: false, body: 'form', refusal } as const;
 
 /** The token endpoints (RFC 6749, 7009, 7662, 8693) and what clients discover them by (RFC 8414, RFC 7517). */
 export function oauth(api: Declarations, vault: Vault, throttle: Throttle): void {
   const authenticated =
-    (serve: (client: Client, request: FormRequest) => Promise<Answer>) =>
-    async (request: FormRequest): Promise<Answer> => {
+    (serve: (client: Client, request: FormRequest) => Promise<JsonAnswer>) =>
+    async (request: FormRequest): Promise<JsonAnswer> => {
       const credentials = credentialsOf(request);
-      if (typeof credentials === 'string') return oauthRefusal(credentials);
+      if (typeof credentials === 'string') return uncached(oauthRefusal(credentials));
       const origin = { source: sourceOf(request), requestId: request.id };
       const outcome = await authenticateClient(vault, throttle, credentials, origin);
-      return 'client' in outcome ? serve(outcome.client, request) : outcome.refusal;
+      return uncached('client' in outcome ? await serve(outcome.client, request) : outcome.refusal);
     };
 
   api.post(
@@ -58,6 +58,11 @@ export function oauth(api: Declarations, vault: Vault, throttle: Throttle): void
     bytes: JSON.stringify(jwks(vault)),
     headers: cached,
   }));
+}
+
+/** RFC 6749 section 5.1 asks for Pragma beside `no-store`, which every answer has. */
+function uncached(answer: JsonAnswer): JsonAnswer {
+  return { ...answer, headers: { ...answer.headers, Pragma: 'no-cache' } };
 }
 
 type FormRequest = Incoming<undefined, 'form', never>;

@@ -51,6 +51,8 @@ export async function grantToken(
   requestId: string,
 ): Promise<Answer> {
   await vault.watch.fresh();
+  // A tenant that another process has just made.
+  if (!vault.watch.tenants().includes(client.tenantId)) await vault.watch.look();
   const attempt: Attempt = { vault, client, request, requestId };
   switch (request.grant_type) {
     case undefined:
@@ -109,7 +111,7 @@ async function grantSubjectsView(attempt: Attempt): Promise<Answer> {
   if (!rule.roles.includes(client.role) || !isDeclared(profile, client)) return refuse('unauthorized_client');
   if (!isExchange(request)) return refuse('invalid_request');
   if (request.subject_token !== undefined) {
-    const own = readToken(vault, request.subject_token);
+    const own = liveToken(vault, request.subject_token);
     if (own?.client_id !== client.clientId || own.role === 'subject') return refuse('invalid_request');
     if (!own.scope.includes('subjects')) return refuse('invalid_scope');
   }
@@ -174,7 +176,8 @@ async function issue(
       ...(action === 'tokens.exchange' ? { issued_token_type: accessTokenType } : {}),
       token_type: 'Bearer',
       expires_in: issued.expiresInSeconds,
-      scope: content.scopes.join(' '),
+      // RFC 6749 section 3.3: a scope has at least one word.
+      ...(content.scopes.length === 0 ? {} : { scope: content.scopes.join(' ') }),
     },
   };
 }
@@ -221,11 +224,15 @@ export async function revokeToken(
 export async function introspectToken(vault: Vault, client: Client, token: string | undefined): Promise<Answer> {
   if (token === undefined) return oauthRefusal('invalid_request');
   await vault.watch.fresh();
-  const claims = readToken(vault, token);
-  const active =
-    claims !== undefined && claims.tenant === client.tenantId && !vault.watch.isRevoked(callerOfClaims(claims));
-  if (!active) return { status: 200, body: { active: false } };
+  const claims = liveToken(vault, token);
+  if (claims?.tenant !== client.tenantId) return { status: 200, body: { active: false } };
   return { status: 200, body: { active: true, token_type: 'Bearer', ...claims, scope: claims.scope.join(' ') } };
+}
+
+/** After `fresh`: what a token says that would be let in now. */
+function liveToken(vault: Vault, token: string): AccessClaims | undefined {
+  const claims = readToken(vault, token);
+  return claims === undefined || vault.watch.isRevoked(callerOfClaims(claims)) ? undefined : claims;
 }
 
 function readToken(vault: Vault, token: string): AccessClaims | undefined {

@@ -313,7 +313,7 @@ function inTheClaims(genuine: string, key: TokenKey, time: number): Forgery[] {
     'role subject without a subject': { role: 'subject' },
     'a subject with another role': { subject: randomUUID() },
     'scope missing': { scope: undefined },
-    'scope empty': { scope: '' },
+    'scope of a space': { scope: ' ' },
     'scope unknown': { scope: 'customers:read everything' },
     'scope as a list': { scope: ['customers:read'] },
     'scope with two spaces': { scope: 'customers:read  grants:read' },
