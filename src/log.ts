@@ -1,0 +1,183 @@
+/**
+ * The log: one JSON line per event, typed, from an allow-list. What may be written is named here, member by member, with
+ * the form its value must have; anything else is dropped before it reaches pino. No body, parameter, header, URL, message
+ * or stack is ever a member.
+ */
+import pino from 'pino';
+
+/** What happened inside, without what it happened to. */
+export interface FaultFields {
+  readonly code: string;
+  /** Name of the error's class. */
+  readonly class?: string | undefined;
+  readonly sqlstate?: string | undefined;
+  /** Source file and line of our own that threw. */
+  readonly where?: string | undefined;
+  readonly requestId?: string | undefined;
+}
+
+interface Scene {
+  readonly worker?: number | undefined;
+}
+
+/** Every event and its members. */
+export interface EventFields {
+  starting: Scene & { readonly version?: string | undefined; readonly workers?: number | undefined };
+  listening: Scene & { readonly url: string };
+  started: Scene & { readonly ms: number };
+  stopping: Scene & { readonly signal?: string | undefined };
+  stopped: Scene & { readonly ms: number };
+  request: {
+    readonly requestId: string;
+    readonly method: string;
+    /** The declared pattern, never the URL; absent when no route matched. */
+    readonly route?: string | undefined;
+    readonly status: number;
+    readonly ms: number;
+    readonly clientId?: string | undefined;
+    readonly code?: string | undefined;
+    /** The connection ended before the answer did. */
+    readonly cut?: true | undefined;
+  };
+  /** What came in was no HTTP request. */
+  connection_refused: { readonly requestId: string; readonly status: number; readonly code: string };
+  audit_unavailable: FaultFields;
+  database_unavailable: FaultFields;
+  refusal_unrecorded: FaultFields;
+  integrity_failure: FaultFields;
+  fault: FaultFields;
+  embedded_postgres: { readonly code: string; readonly ms?: number | undefined };
+  migrated: { readonly count: number; readonly ms: number };
+  profile_contradiction: { readonly profile: string; readonly code: string; readonly clause?: string | undefined };
+  warning: { readonly code: string; readonly where?: string | undefined };
+}
+export type EventName = keyof EventFields;
+
+type Member = { [N in EventName]: keyof EventFields[N] }[EventName];
+type Form = RegExp | 'number' | 'true';
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** The form a member's value must have; a value of another form is written as `?`. */
+const forms: Readonly<Record<Member, Form>> = {
+  requestId: uuid,
+  clientId: uuid,
+  method: /^[A-Z-]{3,20}$/,
+  route: /^\/[a-z0-9A-Z:/._{}*-]{0,120}$/,
+  code: /^[A-Za-z][A-Za-z0-9_.-]{0,59}$|^[0-9A-Z]{5}$/,
+  class: /^[A-Za-z]{1,60}$/,
+  sqlstate: /^[0-9A-Z]{5}$/,
+  where: /^[A-Za-z][\w./-]{0,120}(?::\d{1,6})?$/,
+  url: /^https?:\/\/[\w.:[\]-]{1,255}$/,
+  signal: /^SIG[A-Z0-9]{1,12}$/,
+  version: /^\d[\w.+-]{0,40}$/,
+  profile: /^[a-z][a-z0-9_-]{0,60}$/,
+  clause: /^[A-Za-z0-9][\w.-]{0,60}$/,
+  status: 'number',
+  ms: 'number',
+  count: 'number',
+  worker: 'number',
+  workers: 'number',
+  cut: 'true',
+};
+
+type Level = 'info' | 'warn' | 'error';
+const inside = ['code', 'class', 'sqlstate', 'where', 'requestId'] as const;
+const events: {
+  readonly [N in EventName]: { readonly level: Level; readonly members: readonly (keyof EventFields[N])[] };
+} = {
+  starting: { level: 'info', members: ['version', 'workers', 'worker'] },
+  listening: { level: 'info', members: ['url', 'worker'] },
+  started: { level: 'info', members: ['ms', 'worker'] },
+  stopping: { level: 'info', members: ['signal', 'worker'] },
+  stopped: { level: 'info', members: ['ms', 'worker'] },
+  request: {
+    level: 'info',
+    members: ['requestId', 'method', 'route', 'status', 'ms', 'clientId', 'code', 'cut'],
+  },
+  connection_refused: { level: 'info', members: ['requestId', 'status', 'code'] },
+  audit_unavailable: { level: 'error', members: inside },
+  database_unavailable: { level: 'error', members: inside },
+  refusal_unrecorded: { level: 'error', members: inside },
+  integrity_failure: { level: 'error', members: inside },
+  fault: { level: 'error', members: inside },
+  embedded_postgres: { level: 'info', members: ['code', 'ms'] },
+  migrated: { level: 'info', members: ['count', 'ms'] },
+  profile_contradiction: { level: 'warn', members: ['profile', 'code', 'clause'] },
+  warning: { level: 'warn', members: ['code', 'where'] },
+};
+
+export interface Log {
+  event<N extends EventName>(name: N, fields: EventFields[N]): void;
+  /** Writes out what is still buffered; call it last. */
+  flush(): void;
+}
+
+export interface LogOptions {
+  /** `silent` writes nothing. */
+  readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  /** Where lines go; standard output when absent. */
+  readonly destination?: { write(line: string): unknown };
+}
+
+/** Lines that a stalled reader of standard output may hold up, in bytes; later ones are dropped. */
+const mostBuffered = 8 * 1024 * 1024;
+/** Lines of requests are written together: so many bytes, or what there is after so many milliseconds. */
+const gathered = 16 * 1024;
+const periodicFlush = 500;
+
+export function createLog({ level, destination }: LogOptions): Log {
+  // Asynchronous, so that a slow reader of stdout does not stop the service. Lines of requests gather, so that they cost
+  // no write of their own; every other event goes out at once and takes them along.
+  const out =
+    destination ??
+    pino.destination({ fd: 1, sync: false, minLength: gathered, maxLength: mostBuffered, periodicFlush });
+  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: levelName } };
+  const logger = pino(options, out);
+  return {
+    event(name, fields) {
+      const rule = events[name];
+      if (!logger.isLevelEnabled(rule.level)) return;
+      logger[rule.level](lineOf(name, rule.members as readonly Member[], fields as Fields));
+      if (name !== 'request' && 'flush' in out && typeof out.flush === 'function') out.flush();
+    },
+    flush() {
+      if ('flushSync' in out && typeof out.flushSync === 'function') out.flushSync();
+    },
+  };
+}
+
+type Fields = Readonly<Partial<Record<Member, unknown>>>;
+
+const levelName = (label: string): { level: string } => ({ level: label });
+
+function lineOf(name: EventName, members: readonly Member[], fields: Fields): Record<string, unknown> {
+  const line: Record<string, unknown> = { event: name };
+  for (const member of members) {
+    const value = fields[member];
+    if (value !== undefined) line[member] = fits(forms[member], value) ? value : '?';
+  }
+  return line;
+}
+
+function fits(form: Form, value: unknown): boolean {
+  if (form === 'number') return typeof value === 'number';
+  if (form === 'true') return value === true;
+  return typeof value === 'string' && form.test(value);
+}
+
+/** What may be said of an error that is none of ours: its class, a code of PostgreSQL's or Node's, and where it rose. */
+export function faultOf(error: unknown, code = 'internal'): FaultFields {
+  if (!(error instanceof Error)) return { code, class: 'NotAnError' };
+  const { sqlstate, code: own } = error as { sqlstate?: unknown; code?: unknown };
+  const state = [sqlstate, own].find((c): c is string => typeof c === 'string' && /^[0-9A-Z]{5}$/.test(c));
+  const system = typeof own === 'string' && /^E[A-Z_]{2,40}$/.test(own) ? own : code;
+  return { code: system, class: error.constructor.name, sqlstate: state, where: whereOf(error) };
+}
+
+/** The first frame in a file of ours. The message may hold anything, so only what follows it is looked at. */
+function whereOf(error: Error): string | undefined {
+  const stack = error.stack ?? '';
+  const at = stack.indexOf(error.message);
+  if (at < 0) return undefined;
+  return /\n\s+at [^\n]*?\/(?:src|dist)\/([\w./-]+:\d+):\d+\)?/.exec(stack.slice(at + error.message.length))?.[1];
+}
