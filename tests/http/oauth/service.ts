@@ -86,7 +86,7 @@ export async function serve(ground: Ground, options: { issuer?: string; keys?: K
   const now = () => Date.now() + ground.clock.aheadMs;
   const db = openDatabase({ connectionString: ground.database.serviceUrl, max: 4 });
   const keys = options.keys ?? ground.keys;
-  const log = createLog({ level: 'silent' });
+  const log = createLog({ level: 'silent', destination: { write: () => undefined } });
   const vault = openVault({ db, keys, issuer: options.issuer ?? `http://127.0.0.1:${port}`, now, log });
   await vault.watch.look();
   const http = createApp(vault, log);
