@@ -116,33 +116,29 @@ export interface LogOptions {
   /** `silent` writes nothing. */
   readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   /** Where lines go; standard output when absent. */
-  readonly destination?: { write(line: string): unknown };
+  readonly destination?: { write(line: string): void };
 }
 
-/** Lines that a stalled reader of standard output may hold up, in bytes; later ones are dropped. */
+// Asynchronous, so that a slow reader of stdout does not stop the service. Whole lines, at most 4,096 bytes at once, which
+// a pipe takes undivided (PIPE_BUF), so that the lines of several processes do not tear each other.
+const standardOutput = { fd: 1, sync: false, minLength: 3072, maxWrite: 4096, periodicFlush: 100 };
+/** Bytes that a stalled reader may hold up; later lines are dropped. */
 const mostBuffered = 8 * 1024 * 1024;
-/** Lines of requests are written together: so many bytes, or what there is after so many milliseconds. */
-const gathered = 16 * 1024;
-const periodicFlush = 500;
 
 export function createLog({ level, destination }: LogOptions): Log {
-  // Asynchronous, so that a slow reader of stdout does not stop the service. Lines of requests gather, so that they cost
-  // no write of their own; every other event goes out at once and takes them along.
-  const out =
-    destination ??
-    pino.destination({ fd: 1, sync: false, minLength: gathered, maxLength: mostBuffered, periodicFlush });
+  const stdout =
+    destination === undefined ? pino.destination({ ...standardOutput, maxLength: mostBuffered }) : undefined;
   const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: levelName } };
-  const logger = pino(options, out);
+  const logger = stdout === undefined ? pino(options, destination) : pino(options, stdout);
   return {
     event(name, fields) {
       const rule = events[name];
       if (!logger.isLevelEnabled(rule.level)) return;
       logger[rule.level](lineOf(name, rule.members as readonly Member[], fields as Fields));
-      if (name !== 'request' && 'flush' in out && typeof out.flush === 'function') out.flush();
+      // Requests may wait a tenth of a second for company, everything else is news.
+      if (name !== 'request') stdout?.flush();
     },
-    flush() {
-      if ('flushSync' in out && typeof out.flushSync === 'function') out.flushSync();
-    },
+    flush: () => stdout?.flushSync(),
   };
 }
 

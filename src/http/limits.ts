@@ -1,0 +1,77 @@
+import { VaultError } from '../errors.ts';
+
+export interface RateRules {
+  /** Requests a client may make on one route within the window; all at once if it likes. */
+  readonly quota: number;
+  readonly windowSeconds: number;
+}
+
+export interface RateLimiter {
+  /** RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers section 3), the same on every answer. */
+  readonly policy: string;
+  /** Counts one request. Undefined when it may pass, otherwise the seconds until one would. */
+  take(key: string): number | undefined;
+}
+
+/** Keys counted in one window; clients beyond share one count, so that memory stays bounded. */
+const mostKeys = 10_000;
+const everybodyElse = '';
+
+/**
+ * The generic cell rate algorithm (ITU-T I.371 annex A): per key one number, the time at which its bucket is full again.
+ * A number older than a window says nothing any more, so the keys live in two maps that take turns, without a timer.
+ */
+export function rateLimiter({ quota, windowSeconds }: RateRules, now: () => number): RateLimiter {
+  const windowMs = windowSeconds * 1000;
+  const costMs = windowMs / quota;
+  let current = new Map<string, number>();
+  let previous = new Map<string, number>();
+  let turnAt = 0;
+  return {
+    policy: `"default";q=${quota};w=${windowSeconds}`,
+    take(client) {
+      const time = now();
+      if (time >= turnAt) {
+        previous = time >= turnAt + windowMs ? new Map() : current;
+        current = new Map();
+        turnAt = time + windowMs;
+      }
+      const known = current.get(client) ?? previous.get(client);
+      const key = known === undefined && current.size >= mostKeys ? everybodyElse : client;
+      const full = Math.max(time, known ?? current.get(key) ?? 0) + costMs;
+      const waitMs = full - time - windowMs;
+      // Adding up shares of milliseconds leaves a rounding error far below one of them.
+      if (waitMs > 0.001) return Math.max(1, Math.ceil(waitMs / 1000));
+      current.set(key, full);
+      return undefined;
+    },
+  };
+}
+
+/** RateLimit of a refused request: nothing left, `seconds` until there is. */
+export const exhausted = (seconds: number): string => `"default";r=0;t=${seconds}`;
+
+/** A bound on requests being worked on, for everybody and for each client. */
+export interface Gate {
+  /** Takes a place and returns how to give it back. Throws `overloaded`. */
+  enter(key: string): () => void;
+}
+
+export function concurrencyGate(most: number, mostPerKey: number): Gate {
+  const inside = new Map<string, number>();
+  let total = 0;
+  return {
+    enter(key) {
+      const own = inside.get(key) ?? 0;
+      if (total >= most || own >= mostPerKey) throw new VaultError('overloaded', [], 1);
+      total++;
+      inside.set(key, own + 1);
+      return () => {
+        total--;
+        const left = (inside.get(key) ?? 1) - 1;
+        if (left === 0) inside.delete(key);
+        else inside.set(key, left);
+      };
+    },
+  };
+}
