@@ -26,23 +26,18 @@ export function selectClientForAuthentication(clientId: string, now: Date): Stat
   );
 }
 
-/** Fails as a duplicate when the client used this assertion before. What has expired is forgotten on the way. */
+/** Fails as a duplicate when the client used this assertion before. */
 export function insertClientAssertion(assertion: {
   readonly tenantId: string;
   readonly clientId: string;
   readonly jtiHash: Buffer;
   readonly expiresAt: Date;
-  readonly now: Date;
 }): Statement {
   return statement(
     'insert_client_assertion',
-    `with forgotten as (
-       delete from amanat.client_assertions
-        where tenant_id = $1::uuid and client_id = $2::uuid and expires_at < $5::timestamptz
-     )
-     insert into amanat.client_assertions (tenant_id, client_id, jti_hash, expires_at)
+    `insert into amanat.client_assertions (tenant_id, client_id, jti_hash, expires_at)
      values ($1::uuid, $2::uuid, $3::bytea, $4::timestamptz)`,
-    [assertion.tenantId, assertion.clientId, assertion.jtiHash, assertion.expiresAt, assertion.now],
+    [assertion.tenantId, assertion.clientId, assertion.jtiHash, assertion.expiresAt],
   );
 }
 
@@ -51,18 +46,14 @@ export interface RevocationRow {
   readonly expiresAt: Date;
 }
 
-/** Once revoked stays revoked. Revocations of tokens that have expired are forgotten on the way. */
+/** Once revoked stays revoked. */
 export function insertRevocation(tenantId: string, revocation: RevocationRow, now: Date): Statement {
   return statement(
     'insert_revocation',
-    `with forgotten as (
-       delete from amanat.token_revocations
-        where tenant_id = $1::uuid and expires_at < $4::timestamptz
-     )
-     insert into amanat.token_revocations (tenant_id, jti, revoked_at, expires_at)
-     values ($1::uuid, $2::uuid, $4::timestamptz, $3::timestamptz)
+    `insert into amanat.token_revocations (tenant_id, jti, revoked_at, expires_at)
+     values ($1::uuid, $2::uuid, $3::timestamptz, $4::timestamptz)
      on conflict (tenant_id, jti) do nothing`,
-    [tenantId, revocation.tokenId, revocation.expiresAt, now],
+    [tenantId, revocation.tokenId, now, revocation.expiresAt],
   );
 }
 

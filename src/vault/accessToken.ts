@@ -16,6 +16,8 @@ export const defaultLifetimeSeconds = 300;
 export const maxLifetimeSeconds = 900;
 /** How far another process's clock may be ahead of this one's. */
 const clockSkewSeconds = 5;
+/** What is known of a token is kept this long beyond its end, for processes whose clocks are behind. */
+export const clockMarginMs = 60_000;
 const maxTokenLength = 4096;
 const maxVerifiedTokens = 10_000;
 

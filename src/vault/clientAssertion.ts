@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { clientKeyOf, type ClientJwk } from '../crypto/clientKey.ts';
 import { VaultError } from '../errors.ts';
-import { verifyToken } from './accessToken.ts';
+import { clockMarginMs, verifyToken } from './accessToken.ts';
 import { parseCompactToken } from './compactToken.ts';
 
 /** Client authentication by a signed assertion (RFC 7523 section 3, OpenID Connect Core section 9 `private_key_jwt`). */
@@ -68,7 +68,7 @@ export function verifyClientAssertion(
   if (sub !== client.id || ahead > clockSkewSeconds || exp - time > maxLifetimeSeconds + clockSkewSeconds) {
     throw new VaultError('unauthenticated');
   }
-  return { jti: verified.jti, expiresAt: exp * 1000 };
+  return { jti: verified.jti, expiresAt: exp * 1000 + clockMarginMs };
 }
 
 function verificationKey(jwk: ClientJwk, alg: string, kid: string | undefined) {

@@ -126,7 +126,6 @@ async function provesByAssertion(
         clientId: row.id,
         jtiHash: digestOf(Buffer.from(jti)),
         expiresAt: new Date(expiresAt),
-        now: new Date(now),
       }),
     ]);
     return true;

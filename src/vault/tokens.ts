@@ -7,6 +7,7 @@ import type { Role } from '../policy/profile.ts';
 import {
   actorPattern,
   callerOfClaims,
+  clockMarginMs,
   issueAccessToken,
   verifyAccessClaims,
   type AccessClaims,
@@ -210,13 +211,14 @@ export async function revokeToken(
   if (claims.client_id !== client.clientId) {
     return refuseToken({ vault, client, request: {}, requestId }, 'tokens.revoke', 'unauthorized_client');
   }
-  const revocation = { tokenId: claims.jti, expiresAt: new Date(claims.exp * 1000) };
+  const expiresAt = claims.exp * 1000 + clockMarginMs;
+  const revocation = { tokenId: claims.jti, expiresAt: new Date(expiresAt) };
   const object = { kind: 'tokens', id: claims.jti };
   await write(vault, client.tenantId, [
     insertRevocation(client.tenantId, revocation, new Date(vault.now())),
     leafStatement(vault, client, { action: 'tokens.revoke', requestId }, { object, subjectId: claims.subject }),
   ]);
-  vault.watch.revokeToken(claims.jti, claims.exp * 1000);
+  vault.watch.revokeToken(claims.jti, expiresAt);
   return { status: 200, body: {} };
 }
 

@@ -5,16 +5,14 @@ import { selectCutOffs, selectRevocations, type CutOffRow, type RevocationRow } 
 import { VaultError } from '../errors.ts';
 import { judgeFor, type Judge } from '../policy/judge.ts';
 import { parseProfile, type Profile } from '../policy/profile.ts';
-import { maxLifetimeSeconds } from './accessToken.ts';
+import { clockMarginMs, maxLifetimeSeconds } from './accessToken.ts';
 import type { Caller } from './caller.ts';
 
 const lookEveryMs = 1_000;
 /** Nobody is served on a look older than this; with the look itself it keeps revocation within 5 seconds (P8). */
 const freshForMs = 4_000;
-/** Each look goes back this far behind the one before: other clocks, and transactions that took long to commit. */
-const overlapMs = 60_000;
 /** After this, every token that a cut-off could concern has expired. */
-const cutOffKeptMs = maxLifetimeSeconds * 1000 + overlapMs;
+const cutOffKeptMs = maxLifetimeSeconds * 1000 + clockMarginMs;
 
 /** The policy version in force for a tenant, with its judge. */
 export interface Policy extends Judge {
@@ -111,7 +109,8 @@ async function readChanges(
   lookedAt: number | undefined,
   onBrokenPolicy: () => void,
 ): Promise<void> {
-  const since = new Date(lookedAt === undefined ? 0 : lookedAt - overlapMs);
+  // Behind the look before: for other clocks, and for transactions that took long to commit.
+  const since = new Date(lookedAt === undefined ? 0 : lookedAt - clockMarginMs);
   const cutSince = new Date(Math.max(since.getTime(), at - cutOffKeptMs));
   const versions = [...known.versions].map(([tenantId, number]) => ({ tenantId, number }));
   const [revocations, cutOffs, policies] = await commit(db, 'directory', [

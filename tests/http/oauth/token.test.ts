@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { housekeep } from '../../../src/vault/housekeeping.ts';
 import { newId } from '../../../src/vault/ids.ts';
 import { partsOf, signRaw } from '../../unit/tokens/forgeries.ts';
 import {
@@ -305,9 +306,10 @@ describe('client authentication', () => {
   test('that fails too often is told to wait, leaves no more leaves, and never locks the right client out', async () => {
     const account = await newAccount(service, tenant.admin, { role: 'support' });
     const wrong = { ...account, secret: 'wrong' };
-    const statuses: number[] = [];
+    let statuses: number[] = [];
     const leaves = await newLeaves(ground, tenant.tenantId, async () => {
-      for (let i = 0; i < 9; i += 1) statuses.push((await askToken(service, wrong)).status);
+      const answers = await Promise.all(Array.from({ length: 9 }, () => askToken(service, wrong)));
+      statuses = answers.map(({ status }) => status).sort();
     });
     expect(statuses).toEqual([401, 401, 401, 401, 401, 429, 429, 429, 429]);
     expect(leaves).toHaveLength(5);
@@ -378,16 +380,22 @@ describe('private_key_jwt', () => {
     expect(outcomes.filter(([status]) => status === 200)).toHaveLength(1);
   });
 
-  test('stores the digest of the jti and forgets it when it has expired', async () => {
+  test('stores the digest of the jti until nobody can take the assertion any more', async () => {
     const stored = () =>
       sql<{ hash: Buffer }>(ground, 'select jti_hash as hash from amanat.client_assertions where client_id = $1', [id]);
+    const used = assertion();
+    expect(await present(used)).toEqual([200, 'token']);
     const before = await stored();
     expect(before.length).toBeGreaterThan(0);
     expect(before.every(({ hash }) => hash.length === 32)).toBe(true);
-    ground.clock.aheadMs += 120_000;
-    await service.vault.watch.look();
-    expect(await present(assertion())).toEqual([200, 'token']);
-    expect(await stored()).toHaveLength(1);
+    ground.clock.aheadMs += 61_000;
+    await housekeep(service.vault);
+    expect(await stored()).toHaveLength(before.length);
+    expect(await present(used)).toEqual([401, 'invalid_client']);
+    ground.clock.aheadMs += 60_000;
+    await housekeep(service.vault);
+    expect(await stored()).toEqual([]);
+    expect(await present(used)).toEqual([401, 'invalid_client']);
   });
 
   test('takes the token endpoint as audience, and nothing else', async () => {
