@@ -80,10 +80,12 @@ export async function recordRefusal(
   act: Act,
   code: Code,
   objectId?: string,
+  concerns: Pick<Deed, 'legalOrderId'> = {},
 ): Promise<void> {
   const deed: Deed = {
     outcome: 'refused',
     rule: code,
+    ...concerns,
     ...(objectId === undefined ? {} : refusedObject(act, objectId)),
   };
   try {

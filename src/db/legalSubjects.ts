@@ -1,0 +1,85 @@
+import { statement, type Statement } from './statement.ts';
+
+/** One thing a subject of an order is found by: the customer's id, or the blind index tag of an identifier. */
+export interface SubjectKey {
+  readonly customerId: string | undefined;
+  readonly field: string | undefined;
+  readonly tag: Buffer | undefined;
+}
+
+/** More holders of one identifier than this identify nobody. */
+export const mostHolders = 100;
+
+/** Reads $1 tenant, $2 ids, $3 fields, $4 tags, of equal length; erased customers are nowhere. */
+const heldBy = `unnest($2::uuid[], $3::text[], $4::bytea[]) with ordinality as s (customer_id, field, tag, n)
+      cross join lateral (
+        select h.id
+          from (
+            select s.customer_id as id where s.customer_id is not null
+            union all
+            select t.customer_id as id
+              from amanat.index_tags t
+             where t.tenant_id = $1::uuid and t.field = s.field and t.tag = s.tag
+          ) h
+         limit ${mostHolders + 1}
+      ) held
+       join amanat.customers c on c.tenant_id = $1::uuid and c.id = held.id and c.status <> 'erased'`;
+
+function keyColumns(subjects: readonly SubjectKey[]): readonly unknown[] {
+  return [
+    subjects.map((s) => s.customerId ?? null),
+    subjects.map((s) => s.field ?? null),
+    subjects.map((s) => s.tag ?? null),
+  ];
+}
+
+/** Who each subject of an order is, without opening anything. `n` is the subject's place in the order, from 1. */
+export function findSubjects(tenantId: string, subjects: readonly SubjectKey[]): Statement<{ n: number; id: string }> {
+  return statement(
+    'find_subjects',
+    `select s.n::integer as n, c.id
+       from ${heldBy}
+      order by s.n, c.id`,
+    [tenantId, ...keyColumns(subjects)],
+  );
+}
+
+/** A subject with its sealed record. */
+export interface SubjectRow {
+  readonly n: number;
+  readonly id: string;
+  readonly kind: 'natural' | 'legal';
+  readonly version: number;
+  readonly keyVersion: number;
+  readonly dataKey: Buffer;
+  readonly sealed: Buffer;
+  readonly updatedAt: Date;
+}
+
+/** The subjects with their sealed records. Without a leaf: only for an execution, which goes on to commit one each. */
+export function selectSubjects(tenantId: string, subjects: readonly SubjectKey[]): Statement<SubjectRow> {
+  return statement(
+    'select_subjects',
+    `select s.n::integer as n, c.id, c.kind, c.version, c.key_version as "keyVersion", c.data_key as "dataKey", c.sealed,
+            c.updated_at as "updatedAt"
+       from ${heldBy}
+      order by s.n, c.id`,
+    [tenantId, ...keyColumns(subjects)],
+  );
+}
+
+/** Guarded: conflict unless every customer still stands exactly as it was read. Keeps them so until the commit. */
+export function holdCustomers(tenantId: string, customers: readonly { id: string; version: number }[]): Statement {
+  return statement(
+    'hold_customers',
+    `with held as (
+       select 1
+         from amanat.customers c
+         join unnest($2::uuid[], $3::integer[]) as r (id, version) on r.id = c.id and r.version = c.version
+        where c.tenant_id = $1::uuid and c.status <> 'erased'
+          for share of c
+     )
+     select amanat.require(count(*) = cardinality($2::uuid[]), 'conflict') from held`,
+    [tenantId, customers.map((c) => c.id), customers.map((c) => c.version)],
+  );
+}

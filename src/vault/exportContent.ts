@@ -1,0 +1,158 @@
+import { canonicalJson } from '../crypto/canonicalJson.ts';
+import type { SubjectRow } from '../db/legalSubjects.ts';
+import type { Decision, Verdict } from '../policy/judge.ts';
+import type { Field } from '../policy/profile.ts';
+import { singleFields } from './customerFields.ts';
+import { labels, placeFields, type CustomerHeader } from './customerSeal.ts';
+import type { TenantKeys } from './keyring.ts';
+import type { LegalOrderRecord, OrderSubject } from './legalOrderRecord.ts';
+import { headerOf, openRecord, reveal, type OpenRecord } from './record.ts';
+import { endOfDay, jalaliDayOf, jalaliOf, startOfDay } from './tehranDay.ts';
+
+/** What one execution of an order hands out: computed from the order's scope alone. */
+export interface ExportContent {
+  /** Canonical JSON (RFC 8785) in UTF-8: the same order, subjects and moment give the same bytes. */
+  readonly bytes: Buffer;
+  /** Persons in the package. */
+  readonly records: number;
+  /** Subjects of the order whom nobody here matches. */
+  readonly notFound: number;
+  /** Persons left out because their data were captured before or after the order's period. */
+  readonly outsidePeriod: number;
+  /** Of each person in the package, what it holds. */
+  readonly disclosed: readonly { readonly subjectId: string; readonly full: readonly Field[] }[];
+  /** The records it was made of, which must not change before it is stored. */
+  readonly held: readonly { readonly id: string; readonly version: number }[];
+}
+
+type Full = Extract<Verdict, { state: 'full' }>;
+
+interface Holder {
+  readonly row: SubjectRow;
+  /** The identifiers of the order that led here; a vault id is nobody's business outside. */
+  readonly identifiedBy: readonly Extract<OrderSubject, { by: string }>[];
+}
+
+/**
+ * Opens of each subject the fields that the judge released and no other, and nothing at all of those outside the period.
+ */
+export function computeContent(
+  keys: TenantKeys,
+  record: LegalOrderRecord,
+  decision: Decision,
+  found: readonly SubjectRow[],
+  execution: { readonly at: Date; readonly salt: string },
+): ExportContent {
+  const { scope } = record;
+  const released = releasedBy(decision);
+  const holders = holdersOf(scope.subjects, found);
+  const inPeriod = holders.filter(({ row }) => isWithin(scope, row.updatedAt));
+  const persons = inPeriod.map((holder, i) => personOf(keys, holder, i + 1, released));
+  const counts = {
+    records: persons.length,
+    notFound: scope.subjects.filter((_, i) => !found.some(({ n }) => n === i + 1)).length,
+    outsidePeriod: holders.length - inPeriod.length,
+  };
+  const body = { ...headOf(record, execution), ...counts, persons: persons.map(({ shown }) => shown) };
+  return {
+    ...counts,
+    bytes: Buffer.from(canonicalJson(body)),
+    disclosed: persons.map(({ subjectId, full }) => ({ subjectId, full })),
+    held: inPeriod.map(({ row }) => ({ id: row.id, version: row.version })),
+  };
+}
+
+function releasedBy({ full, verdicts }: Decision): ReadonlyMap<Field, Full> {
+  return new Map(
+    full.flatMap((field) => {
+      const verdict = verdicts[field];
+      return verdict.state === 'full' ? [[field, verdict] as const] : [];
+    }),
+  );
+}
+
+/** One person once, however many subjects of the order lead there. */
+function holdersOf(subjects: readonly OrderSubject[], found: readonly SubjectRow[]): Holder[] {
+  const rows = new Map<string, SubjectRow[]>();
+  for (const row of found) rows.set(row.id, [...(rows.get(row.id) ?? []), row]);
+  return [...rows.values()].flatMap((same) => {
+    const [row] = same;
+    const identifiedBy = same.flatMap(({ n }) => {
+      const subject = subjects[n - 1];
+      return subject === undefined || 'customerId' in subject ? [] : [{ by: subject.by, value: subject.value }];
+    });
+    return row === undefined ? [] : [{ row, identifiedBy }];
+  });
+}
+
+/** Was what stands here captured on a day of the period? Tehran days, both ends included. */
+function isWithin({ from, to }: LegalOrderRecord['scope'], capturedAt: Date): boolean {
+  return capturedAt.getTime() >= startOfDay(from) && capturedAt.getTime() < endOfDay(to);
+}
+
+/** The salt keeps the package's digest, which is public, from being found by trying. */
+function headOf(record: LegalOrderRecord, { at, salt }: { readonly at: Date; readonly salt: string }) {
+  const { authority, letter, basis, recipient, scope } = record;
+  return {
+    format: 'amanat-export-1',
+    salt,
+    order: {
+      authority,
+      letter: { ...letter, dateJalali: jalaliOf(letter.date) },
+      ...(basis === undefined ? {} : { basis }),
+      recipient,
+    },
+    period: { from: scope.from, fromJalali: jalaliOf(scope.from), to: scope.to, toJalali: jalaliOf(scope.to) },
+    fields: scope.fields,
+    executedAt: at.toISOString(),
+    executedAtJalali: jalaliDayOf(at),
+  };
+}
+
+function personOf(keys: TenantKeys, { row, identifiedBy }: Holder, number: number, released: ReadonlyMap<Field, Full>) {
+  const opened = openRecord(keys, 'customer', row);
+  const header = headerOf<CustomerHeader>(opened);
+  const capturedAt = row.updatedAt.toISOString();
+  const values = [...released].map(
+    ([field, verdict]) => [field, valuesOf(opened, header, field, verdict, capturedAt)] as const,
+  );
+  const held = values.filter(([, value]) => value !== undefined);
+  return {
+    subjectId: row.id,
+    full: held.map(([field]) => field),
+    shown: {
+      number,
+      kind: row.kind,
+      ...(identifiedBy.length === 0 ? {} : { identifiedBy }),
+      fields: Object.fromEntries(held),
+      notHeld: values.filter(([, value]) => value === undefined).map(([field]) => field),
+    },
+  };
+}
+
+/** `{ value, capturedAt }`, or a list of them where a customer holds several; undefined where there is none. */
+function valuesOf(
+  opened: OpenRecord,
+  header: CustomerHeader,
+  field: Field,
+  verdict: Full,
+  capturedAt: string,
+): unknown {
+  const show = (label: string) => ({ value: reveal(verdict, opened.value(label)), capturedAt });
+  const single = singleFields.find((known) => known === field);
+  if (single !== undefined) return header.fields[single] === undefined ? undefined : show(single);
+  const place = placeFields.find((known) => known === field);
+  const list =
+    place === undefined
+      ? header.phones
+          .filter(({ kind }) => kind === field)
+          .map(({ id, primary, extension }) => ({
+            ...show(labels.phone(id)),
+            primary,
+            ...(extension ? { extension: reveal(verdict, opened.value(labels.extension(id))) } : {}),
+          }))
+      : header.addresses.flatMap((standing, i) =>
+          standing[place] === undefined ? [] : [{ ...show(labels.place(standing.id, place)), place: i + 1 }],
+        );
+  return list.length === 0 ? undefined : list;
+}

@@ -1,0 +1,72 @@
+import { selectLegalOrder, type LegalOrderRow } from '../db/legalOrders.ts';
+import { mostHolders, selectSubjects, type SubjectRow } from '../db/legalSubjects.ts';
+import { refuse, VaultError } from '../errors.ts';
+import type { Decision } from '../policy/judge.ts';
+import type { Field } from '../policy/profile.ts';
+import { load } from './act.ts';
+import type { Caller } from './caller.ts';
+import { expectTwo, type Person } from './fourEyes.ts';
+import type { TenantKeys } from './keyring.ts';
+import { demandsOf } from './legalGround.ts';
+import type { LegalOrderRecord } from './legalOrderRecord.ts';
+import { subjectKeys } from './legalScope.ts';
+import type { Vault } from './vault.ts';
+import type { Policy } from './watch.ts';
+
+/** Persons in one package. */
+const mostPersons = 1_000;
+
+/**
+ * The order, if this person may execute it now: everything that can refuse is judged here, before a single key is
+ * unwrapped. Another tenant's order and one that never was are no order.
+ */
+export async function executableOrder(
+  vault: Vault,
+  caller: Caller,
+  policy: Policy,
+  id: string,
+  person: Person,
+  at: Date,
+): Promise<LegalOrderRow> {
+  const [[row]] = await load(vault, caller.tenantId, [selectLegalOrder(caller.tenantId, id)]);
+  if (row === undefined) throw new VaultError('legal_order_required');
+  if (row.status === 'revoked') throw new VaultError('legal_order_revoked');
+  if (row.status === 'executed') throw new VaultError('legal_order_used');
+  if (row.status !== 'approved') throw new VaultError('legal_order_not_approved');
+  if (row.validUntil <= at) throw new VaultError('legal_order_expired');
+  demandsOf(policy.profile, row.kind, row.authorityKind);
+  // legal.md [D]: registered ≠ approved ≠ executed. The registrar may execute what another person approved.
+  expectTwo(person, { clientId: row.decidedBy ?? '', actor: row.decidedActor ?? '' });
+  return row;
+}
+
+/**
+ * The judge's word on the scope: the order stands in the place of a grant, for its fields and this one act. Throws
+ * `not_permitted` unless the policy in force releases every field.
+ */
+export function judgeScope(
+  policy: Policy,
+  caller: Caller,
+  fields: readonly Field[],
+): { decision: Decision; purpose: string } {
+  const purpose = policy.profile.grantKinds.legal_order?.purpose ?? '';
+  const grant = { kind: 'legal_order', purpose, hasOrder: false, fields, state: 'open' } as const;
+  const decision = policy.decide(caller, grant, fields);
+  if (decision.full.length !== fields.length) throw new VaultError('not_permitted');
+  return { decision, purpose };
+}
+
+/** Whoever the order's subjects are at this moment. An identifier that a hundred hold identifies nobody: `conflict`. */
+export async function subjectsOf(
+  vault: Vault,
+  caller: Caller,
+  keys: TenantKeys,
+  { scope }: LegalOrderRecord,
+): Promise<readonly SubjectRow[]> {
+  const [found] = await load(vault, caller.tenantId, [
+    selectSubjects(caller.tenantId, subjectKeys(keys, scope.subjects)),
+  ]);
+  const crowded = scope.subjects.some((_, i) => found.filter(({ n }) => n === i + 1).length > mostHolders);
+  if (crowded || found.length > mostPersons) throw refuse('conflict', '/legalOrderId', 'too_many_persons');
+  return found;
+}

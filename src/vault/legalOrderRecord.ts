@@ -1,0 +1,89 @@
+import type { Field } from '../policy/profile.ts';
+import type { Searchable } from './customerFields.ts';
+
+export const confidentialityGrades = [
+  'ordinary',
+  'confidential',
+  'highly_confidential',
+  'secret',
+  'top_secret',
+] as const;
+export const channels = ['paper', 'electronic_notice', 'officer_by_hand'] as const;
+export const callBackResults = ['confirmed', 'denied', 'not_reached'] as const;
+
+/** Whom an order is about: a customer by id, or whoever holds an identifier. */
+export type OrderSubject = { readonly customerId: string } | { readonly by: Searchable; readonly value: string };
+
+/**
+ * A written order, member by member as the letter has it. As sent, dates are Jalali or Gregorian and identifiers in any
+ * spelling; as checked, dates are Gregorian ISO days and identifiers canonical. Text stays as sent.
+ */
+export interface LegalOrderRecord {
+  readonly kind: string;
+  readonly authority: {
+    readonly kind: string;
+    readonly name: string;
+    readonly jurisdiction?: string | undefined;
+    readonly branchKind?: string | undefined;
+    readonly branchNumber?: string | undefined;
+    readonly officialName?: string | undefined;
+    readonly officialTitle?: string | undefined;
+  };
+  readonly letter: {
+    readonly number: string;
+    readonly date: string;
+    readonly caseNumber?: string | undefined;
+    readonly archiveNumber?: string | undefined;
+    readonly subject?: string | undefined;
+    readonly annexes?: string | undefined;
+    readonly confidentiality?: (typeof confidentialityGrades)[number] | undefined;
+  };
+  readonly basis?: { readonly law?: string | undefined; readonly article?: string | undefined } | undefined;
+  readonly scope: {
+    readonly subjects: readonly OrderSubject[];
+    readonly fields: readonly Field[];
+    /** Days in Tehran, both included: what was captured before or after is not in the order. */
+    readonly from: string;
+    readonly to: string;
+    readonly format?: string | undefined;
+    readonly place?: string | undefined;
+    readonly limits?: string | undefined;
+    readonly encryptedOrDeleted?: string | undefined;
+  };
+  readonly recipient: {
+    readonly name: string;
+    readonly title?: string | undefined;
+    readonly unit?: string | undefined;
+  };
+  /** RFC 3339. */
+  readonly receivedAt: string;
+  readonly deadline?: string | undefined;
+  /** The last day on which the order holds. */
+  readonly validUntil: string;
+  readonly secret?:
+    | { readonly fromSubject: boolean; readonly until?: string | undefined; readonly basis?: string | undefined }
+    | undefined;
+  readonly authenticity?:
+    | {
+        readonly signed?: boolean | undefined;
+        readonly stamped?: boolean | undefined;
+        readonly noticeId?: string | undefined;
+        readonly channel?: (typeof channels)[number] | undefined;
+        readonly callBack?:
+          | {
+              readonly by: string;
+              readonly at: string;
+              readonly numberFrom: string;
+              readonly result: (typeof callBackResults)[number];
+            }
+          | undefined;
+      }
+    | undefined;
+  /** The authority's X.509 certificate, PEM. */
+  readonly certificate?: string | undefined;
+}
+
+/** As sent: the fields of the scope are not judged yet. */
+export interface LegalOrderInput extends Omit<LegalOrderRecord, 'scope'> {
+  readonly scope: Omit<LegalOrderRecord['scope'], 'fields'> & { readonly fields: readonly string[] };
+}

@@ -1,0 +1,30 @@
+import { formatJalali } from '../formats/jalali.ts';
+
+/** Iran keeps UTC+03:30 all year since 1401 (no daylight saving time). */
+const offsetMs = 3.5 * 60 * 60 * 1000;
+const dayMs = 24 * 60 * 60 * 1000;
+
+/** First moment of an ISO day in Tehran, in milliseconds since the epoch. */
+export function startOfDay(isoDate: string): number {
+  return Date.parse(`${isoDate}T00:00:00Z`) - offsetMs;
+}
+
+/** First moment after an ISO day in Tehran. */
+export function endOfDay(isoDate: string): number {
+  return startOfDay(isoDate) + dayMs;
+}
+
+/** The ISO day in Tehran that ends at this moment: the inverse of `endOfDay`. */
+export function dayEndingAt(end: Date): string {
+  return new Date(end.getTime() + offsetMs - dayMs).toISOString().slice(0, 10);
+}
+
+/** `1404/08/20`, the Tehran day of a moment. */
+export function jalaliDayOf(time: Date): string {
+  return jalaliOf(new Date(time.getTime() + offsetMs));
+}
+
+/** `1404/08/20` of an ISO day. */
+export function jalaliOf(day: string | Date): string {
+  return formatJalali(day, { persianDigits: false });
+}
