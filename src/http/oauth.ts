@@ -3,7 +3,8 @@ import { authenticateClient, type Client, type Credentials } from '../vault/clie
 import { jwks, metadata } from '../vault/discovery.ts';
 import { oauthRefusal, type OAuthError } from '../vault/oauthAnswer.ts';
 import type { Throttle } from '../vault/throttle.ts';
-import { grantToken, introspectToken, revokeToken, tokenParameters, type TokenRequest } from '../vault/tokens.ts';
+import { grantToken, tokenParameters, type TokenRequest } from '../vault/tokens.ts';
+import { introspectToken, revokeToken } from '../vault/tokenState.ts';
 import type { Vault } from '../vault/vault.ts';
 import type { Declarations } from './acts.ts';
 import type { JsonAnswer } from './respond.ts';

@@ -185,7 +185,8 @@ async function loadClient(vault: Vault, caller: Caller, id: string): Promise<Cli
   return row;
 }
 
-function viewOf(row: ClientRow) {
+/** A client as it is shown; the secret is no part of it. */
+export function viewOf(row: ClientRow) {
   return {
     id: row.id,
     name: row.name,
@@ -200,6 +201,7 @@ function viewOf(row: ClientRow) {
   };
 }
 
-function digestOfClient(row: ClientRow): Buffer {
+/** What the leaf of a write binds. */
+export function digestOfClient(row: ClientRow): Buffer {
   return digestOf(Buffer.from(canonicalJson(viewOf(row))));
 }

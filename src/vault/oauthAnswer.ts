@@ -1,4 +1,7 @@
-import type { Answer } from './act.ts';
+import { write, type Act, type Answer } from './act.ts';
+import { leafStatement } from './audit.ts';
+import type { Doer } from './caller.ts';
+import type { Vault } from './vault.ts';
 
 /** How the token endpoints say no (RFC 6749 section 5.2, RFC 8693 section 2.2.2). Fixed texts, never data. */
 const table = {
@@ -22,4 +25,15 @@ export function oauthRefusal(error: OAuthError): Answer {
 export function oauthDelay(seconds: number): Answer {
   const body = { error: 'invalid_client' satisfies OAuthError, error_description: 'Too many failed authentications' };
   return { status: 429, body, headers: { 'Retry-After': String(seconds) } };
+}
+
+/** The refusal of a client that is known leaves its leaf, and stays a refusal when the audit cannot be written. */
+export async function refuseClient(vault: Vault, client: Doer, act: Act, error: OAuthError): Promise<Answer> {
+  try {
+    const leaf = leafStatement(vault, client, act, { outcome: 'refused', rule: error });
+    await write(vault, client.tenantId, [leaf]);
+  } catch {
+    vault.notice('refusal_unrecorded', error);
+  }
+  return oauthRefusal(error);
 }

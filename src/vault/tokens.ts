@@ -1,24 +1,17 @@
 import { commit } from '../db/commit.ts';
 import { DbFault } from '../db/fault.ts';
 import type { Statement } from '../db/statement.ts';
-import { insertRevocation, requireActiveCustomer } from '../db/tokens.ts';
-import { VaultError } from '../errors.ts';
+import { requireActiveCustomer } from '../db/tokens.ts';
 import type { Role } from '../policy/profile.ts';
-import {
-  actorPattern,
-  callerOfClaims,
-  clockMarginMs,
-  issueAccessToken,
-  verifyAccessClaims,
-  type AccessClaims,
-  type TokenContent,
-} from './accessToken.ts';
-import { refusalOf, write, type Answer } from './act.ts';
-import { leafStatement, type Deed } from './audit.ts';
+import { actorPattern, issueAccessToken, type TokenContent } from './accessToken.ts';
+import { refusalOf, type Act, type Answer } from './act.ts';
+import { leafStatement } from './audit.ts';
+import type { Doer } from './caller.ts';
 import type { Client } from './clientAuthentication.ts';
-import { oauthRefusal, type OAuthError } from './oauthAnswer.ts';
+import { oauthRefusal, refuseClient, type OAuthError } from './oauthAnswer.ts';
 import { actions, scopesOf, type Scope } from './permit.ts';
 import { isDeclared, purposesOf } from './reader.ts';
+import { liveToken } from './tokenState.ts';
 import type { Vault } from './vault.ts';
 
 const clientCredentials = 'client_credentials';
@@ -54,14 +47,13 @@ export async function grantToken(
   await vault.watch.fresh();
   // A tenant that another process has just made.
   if (!vault.watch.tenants().includes(client.tenantId)) await vault.watch.look();
-  const attempt: Attempt = { vault, client, request, requestId };
   switch (request.grant_type) {
     case undefined:
       return oauthRefusal('invalid_request');
     case clientCredentials:
-      return grantToClient(attempt);
+      return grantToClient({ vault, client, request, act: { action: 'tokens.issue', requestId } });
     case tokenExchange:
-      return grantSubjectsView(attempt);
+      return grantSubjectsView({ vault, client, request, act: { action: 'tokens.exchange', requestId } });
     default:
       return oauthRefusal('unsupported_grant_type');
   }
@@ -71,32 +63,23 @@ interface Attempt {
   readonly vault: Vault;
   readonly client: Client;
   readonly request: TokenRequest;
-  readonly requestId: string;
+  readonly act: Act;
 }
 
 async function grantToClient(attempt: Attempt): Promise<Answer> {
   const { vault, client, request } = attempt;
   const { profile } = vault.watch.policy(client.tenantId);
-  const scopes = scopesAsked(request.scope, client.role);
-  const { actor } = request;
-  if (!isDeclared(profile, client)) return refuseToken(attempt, 'tokens.issue', 'unauthorized_client');
-  if (actor !== undefined && !actorPattern.test(actor)) return refuseToken(attempt, 'tokens.issue', 'invalid_request');
-  if (scopes === undefined) return refuseToken(attempt, 'tokens.issue', 'invalid_scope');
-  if (isElsewhere(attempt)) return refuseToken(attempt, 'tokens.issue', 'invalid_target');
   const { tenantId, clientId, role, department, carrierProfile } = client;
+  const { actor } = request;
+  const scopes = scopesAsked(request.scope, role);
+  if (!isDeclared(profile, client)) return refuse(attempt, 'unauthorized_client');
+  if (actor !== undefined && !actorPattern.test(actor)) return refuse(attempt, 'invalid_request');
+  if (scopes === undefined) return refuse(attempt, 'invalid_scope');
+  if (isElsewhere(attempt)) return refuse(attempt, 'invalid_target');
   const purposes = purposesOf(profile, client);
-  const content = {
-    tenantId,
-    clientId,
-    role,
-    scopes,
-    purposes,
-    actor,
-    department,
-    carrierProfile,
-    subjectId: undefined,
-  };
-  return issue(attempt, 'tokens.issue', content, [], {});
+  const staff = { ...client, actor };
+  const content = { tenantId, clientId, role, scopes, purposes, actor, department, carrierProfile };
+  return issue(attempt, staff, { ...content, subjectId: undefined });
 }
 
 /**
@@ -106,33 +89,28 @@ async function grantToClient(attempt: Attempt): Promise<Answer> {
  */
 async function grantSubjectsView(attempt: Attempt): Promise<Answer> {
   const { vault, client, request } = attempt;
-  const refuse = (error: OAuthError): Promise<Answer> => refuseToken(attempt, 'tokens.exchange', error);
   const { profile } = vault.watch.policy(client.tenantId);
   const rule: { readonly roles: readonly Role[] } = actions['subjects.exchange'];
-  if (!rule.roles.includes(client.role) || !isDeclared(profile, client)) return refuse('unauthorized_client');
-  if (!isExchange(request)) return refuse('invalid_request');
+  if (!rule.roles.includes(client.role) || !isDeclared(profile, client)) return refuse(attempt, 'unauthorized_client');
+  if (!isExchange(request)) return refuse(attempt, 'invalid_request');
   if (request.subject_token !== undefined) {
     const own = liveToken(vault, request.subject_token);
-    if (own?.client_id !== client.clientId || own.role === 'subject') return refuse('invalid_request');
-    if (!own.scope.includes('subjects')) return refuse('invalid_scope');
+    if (own?.client_id !== client.clientId || own.role === 'subject') return refuse(attempt, 'invalid_request');
+    if (!own.scope.includes('subjects')) return refuse(attempt, 'invalid_scope');
   }
   const scopes = scopesAsked(request.scope, 'subject');
-  if (scopes === undefined) return refuse('invalid_scope');
+  if (scopes === undefined) return refuse(attempt, 'invalid_scope');
   const subjectId = request.requested_subject;
-  if (subjectId === undefined) return refuse('invalid_request');
-  if (!uuid.test(subjectId) || isElsewhere(attempt)) return refuse('invalid_target');
+  if (subjectId === undefined) return refuse(attempt, 'invalid_request');
+  if (!uuid.test(subjectId) || isElsewhere(attempt)) return refuse(attempt, 'invalid_target');
   const { tenantId, clientId } = client;
   const nobody = { department: undefined, carrierProfile: undefined, purposes: [] };
   const content = { tenantId, clientId, role: 'subject', scopes, actor: clientId, subjectId, ...nobody } as const;
-  try {
-    return await issue(attempt, 'tokens.exchange', content, [requireActiveCustomer(tenantId, subjectId)], {
-      subjectId,
-    });
-  } catch (error) {
-    if (error instanceof DbFault && error.guard === 'unknown_subject') return refuse('invalid_target');
-    throw refusalOf(vault, error);
-  }
+  return issue(attempt, client, content, [requireActiveCustomer(tenantId, subjectId)]);
 }
+
+const refuse = ({ vault, client, act }: Attempt, error: OAuthError): Promise<Answer> =>
+  refuseClient(vault, client, act, error);
 
 /** RFC 8693 section 2.1: a token comes with its type, we exchange access tokens only, and nobody acts for the subject. */
 function isExchange(request: TokenRequest): boolean {
@@ -155,93 +133,32 @@ function scopesAsked(text: string | undefined, role: Role): readonly Scope[] | u
   return granted.length === asked.size ? granted : undefined;
 }
 
+/** Signs the token; it is answered when its leaf is durable. */
 async function issue(
   attempt: Attempt,
-  action: 'tokens.issue' | 'tokens.exchange',
+  doer: Doer,
   content: TokenContent,
-  guards: readonly Statement[],
-  deed: Deed,
+  guards: readonly Statement[] = [],
 ): Promise<Answer> {
-  const { vault, client, requestId } = attempt;
+  const { vault, client, act } = attempt;
   const issued = issueAccessToken(vault.keys.token, vault.issuer, content, vault.now());
-  const doer = action === 'tokens.issue' ? { ...client, actor: content.actor } : client;
-  const object = { kind: 'tokens', id: issued.tokenId };
-  const leaf = leafStatement(vault, doer, { action, requestId }, { ...deed, object });
-  await commit(vault.db, { tenantIds: [client.tenantId] }, [...guards, leaf]).catch((error: unknown) => {
-    throw error instanceof DbFault && error.kind === 'guard' ? error : refusalOf(vault, error);
-  });
+  const deed = { object: { kind: 'tokens', id: issued.tokenId }, subjectId: content.subjectId };
+  try {
+    const statements = [...guards, leafStatement(vault, doer, act, deed)];
+    await commit(vault.db, { tenantIds: [client.tenantId] }, statements);
+  } catch (error) {
+    if (error instanceof DbFault && error.guard === 'unknown_subject') return refuse(attempt, 'invalid_target');
+    throw refusalOf(vault, error);
+  }
   return {
     status: 200,
     body: {
       access_token: issued.token,
-      ...(action === 'tokens.exchange' ? { issued_token_type: accessTokenType } : {}),
+      ...(content.role === 'subject' ? { issued_token_type: accessTokenType } : {}),
       token_type: 'Bearer',
       expires_in: issued.expiresInSeconds,
       // RFC 6749 section 3.3: a scope has at least one word.
       ...(content.scopes.length === 0 ? {} : { scope: content.scopes.join(' ') }),
     },
   };
-}
-
-/** A refusal of a client that is known leaves its leaf, and stays a refusal when the audit cannot be written. */
-async function refuseToken(
-  { vault, client, requestId }: Attempt,
-  action: 'tokens.issue' | 'tokens.exchange' | 'tokens.revoke',
-  error: OAuthError,
-): Promise<Answer> {
-  try {
-    const deed: Deed = { outcome: 'refused', rule: error };
-    await write(vault, client.tenantId, [leafStatement(vault, client, { action, requestId }, deed)]);
-  } catch {
-    vault.notice('refusal_unrecorded', error);
-  }
-  return oauthRefusal(error);
-}
-
-/** RFC 7009. A client revokes its own tokens; what is no live token of this tenant needs no revoking and is answered alike. */
-export async function revokeToken(
-  vault: Vault,
-  client: Client,
-  token: string | undefined,
-  requestId: string,
-): Promise<Answer> {
-  if (token === undefined) return oauthRefusal('invalid_request');
-  const claims = readToken(vault, token);
-  if (claims === undefined || claims.tenant !== client.tenantId) return { status: 200, body: {} };
-  if (claims.client_id !== client.clientId) {
-    return refuseToken({ vault, client, request: {}, requestId }, 'tokens.revoke', 'unauthorized_client');
-  }
-  const expiresAt = claims.exp * 1000 + clockMarginMs;
-  const revocation = { tokenId: claims.jti, expiresAt: new Date(expiresAt) };
-  const object = { kind: 'tokens', id: claims.jti };
-  await write(vault, client.tenantId, [
-    insertRevocation(client.tenantId, revocation, new Date(vault.now())),
-    leafStatement(vault, client, { action: 'tokens.revoke', requestId }, { object, subjectId: claims.subject }),
-  ]);
-  vault.watch.revokeToken(claims.jti, expiresAt);
-  return { status: 200, body: {} };
-}
-
-/** RFC 7662. Another tenant's token is as inactive as none (section 2.2). */
-export async function introspectToken(vault: Vault, client: Client, token: string | undefined): Promise<Answer> {
-  if (token === undefined) return oauthRefusal('invalid_request');
-  await vault.watch.fresh();
-  const claims = liveToken(vault, token);
-  if (claims?.tenant !== client.tenantId) return { status: 200, body: { active: false } };
-  return { status: 200, body: { active: true, token_type: 'Bearer', ...claims, scope: claims.scope.join(' ') } };
-}
-
-/** After `fresh`: what a token says that would be let in now. */
-function liveToken(vault: Vault, token: string): AccessClaims | undefined {
-  const claims = readToken(vault, token);
-  return claims === undefined || vault.watch.isRevoked(callerOfClaims(claims)) ? undefined : claims;
-}
-
-function readToken(vault: Vault, token: string): AccessClaims | undefined {
-  try {
-    return verifyAccessClaims(vault.keys.token, vault.issuer, token, vault.now());
-  } catch (error) {
-    if (error instanceof VaultError && error.code === 'unauthenticated') return undefined;
-    throw error;
-  }
 }

@@ -309,7 +309,7 @@ describe('client authentication', () => {
     let statuses: number[] = [];
     const leaves = await newLeaves(ground, tenant.tenantId, async () => {
       const answers = await Promise.all(Array.from({ length: 9 }, () => askToken(service, wrong)));
-      statuses = answers.map(({ status }) => status).sort();
+      statuses = answers.map(({ status }) => status).sort((a, b) => a - b);
     });
     expect(statuses).toEqual([401, 401, 401, 401, 401, 429, 429, 429, 429]);
     expect(leaves).toHaveLength(5);
