@@ -1,0 +1,15 @@
+import { createInvoice, readInvoice } from '../vault/invoices.ts';
+import type { Vault } from '../vault/vault.ts';
+import { idOf, type DeclareAct } from './acts.ts';
+import { parseBody } from './parse.ts';
+import { nothing } from './shapes.ts';
+
+export function invoices(declare: DeclareAct, vault: Vault): void {
+  declare('post', '/v1/orders/:id/invoices', 'invoices.create', { body: 'jsonIfAny' }, (request, caller, act) => {
+    parseBody(nothing, request.body);
+    return createInvoice(vault, caller, act, idOf(request));
+  });
+  declare('get', '/v1/invoices/:id', 'invoices.read', {}, (request, caller, act) =>
+    readInvoice(vault, caller, act, idOf(request)),
+  );
+}

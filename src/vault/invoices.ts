@@ -1,0 +1,77 @@
+import { selectCustomers } from '../db/customers.ts';
+import { insertInvoice, selectInvoice } from '../db/invoices.ts';
+import { selectOrders } from '../db/orders.ts';
+import { VaultError } from '../errors.ts';
+import type { JudgedGrant } from '../policy/judge.ts';
+import { commitAct, load, type Act, type Answer } from './act.ts';
+import type { Caller } from './caller.ts';
+import { newId } from './ids.ts';
+import { freezeBuyer, invoiceFields, type InvoiceField, type InvoiceHeader } from './invoiceRecord.ts';
+import { permit } from './permit.ts';
+import { headerOf, openRecord } from './record.ts';
+import { show, type Shown } from './shown.ts';
+import type { Vault } from './vault.ts';
+
+/** Freezes the identity that the invoice of this order needs. Answers nothing personal. */
+export async function createInvoice(vault: Vault, caller: Caller, act: Act, orderId: string): Promise<Answer> {
+  permit(caller, 'invoices.create');
+  const { tenantId } = caller;
+  const [[order]] = await load(vault, tenantId, [selectOrders(tenantId, [orderId])]);
+  if (order === undefined) throw new VaultError('not_found');
+  if (order.status === 'cancelled') throw new VaultError('conflict');
+  const [[customer]] = await load(vault, tenantId, [selectCustomers(tenantId, [order.customerId])]);
+  if (customer === undefined) throw new VaultError('not_found');
+  const keys = await vault.keyring.tenant(tenantId);
+  const now = vault.now();
+  const id = newId(now);
+  const { digest, ...sealed } = freezeBuyer(keys, id, customer);
+  const invoice = { tenantId, ...sealed, orderId, customerId: customer.id, createdAt: new Date(now) };
+  const deed = { subjectId: customer.id, object: { kind: 'invoices', id }, digest, recordVersion: 1 };
+  return commitAct(vault, caller, act, deed, [insertInvoice(invoice)], {
+    status: 201,
+    headers: { Location: `/v1/invoices/${id}` },
+    body: { id },
+  });
+}
+
+/**
+ * The frozen identity, for the department that keeps the books. The invoice is the work itself, so it stands in the judge's
+ * eyes where a grant does: the policy decides whether accounting sees anything. Throws `not_permitted` when it does not.
+ */
+export async function readInvoice(vault: Vault, caller: Caller, act: Act, id: string): Promise<Answer> {
+  permit(caller, 'invoices.read');
+  const { tenantId } = caller;
+  const policy = vault.watch.policy(tenantId);
+  const purpose = policy.profile.grantKinds.invoice?.purpose ?? '';
+  const work: JudgedGrant = { kind: 'invoice', purpose, hasOrder: true, fields: undefined, state: 'open' };
+  const decision = policy.decide(caller, work, invoiceFields);
+  if (decision.full.length === 0) throw new VaultError('not_permitted');
+  const [[row]] = await load(vault, tenantId, [selectInvoice(tenantId, id)]);
+  if (row === undefined) throw new VaultError('not_found');
+  const record = openRecord(await vault.keyring.tenant(tenantId), 'invoice', row);
+  const held = invoiceFields.filter((field) => record.labels.has(field));
+  const fields: Partial<Record<InvoiceField, Shown>> = {};
+  for (const field of held) {
+    fields[field] = show(policy, decision.verdicts[field], record, { label: field, field, mask: undefined });
+  }
+  const deed = {
+    subjectId: row.customerId,
+    object: { kind: 'invoices', id },
+    purpose,
+    rule: decision.rule,
+    full: held.filter((field) => decision.verdicts[field].state === 'full'),
+    masked: held.filter((field) => decision.verdicts[field].state === 'masked'),
+  };
+  return commitAct(vault, caller, act, deed, [], {
+    status: 200,
+    body: {
+      id,
+      orderId: row.orderId,
+      customerId: row.customerId,
+      kind: headerOf<InvoiceHeader>(record).kind,
+      policyVersion: policy.label,
+      createdAt: row.createdAt.toISOString(),
+      fields,
+    },
+  });
+}

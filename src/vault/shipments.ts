@@ -1,0 +1,178 @@
+import { newDeliveryCode } from '../crypto/clientSecret.ts';
+import { selectCustomers } from '../db/customers.ts';
+import { insertGrant, selectGrantees, type GranteeRow } from '../db/grants.ts';
+import { moveOrder, selectOrders, updateOrder, type OrderRow } from '../db/orders.ts';
+import { closeOpenShipment, insertShipment, selectShipment } from '../db/shipments.ts';
+import type { Statement } from '../db/statement.ts';
+import { refuse, VaultError } from '../errors.ts';
+import { addDuration } from '../policy/duration.ts';
+import { fieldsUnder } from '../policy/grants.ts';
+import { carrierShows } from '../policy/judge.ts';
+import { commitAct, load, type Act, type Answer } from './act.ts';
+import type { Caller } from './caller.ts';
+import { earlier, windowOf, type AskedWindow, type GrantWindow } from './grantWindow.ts';
+import { newId } from './ids.ts';
+import type { TenantKeys } from './keyring.ts';
+import { withNationalId } from './orderDelivery.ts';
+import { dataOf, resealOrder } from './orderRecord.ts';
+import { permit } from './permit.ts';
+import type { SealedRecord } from './record.ts';
+import type { Vault } from './vault.ts';
+import type { Policy } from './watch.ts';
+
+export interface NewShipment extends AskedWindow {
+  readonly courierClientId: string;
+  /** Reads of the delivery; not counted when undefined. */
+  readonly maxReads?: number | undefined;
+}
+
+/**
+ * Hands an order's parcel to a courier: a grant for that client, and a delivery code that is shown here once. A parcel of
+ * the order that is still open is taken from its courier by the same commit.
+ */
+export async function createShipment(
+  vault: Vault,
+  caller: Caller,
+  act: Act,
+  orderId: string,
+  input: NewShipment,
+): Promise<Answer> {
+  permit(caller, 'shipments.create');
+  const { tenantId } = caller;
+  const policy = vault.watch.policy(tenantId);
+  const [[order], [courier]] = await load(vault, tenantId, [
+    selectOrders(tenantId, [orderId]),
+    selectGrantees(tenantId, [input.courierClientId]),
+  ]);
+  if (order === undefined) throw new VaultError('not_found');
+  const purpose = shippingPurpose(policy, courier);
+  const now = vault.now();
+  const window = windowOf(policy, 'shipment', input, now, policy.profile.retention.courier_grant.keep);
+  if (courier?.role !== 'courier') throw refuse('invalid_body', '/courierClientId', 'unknown_id');
+  if (order.status === 'delivered' || order.status === 'cancelled') throw new VaultError('conflict');
+  const keys = await vault.keyring.tenant(tenantId);
+  const sealed = await forCarrier(vault, policy, keys, order, courier);
+  const parcel = newParcel(policy, keys, caller, { order, courier, window, now });
+  const at = new Date(now);
+  const statements: Statement[] = [
+    moveOrder(tenantId, orderId, ['placed', 'dispatched', 'returned'], 'dispatched', at),
+    closeOpenShipment(tenantId, orderId, 'reassigned', at),
+    ...(sealed === undefined
+      ? []
+      : [updateOrder(tenantId, { ...sealed, deliveryTo: order.deliveryTo, updatedAt: at })]),
+    insertGrant({ ...parcel.grant, purpose, maxReads: input.maxReads ?? null }),
+    insertShipment(parcel.shipment),
+  ];
+  const deed = {
+    subjectId: order.customerId,
+    object: { kind: 'shipments', id: parcel.shipment.id },
+    grantId: parcel.grant.id,
+    purpose,
+    ...(sealed === undefined ? {} : { digest: sealed.digest, recordVersion: sealed.version }),
+  };
+  return commitAct(vault, caller, act, deed, statements, {
+    status: 201,
+    headers: { Location: `/v1/shipments/${parcel.shipment.id}` },
+    body: { id: parcel.shipment.id, grantId: parcel.grant.id, deliveryCode: parcel.code },
+  });
+}
+
+/** Throws `not_permitted` where the policy knows no couriers, or gives the ones of this carrier nothing. */
+function shippingPurpose(policy: Policy, courier: GranteeRow | undefined): string {
+  const carrierProfile = courier?.carrierProfile ?? undefined;
+  const rule = policy.profile.grantKinds.shipment;
+  const allowed = fieldsUnder(policy.profile, 'shipment', { role: 'courier', carrierProfile });
+  if (rule === undefined || allowed.length === 0) throw new VaultError('not_permitted');
+  return rule.purpose;
+}
+
+/** The order sealed anew with the customer's national ID, for the carrier that registers its parcels by it. */
+async function forCarrier(
+  vault: Vault,
+  policy: Policy,
+  keys: TenantKeys,
+  order: OrderRow,
+  courier: GranteeRow,
+): Promise<SealedRecord | undefined> {
+  const carrierProfile = courier.carrierProfile ?? undefined;
+  if (order.deliveryTo !== 'customer' || !carrierShows(policy.profile, carrierProfile, 'nationalId')) return undefined;
+  const [[customer]] = await load(vault, keys.tenantId, [selectCustomers(keys.tenantId, [order.customerId])]);
+  if (customer === undefined) throw new VaultError('not_found');
+  const data = dataOf(keys, order);
+  const copied = withNationalId(keys, customer, data);
+  return copied === data ? undefined : resealOrder(keys, policy, order, copied);
+}
+
+interface Dispatch {
+  readonly order: OrderRow;
+  readonly courier: GranteeRow;
+  readonly window: GrantWindow;
+  readonly now: number;
+}
+
+/** The rows of a parcel and its code, which expires with the parcel's window or before. */
+function newParcel(policy: Policy, keys: TenantKeys, caller: Caller, { order, courier, window, now }: Dispatch) {
+  const id = newId(now);
+  const code = newDeliveryCode();
+  const at = new Date(now);
+  const grant = {
+    tenantId: keys.tenantId,
+    id: newId(now),
+    kind: 'shipment',
+    customerId: order.customerId,
+    orderId: order.id,
+    granteeRole: null,
+    granteeClientId: courier.id,
+    granteeDepartment: null,
+    actor: null,
+    fields: null,
+    externalRef: null,
+    policyVersion: policy.number,
+    openedBy: caller.clientId,
+    openedAt: at,
+    ...window,
+  };
+  const shipment = {
+    tenantId: keys.tenantId,
+    id,
+    orderId: order.id,
+    customerId: order.customerId,
+    grantId: grant.id,
+    courierClientId: courier.id,
+    codeHash: codeHash(keys, id, code),
+    codeExpiresAt: earlier(addDuration(at, policy.profile.retention.delivery_code.keep), window.closesAt),
+    createdAt: at,
+  };
+  return { grant, shipment, code };
+}
+
+/** A code of five digits is found by trying, so only a keyed hash of it, bound to its parcel, is kept. */
+export function codeHash(keys: TenantKeys, shipmentId: string, code: string): Buffer {
+  return keys.hash('delivery code', shipmentId, code);
+}
+
+/** How a parcel stands; nothing of what its courier sees, and never the code. */
+export async function readShipment(vault: Vault, caller: Caller, act: Act, id: string): Promise<Answer> {
+  permit(caller, 'shipments.read');
+  const { tenantId } = caller;
+  const [[row]] = await load(vault, tenantId, [selectShipment(tenantId, id)]);
+  if (row === undefined) throw new VaultError('not_found');
+  const deed = { subjectId: row.customerId, object: { kind: 'shipments', id }, grantId: row.grantId };
+  return commitAct(vault, caller, act, deed, [], {
+    status: 200,
+    body: {
+      id,
+      orderId: row.orderId,
+      grantId: row.grantId,
+      courierClientId: row.courierClientId,
+      status: row.status,
+      attempts: row.attempts,
+      opensAt: row.opensAt.toISOString(),
+      closesAt: row.closesAt.toISOString(),
+      ...(row.maxReads === null ? {} : { maxReads: row.maxReads }),
+      reads: row.reads,
+      createdAt: row.createdAt.toISOString(),
+      ...(row.closedAt === null ? {} : { closedAt: row.closedAt.toISOString() }),
+    },
+  });
+}
