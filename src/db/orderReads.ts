@@ -8,17 +8,16 @@ export interface OrderRead extends Pick<OrderRow, 'id' | 'version' | 'status' | 
   readonly grantId: string | undefined;
   /** The leaf when the grant is open, or when none was named. */
   readonly leaf: LeafRow;
-  /** The leaf when it is not. */
+  /** The leaf when it is not (same id: only one of the two is ever stored). */
   readonly leafWithoutGrant: LeafRow;
 }
 
-// Each leaf stands under the id that is written in it.
 const record = `
      recorded as (
        insert into amanat.audit_leaves (tenant_id, id, client_id, subject_id, grant_id, leaf, leaf_hash)
-       select f.tenant_id, case when f.granted then $8::uuid else $12::uuid end, $9::uuid, f.customer_id, $6::uuid,
-              case when f.granted then $10::bytea else $13::bytea end,
-              case when f.granted then $11::bytea else $14::bytea end
+       select f.tenant_id, $8::uuid, $9::uuid, f.customer_id, $6::uuid,
+              case when f.granted then $10::bytea else $12::bytea end,
+              case when f.granted then $11::bytea else $13::bytea end
          from found f
      )`;
 
@@ -65,7 +64,6 @@ export function recordOrderRead(read: OrderRead, now: Date): Statement<{ granted
       read.leaf.clientId ?? null,
       read.leaf.leaf,
       read.leaf.leafHash,
-      read.leafWithoutGrant.id,
       read.leafWithoutGrant.leaf,
       read.leafWithoutGrant.leafHash,
     ],

@@ -28,10 +28,12 @@ export interface Deed {
   readonly recordVersion?: number | undefined;
 }
 
-/** Encodes the leaf of an act; its hash is what the Merkle tree will be built of. */
-export function leafOf(vault: Vault, caller: Doer, act: Act, deed: Deed): LeafRow {
+/**
+ * Encodes the leaf of an act; its hash is what the Merkle tree will be built of. Leaves of which only one will be stored
+ * are given one id: it is part of what is encoded.
+ */
+export function leafOf(vault: Vault, caller: Doer, act: Act, deed: Deed, id = newId(vault.now())): LeafRow {
   const time = vault.now();
-  const id = newId(time);
   const leaf: AuditLeaf = {
     id,
     tenantId: caller.tenantId,

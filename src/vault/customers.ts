@@ -72,10 +72,13 @@ export async function readCustomer(vault: Vault, caller: Caller, act: Act, reque
   const leafWithoutGrant =
     grant === undefined
       ? leaf
-      : {
-          ...leafOf(vault, caller, act, { ...deed, full: closed.full, masked: closed.masked, rule: closed.rule }),
-          id: leaf.id,
-        };
+      : leafOf(
+          vault,
+          caller,
+          act,
+          { ...deed, full: closed.full, masked: closed.masked, rule: closed.rule },
+          leaf.id,
+        );
   const read = { tenantId: caller.tenantId, customerId: request.id, grantId: grant?.id, leaf, leafWithoutGrant };
   const row = await vault.reads.customer(read, typeof grant?.maxReads === 'number').catch((error: unknown) => {
     throw refusalOf(vault, error);

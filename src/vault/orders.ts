@@ -109,34 +109,29 @@ async function readLoaded(
     );
   const decision = decide('open');
   const closed = grant === undefined ? decision : decide('expired');
-  const leaf = (d: typeof decision) =>
-    leafOf(vault, caller, act, {
-      subjectId: row.customerId,
-      object: { kind: 'orders', id: row.id },
-      grantId: grant?.id,
-      purpose: grant?.purpose,
-      rule: d.rule,
-      ...releasedFields(header, d),
-    });
-  const { id, version, status, customerId } = row;
-  const [[recorded]] = await load(vault, caller.tenantId, [
-    recordOrderRead(
-      {
-        tenantId: caller.tenantId,
-        id,
-        version,
-        status,
-        customerId,
-        grantId: grant?.id,
-        leaf: leaf(decision),
-        leafWithoutGrant: leaf(closed),
-      },
-      new Date(vault.now()),
-    ),
-  ]);
+  const deed = (d: typeof decision): Deed => ({
+    subjectId: row.customerId,
+    object: { kind: 'orders', id: row.id },
+    grantId: grant?.id,
+    purpose: grant?.purpose,
+    rule: d.rule,
+    ...releasedFields(header, d),
+  });
+  const leaf = leafOf(vault, caller, act, deed(decision));
+  const read = {
+    tenantId: caller.tenantId,
+    id: row.id,
+    version: row.version,
+    status: row.status,
+    customerId: row.customerId,
+    grantId: grant?.id,
+    leaf,
+    leafWithoutGrant: leafOf(vault, caller, act, deed(closed), leaf.id),
+  };
+  const [[recorded]] = await load(vault, caller.tenantId, [recordOrderRead(read, new Date(vault.now()))]);
   if (recorded === undefined) return undefined;
   const body = viewOrder(policy, row, record, header, recorded.granted ? decision : closed);
-  return { status: 200, headers: { ETag: `"${version}"` }, body };
+  return { status: 200, headers: { ETag: `"${row.version}"` }, body };
 }
 
 /** The order, if it is of this tenant and, for a data subject's token, of this person. */

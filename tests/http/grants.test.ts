@@ -241,6 +241,9 @@ describe('a grant closes', () => {
       closedAt: expect.any(String),
     });
     expect(made(await read(id), 200).fields.email).toMatchObject({ state: 'masked', reason: 'expired' });
+    const leaves = await leavesOf(dpo, `grant=${id}`);
+    expect(leaves.every((leaf) => leaf.integrity === undefined)).toBe(true);
+    expect(leaves[0]).toMatchObject({ action: 'customers.read', full: [] });
     expect((await shop.post(`/v1/grants/${id}/close`)).body.code).toBe('conflict');
     expect(made(await shop.get(`/v1/grants/${id}`), 200)).toMatchObject({ status: 'closed', closedReason: 'closed' });
     expect((await support.post(`/v1/grants/${id}/close`)).body.code).toBe('not_permitted');
