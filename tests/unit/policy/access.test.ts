@@ -1,68 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { judge } from '../../../src/policy/judge.ts';
-import type { JudgedGrant, Reader } from '../../../src/policy/judge.ts';
 import { fields } from '../../../src/policy/profile.ts';
-import type { Field, Profile } from '../../../src/policy/profile.ts';
+import type { Profile } from '../../../src/policy/profile.ts';
 import { kalak, kalakWith } from './kalak.ts';
 import type { Edits } from './kalak.ts';
-import { columnOfRole, columns, meaningOf, rows } from './matrix.ts';
-import type { Meaning } from './matrix.ts';
-import { grantsFor, purposeOf, readers } from './situations.ts';
-
-const shut: Meaning = { base: 'none', under: [] };
-
-/** What each carrier needs, transcribed from delivery practice. */
-const carriers: Readonly<Record<string, readonly string[]>> = {
-  default: ['name', 'phone', 'address', 'postalCode', 'location'],
-  post: ['name', 'phone', 'address', 'postalCode', 'location', 'nationalId'],
-  tipax: ['name', 'phone', 'address', 'postalCode'],
-  alopeyk: ['name', 'phone', 'address', 'location'],
-};
-const deliveredAs: Readonly<Partial<Record<Field, string>>> = {
-  givenName: 'name',
-  familyName: 'name',
-  contactGivenName: 'name',
-  contactFamilyName: 'name',
-  legalName: 'name',
-  recipientName: 'name',
-  mobile: 'phone',
-  landline: 'phone',
-  recipientPhone: 'phone',
-  address: 'address',
-  recipientAddress: 'address',
-  postalCode: 'postalCode',
-  location: 'location',
-  nationalId: 'nationalId',
-};
-
-function meaningFor(who: Reader, field: Field): Meaning {
-  if (who.role === 'department') return shut;
-  const column = columnOfRole[who.role];
-  const row = rows.find((candidate) => candidate.fields.includes(field));
-  const words = row?.cells[columns.indexOf(column)];
-  if (words === undefined) throw new Error(`${field} is not in the matrix`);
-  const meaning = meaningOf(words, column);
-  if (who.role !== 'courier') return meaning;
-  const carrier = who.carrierProfile ?? 'default';
-  const shown = Object.hasOwn(carriers, carrier) ? (carriers[carrier] ?? []) : [];
-  return shown.includes(deliveredAs[field] ?? '') ? meaning : shut;
-}
-
-/** The oracle: the state that the matrix, read by hand, gives. */
-function expected(who: Reader, grant: JudgedGrant | undefined, field: Field): 'full' | 'masked' | 'withheld' {
-  const meaning = meaningFor(who, field);
-  const opened =
-    grant !== undefined &&
-    meaning.under.includes(grant.kind) &&
-    grant.purpose === purposeOf(grant.kind) &&
-    grant.state === 'open' &&
-    (grant.fields === undefined || grant.fields.includes(field)) &&
-    (meaning.needsOrder !== true || grant.hasOrder) &&
-    (meaning.needsUndelivered !== true || grant.delivered === false);
-  if (opened || meaning.base === 'full') return 'full';
-  return meaning.base === 'masked' ? 'masked' : 'withheld';
-}
+import { columns, rows } from './matrix.ts';
+import { expected } from './oracle.ts';
+import { grantsFor, readers } from './situations.ts';
 
 function wrongCells(profile: Profile): string[] {
   const wrong = new Set<string>();
