@@ -13,6 +13,8 @@ function plainCustomer(people: ReturnType<typeof synthetic>) {
 export interface FloorSeed {
   readonly ids: readonly string[];
   readonly nationalIds: readonly string[];
+  /** Goes on where the seeding stopped, so that nobody comes twice. */
+  readonly people: ReturnType<typeof synthetic>;
 }
 
 export async function seedFloor(url: string, count: number): Promise<FloorSeed> {
@@ -28,7 +30,7 @@ export async function seedFloor(url: string, count: number): Promise<FloorSeed> 
   );
   await client.query('analyze customers');
   await client.end();
-  return { ids: rows.map((r) => r.id), nationalIds: rows.map((r) => r.nid) };
+  return { ids: rows.map((r) => r.id), nationalIds: rows.map((r) => r.nid), people };
 }
 
 export function any<T>(list: readonly T[]): T {
@@ -38,7 +40,7 @@ export function any<T>(list: readonly T[]): T {
 }
 
 export function floorWorks(url: string, seed: FloorSeed): Readonly<Record<FloorWork, Work>> {
-  const fresh = synthetic(2);
+  const fresh = seed.people;
   const post = (path: string, body: unknown) => ({ method: 'POST' as const, path, body: JSON.stringify(body) });
   return {
     read: { url, next: () => ({ method: 'GET', path: `/customers/${any(seed.ids)}` }) },

@@ -4,6 +4,7 @@ import type { Work } from './load.ts';
 import type { Service } from './processes.ts';
 
 interface Seed {
+  readonly people: ReturnType<typeof synthetic>;
   readonly ids: readonly string[];
   readonly nationalIds: readonly string[];
   /** Customer id and a ticket grant on it. */
@@ -50,7 +51,7 @@ export async function seedVault(service: Service, count: number): Promise<Seed> 
     const shipment = await post(url, `/v1/orders/${String(order['id'])}/shipments`, { courierClientId: courier.id }, shop.bearer());
     deliveries.push(shipment['id'] as string);
   }
-  return { ids, nationalIds, grants, deliveries, bearer: { shop: shop.bearer, support: support.bearer, courier: courier.bearer } };
+  return { people, ids, nationalIds, grants, deliveries, bearer: { shop: shop.bearer, support: support.bearer, courier: courier.bearer } };
 }
 
 interface Named {
@@ -63,7 +64,7 @@ interface Named {
 }
 
 export function vaultWorks(url: string, seed: Seed) {
-  const fresh = synthetic(4);
+  const fresh = seed.people;
   const { shop, support, courier } = seed.bearer;
   const read = (who: () => string, path: string) => ({ method: 'GET' as const, path, headers: { authorization: who() } });
   const send = (path: string, body: unknown) => ({

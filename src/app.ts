@@ -6,13 +6,21 @@ import { audit } from './http/audit.ts';
 import { authenticator } from './http/auth.ts';
 import { clients } from './http/clients.ts';
 import { customers } from './http/customers.ts';
+import { deliveries } from './http/deliveries.ts';
+import { exports } from './http/exports.ts';
+import { grants } from './http/grants.ts';
 import { createHttp, type Http, type HttpOptions } from './http/http.ts';
+import { invoices } from './http/invoices.ts';
+import { legalOrders } from './http/legalOrders.ts';
 import { oauth } from './http/oauth.ts';
+import { orders } from './http/orders.ts';
 import { system } from './http/system.ts';
 import type { KeyFolder } from './keys/folder.ts';
 import type { Log } from './log.ts';
 import { tokenVerifier } from './vault/accessToken.ts';
 import type { Caller } from './vault/caller.ts';
+import { openCreates } from './vault/creates.ts';
+import { deliveryMemory } from './vault/deliveryMemory.ts';
 import { grantMemory } from './vault/grantOf.ts';
 import { openKeyring } from './vault/keyring.ts';
 import { openReads } from './vault/reads.ts';
@@ -37,7 +45,9 @@ export function openVault({ db, keys, issuer, now, log }: Parts): Vault {
     keyring: openKeyring(db, keys.root.byId, now),
     watch: openWatch(db, now, () => notice('integrity_failure', 'policy_version')),
     reads: openReads(db, now),
+    create: openCreates(db),
     grants: grantMemory(),
+    deliveries: deliveryMemory(),
     issuer,
     now,
     notice,
@@ -62,8 +72,14 @@ export function createApp(
   });
   const declare = acts(http, vault);
   customers(declare, vault);
+  deliveries(declare, vault);
+  orders(declare, vault);
+  grants(declare, vault);
+  invoices(declare, vault);
   audit(declare, vault);
   clients(declare, vault);
+  legalOrders(declare, vault);
+  exports(declare, vault);
   oauth(http, vault, newThrottle(vault.now));
   system(http, vault, readFileSync(openapiFile, 'utf8'));
   return http;

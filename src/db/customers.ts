@@ -155,12 +155,16 @@ export function findByTags(queries: readonly TagQuery[]): Statement<Match> {
     `select q.n::integer as n, m.id, m.kind, m.status
        from unnest($1::uuid[], $2::text[], $3::bytea[]) with ordinality as q (tenant_id, field, tag, n)
       cross join lateral (
-        select c.id, c.kind, c.status
+        select t.customer_id
           from amanat.index_tags t
-          join amanat.customers c on c.tenant_id = t.tenant_id and c.id = t.customer_id
-         where t.tenant_id = q.tenant_id and t.field = q.field and t.tag = q.tag and c.status <> 'erased'
-         order by c.id
+         where t.tenant_id = q.tenant_id and t.field = q.field and t.tag = q.tag
          limit 100
+      ) t
+      cross join lateral (
+        select c.id, c.kind, c.status
+          from amanat.customers c
+         where c.tenant_id = q.tenant_id and c.id = t.customer_id and c.status <> 'erased'
+         limit 1
       ) m
       order by q.n, m.id`,
     [queries.map((q) => q.tenantId), queries.map((q) => q.field), queries.map((q) => q.tag)],

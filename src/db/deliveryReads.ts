@@ -6,6 +6,8 @@ export interface DeliveryRead {
   readonly tenantId: string;
   readonly courierClientId: string;
   readonly shipmentId: string;
+  /** Whom the leaf says the parcel is for; when that has changed since, nothing is found. */
+  readonly deliveryTo: 'customer' | 'recipient';
   readonly leaf: LeafRow;
 }
 
@@ -45,21 +47,32 @@ export function readDeliveries(reads: readonly DeliveryRead[], now: Date): State
     'read_deliveries',
     `with asked as (
        select a.*
-         from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::bytea[], $6::bytea[], $7::uuid[], $8::uuid[])
+         from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::bytea[], $6::bytea[], $7::uuid[], $8::uuid[],
+                     $10::text[])
               with ordinality
-              as a (tenant_id, shipment_id, client_id, leaf_id, leaf, leaf_hash, subject_id, grant_id, n)
+              as a (tenant_id, shipment_id, client_id, leaf_id, leaf, leaf_hash, subject_id, grant_id, named_to, n)
      ),
      found as materialized (
        select a.*,${columns}
          from asked a
-         join amanat.shipments s
-           on s.tenant_id = a.tenant_id and s.id = a.shipment_id and s.courier_client_id = a.client_id
-          and s.status = 'open'
-         join amanat.grants g
-           on g.tenant_id = s.tenant_id and g.id = s.grant_id and g.closed_at is null
-          and g.opens_at <= $9::timestamptz and g.closes_at > $9::timestamptz and g.max_reads is null
-         join amanat.orders o
-           on o.tenant_id = s.tenant_id and o.id = s.order_id and o.data_key is not null
+        cross join lateral (
+          select s.order_id, s.grant_id from amanat.shipments s
+           where s.tenant_id = a.tenant_id and s.id = a.shipment_id and s.courier_client_id = a.client_id
+             and s.status = 'open'
+           limit 1
+        ) s
+        cross join lateral (
+          select g.opens_at, g.closes_at from amanat.grants g
+           where g.tenant_id = a.tenant_id and g.id = s.grant_id and g.closed_at is null
+             and g.opens_at <= $9::timestamptz and g.closes_at > $9::timestamptz and g.max_reads is null
+           limit 1
+        ) g
+        cross join lateral (
+          select o.id, o.delivery_to, o.version, o.key_version, o.data_key, o.sealed from amanat.orders o
+           where o.tenant_id = a.tenant_id and o.id = s.order_id and o.data_key is not null
+             and o.delivery_to = a.named_to
+           limit 1
+        ) o
      ),${record}`,
     [
       reads.map((r) => r.tenantId),
@@ -71,6 +84,7 @@ export function readDeliveries(reads: readonly DeliveryRead[], now: Date): State
       reads.map((r) => r.leaf.subjectId ?? null),
       reads.map((r) => r.leaf.grantId ?? null),
       now,
+      reads.map((r) => r.deliveryTo),
     ],
   );
 }
@@ -84,7 +98,11 @@ export function readDeliveryCounted(read: DeliveryRead, now: Date): Statement<De
           set reads = reads + 1
         where tenant_id = $1::uuid and id = $8::uuid and closed_at is null
           and opens_at <= $9::timestamptz and closes_at > $9::timestamptz and reads < max_reads
-          and exists (select 1 from amanat.shipments s
+          and exists (select 1
+                        from amanat.shipments s
+                        join amanat.orders o
+                          on o.tenant_id = s.tenant_id and o.id = s.order_id and o.data_key is not null
+                         and o.delivery_to = $10::text
                        where s.tenant_id = $1::uuid and s.id = $2::uuid and s.courier_client_id = $3::uuid
                          and s.grant_id = $8::uuid and s.status = 'open')
         returning tenant_id, id, opens_at, closes_at
@@ -106,6 +124,7 @@ export function readDeliveryCounted(read: DeliveryRead, now: Date): Statement<De
       read.leaf.subjectId ?? null,
       read.leaf.grantId ?? null,
       now,
+      read.deliveryTo,
     ],
   );
 }

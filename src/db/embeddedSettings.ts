@@ -28,6 +28,8 @@ export const embeddedSettings: Readonly<Record<string, string>> = {
   // Short indexed statements only: planning for parallel workers and compiling cost more than they bring.
   max_parallel_workers_per_gather: '0',
   jit: 'off',
+  // The planner learns of a table's growth soon; a fresh vault has no statistics at all.
+  autovacuum_naptime: '10s',
   // A client that went away while its statement waits for a lock does not keep the locks it has.
   client_connection_check_interval: '2s',
 };

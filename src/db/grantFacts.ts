@@ -25,13 +25,15 @@ export function selectGrantFacts(asked: readonly { tenantId: string; id: string 
             g.grantee_department as "granteeDepartment", g.actor, g.fields, g.legal_order_id as "legalOrderId",
             g.max_reads as "maxReads"
        from unnest($1::uuid[], $2::uuid[]) with ordinality as a (tenant_id, id, n)
-       join amanat.grants g on g.tenant_id = a.tenant_id and g.id = a.id
+      cross join lateral (
+        select * from amanat.grants g where g.tenant_id = a.tenant_id and g.id = a.id limit 1
+      ) g
       order by a.n`,
     [asked.map((a) => a.tenantId), asked.map((a) => a.id)],
   );
 }
 
-/** A parcel's fixed facts, as its own courier may know them. */
+/** A parcel's facts, as its own courier may know them. Fixed, but for whom the parcel is for. */
 export interface DeliveryFacts {
   readonly n: number;
   readonly id: string;
@@ -39,6 +41,8 @@ export interface DeliveryFacts {
   readonly customerId: string;
   readonly grantId: string;
   readonly maxReads: number | null;
+  readonly customerKind: 'natural' | 'legal';
+  readonly deliveryTo: 'customer' | 'recipient';
 }
 
 /** Another courier's parcel and one that never was are both no row. */
@@ -48,11 +52,22 @@ export function selectDeliveryFacts(
   return statement(
     'select_delivery_facts',
     `select a.n::integer as n, s.id, s.order_id as "orderId", s.customer_id as "customerId", s.grant_id as "grantId",
-            g.max_reads as "maxReads"
+            g.max_reads as "maxReads", c.kind as "customerKind", o.delivery_to as "deliveryTo"
        from unnest($1::uuid[], $2::uuid[], $3::uuid[]) with ordinality as a (tenant_id, courier_client_id, id, n)
-       join amanat.shipments s
-         on s.tenant_id = a.tenant_id and s.id = a.id and s.courier_client_id = a.courier_client_id
-       join amanat.grants g on g.tenant_id = s.tenant_id and g.id = s.grant_id
+      cross join lateral (
+        select * from amanat.shipments s
+         where s.tenant_id = a.tenant_id and s.id = a.id and s.courier_client_id = a.courier_client_id
+         limit 1
+      ) s
+      cross join lateral (
+        select g.max_reads from amanat.grants g where g.tenant_id = s.tenant_id and g.id = s.grant_id limit 1
+      ) g
+      cross join lateral (
+        select o.delivery_to from amanat.orders o where o.tenant_id = s.tenant_id and o.id = s.order_id limit 1
+      ) o
+      cross join lateral (
+        select c.kind from amanat.customers c where c.tenant_id = s.tenant_id and c.id = s.customer_id limit 1
+      ) c
       order by a.n`,
     [asked.map((a) => a.tenantId), asked.map((a) => a.courierClientId), asked.map((a) => a.id)],
   );

@@ -1,6 +1,6 @@
 import { VaultError } from '../errors.ts';
 import type { Act, Answer } from '../vault/act.ts';
-import { recordRefusal } from '../vault/audit.ts';
+import { recordRefusal, type Deed } from '../vault/audit.ts';
 import type { Caller } from '../vault/caller.ts';
 import { earlierAnswer, idempotencyKey, type Idempotency } from '../vault/idempotency.ts';
 import type { Action } from '../vault/permit.ts';
@@ -22,10 +22,12 @@ export type Declarations = Readonly<Record<Lowercase<Exclude<Method, 'PUT'>>, De
 
 export interface ActOptions<Kind extends BodyKind, Name extends string> extends Omit<
   RouteOptions<true, Kind, Name>,
-  'auth'
+  'auth' | 'action'
 > {
   /** Pointers at which sixteen digits are no card number. */
   readonly cardExempt?: readonly string[];
+  /** What else a refusal is about than the id in the path. Ids only, of the right form. */
+  readonly concerns?: (request: Pick<Incoming, 'body'>) => Pick<Deed, 'legalOrderId'>;
 }
 
 type Doing<Kind extends BodyKind, Name extends string> = (
@@ -48,8 +50,8 @@ export type DeclareAct = <Kind extends BodyKind = 'none', Name extends string = 
  * and a leaf for its refusal.
  */
 export function acts(api: Declarations, vault: Vault): DeclareAct {
-  return (method, path, action, { cardExempt, ...options }, doing) => {
-    api[method](path, { ...options, auth: true }, async (request) => {
+  return (method, path, action, { cardExempt, concerns, ...options }, doing) => {
+    api[method](path, { ...options, auth: true, action }, async (request) => {
       const caller: Caller = request.caller;
       const plain: Act = { action, requestId: request.id };
       try {
@@ -57,13 +59,13 @@ export function acts(api: Declarations, vault: Vault): DeclareAct {
         const act = idempotency === undefined ? plain : { ...plain, idempotency };
         if (request.bytes !== undefined) refuseCardData(request.body, cardExempt);
         const earlier =
-          idempotency === undefined || request.bytes === undefined
+          idempotency === undefined || options.body === 'lines'
             ? undefined
             : await earlierAnswer(vault, caller, idempotency);
         return earlier ?? (await doing(request, caller, act));
       } catch (error) {
-        if (error instanceof VaultError && error.status < 500) {
-          await recordRefusal(vault, caller, plain, error.code, pathId(request));
+        if (error instanceof VaultError && error.status < 500 && !error.recorded) {
+          await recordRefusal(vault, caller, plain, error.code, pathId(request), concerns?.(request));
         }
         throw error;
       }

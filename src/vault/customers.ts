@@ -35,13 +35,20 @@ export async function createCustomer(vault: Vault, caller: Caller, act: Act, inp
   const id = newId(now);
   const sealed = sealCustomer(keys, policy, id, data);
   const row = rowOf(caller.tenantId, input.kind, input.source, sealed, new Date(now));
+  const tags = tagsOf(keys, policy, id, data);
   const deed: Deed = { subjectId: id, digest: sealed.digest, recordVersion: 1 };
-  const statements = [insertCustomers([row]), insertTags(tagsOf(keys, policy, id, data))];
-  return commitAct(vault, caller, act, deed, statements, {
+  const answer: Answer = {
     status: 201,
     headers: { Location: `/v1/customers/${id}`, ETag: '"1"' },
     body: { id, version: 1, createdAt: row.createdAt.toISOString(), warnings: data.warnings },
+  };
+  if (act.idempotency !== undefined) {
+    return commitAct(vault, caller, act, deed, [insertCustomers([row]), insertTags(tags)], answer);
+  }
+  await vault.create({ row, tags, leaf: leafOf(vault, caller, act, deed) }).catch((error: unknown) => {
+    throw refusalOf(vault, error);
   });
+  return answer;
 }
 
 export interface ReadRequest {
@@ -72,13 +79,7 @@ export async function readCustomer(vault: Vault, caller: Caller, act: Act, reque
   const leafWithoutGrant =
     grant === undefined
       ? leaf
-      : leafOf(
-          vault,
-          caller,
-          act,
-          { ...deed, full: closed.full, masked: closed.masked, rule: closed.rule },
-          leaf.id,
-        );
+      : leafOf(vault, caller, act, { ...deed, full: closed.full, masked: closed.masked, rule: closed.rule }, leaf.id);
   const read = { tenantId: caller.tenantId, customerId: request.id, grantId: grant?.id, leaf, leafWithoutGrant };
   const row = await vault.reads.customer(read, typeof grant?.maxReads === 'number').catch((error: unknown) => {
     throw refusalOf(vault, error);

@@ -1,12 +1,17 @@
-import { v7 } from 'uuid';
+import { uuid7 } from '../crypto/uuid.ts';
 
-/** A new id: version 7 UUID (RFC 9562 section 5.7), which carries the time it was made and nothing about a person. */
+/** A new id: it carries the time it was made and nothing about a person. */
 export function newId(now: number): string {
-  return v7({ msecs: now });
+  return uuid7(now);
 }
 
 /** The smallest version 7 UUID of a moment, to cut a list of ids by time. */
 export function firstIdAt(time: Date): string {
   const ms = time.getTime().toString(16).padStart(12, '0');
   return `${ms.slice(0, 8)}-${ms.slice(8)}-7000-8000-000000000000`;
+}
+
+/** When an id was made: milliseconds since the epoch. */
+export function timeOf(id: string): number {
+  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
 }

@@ -1,5 +1,7 @@
 import type { Database } from '../db/database.ts';
 import type { KeyFolder } from '../keys/folder.ts';
+import type { Create } from './creates.ts';
+import type { DeliveryMemory } from './deliveryMemory.ts';
 import type { GrantMemory } from './grantOf.ts';
 import type { Keyring } from './keyring.ts';
 import type { Reads } from './reads.ts';
@@ -14,8 +16,12 @@ export interface Vault {
   readonly watch: Watch;
   /** Reads in flight, coalesced with their audit leaves. */
   readonly reads: Reads;
+  /** Customers being stored, coalesced with their audit leaves. */
+  readonly create: Create;
   /** What never changes about grants. */
   readonly grants: GrantMemory;
+  /** What hardly changes about parcels, by their courier. */
+  readonly deliveries: DeliveryMemory;
   /** Public URL, the `iss` and `aud` of tokens. */
   readonly issuer: string;
   /** Milliseconds since the epoch. */
