@@ -1,20 +1,14 @@
 import type { CustomerReadRow } from '../db/customerReads.ts';
-import { maskField } from '../policy/masks.ts';
 import type { Decision } from '../policy/judge.ts';
 import { refuse } from '../errors.ts';
-import { fields as allFields, type Field, type Reason } from '../policy/profile.ts';
+import { fields as allFields, type Field } from '../policy/profile.ts';
 import { isDeclared } from '../policy/items.ts';
 import { singleFieldsOf, type SingleField } from './customerFields.ts';
 import { labels, placeFields, type CustomerHeader } from './customerSeal.ts';
-import { forResealing, headerOf, openRecord, reveal, type OpenRecord } from './record.ts';
 import type { TenantKeys } from './keyring.ts';
+import { headerOf, openRecord } from './record.ts';
+import { absent, show, type Shown } from './shown.ts';
 import type { Policy } from './watch.ts';
-
-/** A hidden field says why; it is never an empty string. */
-export type Shown =
-  | { readonly state: 'full'; readonly value: unknown }
-  | { readonly state: 'masked'; readonly value: unknown; readonly reason: Reason }
-  | { readonly state: 'withheld'; readonly reason: Reason };
 
 export interface CustomerView {
   readonly id: string;
@@ -39,8 +33,8 @@ export function viewCustomer(
   const record = openRecord(keys, 'customer', row);
   const header = headerOf<CustomerHeader>(record);
   const fresh = header.masks === policy.label;
-  const show = (field: Field, label: string, mask: unknown): Shown =>
-    shown(policy, decision, record, field, label, fresh ? mask : undefined);
+  const one: ShowOne = (field, label, mask) =>
+    show(policy, decision.verdicts[field], record, { label, field, mask: fresh ? mask : undefined });
   const asked = (field: Field) => wanted === undefined || wanted.has(field);
   return {
     id: row.id,
@@ -49,9 +43,9 @@ export function viewCustomer(
     version: row.version,
     source: row.source,
     policyVersion: policy.label,
-    fields: singles(policy, row.kind, header, decision, asked, show),
-    phones: header.phones.filter((p) => asked(p.kind)).map((p) => phoneView(p, show)),
-    addresses: header.addresses.map((a) => placeView(a, asked, show)).filter((a) => Object.keys(a).length > 1),
+    fields: singles(policy, row.kind, header, decision, asked, one),
+    phones: header.phones.filter((p) => asked(p.kind)).map((p) => phoneView(p, one)),
+    addresses: header.addresses.map((a) => placeView(a, asked, one)).filter((a) => Object.keys(a).length > 1),
   };
 }
 
@@ -71,7 +65,7 @@ const groups: Readonly<Record<string, readonly Field[] | undefined>> = {
   addresses: placeFields,
 };
 
-type Show = (field: Field, label: string, mask: unknown) => Shown;
+type ShowOne = (field: Field, label: string, mask: unknown) => Shown;
 
 function singles(
   policy: Policy,
@@ -79,63 +73,34 @@ function singles(
   header: CustomerHeader,
   decision: Decision,
   asked: (field: Field) => boolean,
-  show: Show,
+  one: ShowOne,
 ): Partial<Record<SingleField, Shown>> {
   const views: Partial<Record<SingleField, Shown>> = {};
   for (const field of singleFieldsOf(kind)) {
     if (!asked(field)) continue;
     const mask = header.fields[field];
-    if (mask !== undefined) views[field] = show(field, field, mask);
-    else if (isDeclared(policy.profile, kind, field)) views[field] = absent(decision, field);
+    if (mask !== undefined) views[field] = one(field, field, mask);
+    else if (isDeclared(policy.profile, kind, field)) views[field] = absent(decision.verdicts[field]);
   }
   return views;
 }
 
-/** A caller who may not see a field does not learn whether it was ever collected. */
-function absent(decision: Decision, field: Field): Shown {
-  const verdict = decision.verdicts[field];
-  return { state: 'withheld', reason: verdict.state === 'withheld' ? verdict.reason : 'not_collected' };
-}
-
-function phoneView(phone: CustomerHeader['phones'][number], show: Show) {
+function phoneView(phone: CustomerHeader['phones'][number], one: ShowOne) {
   const { id, kind, primary, extension } = phone;
-  const number = show(kind, labels.phone(id), phone.number);
+  const number = one(kind, labels.phone(id), phone.number);
   if (!extension) return { id, kind, primary, number };
   const inner =
     number.state === 'full'
-      ? show(kind, labels.extension(id), undefined)
+      ? one(kind, labels.extension(id), undefined)
       : ({ state: 'withheld', reason: number.reason } as const);
   return { id, kind, primary, number, extension: inner };
 }
 
-function placeView(place: CustomerHeader['addresses'][number], asked: (field: Field) => boolean, show: Show) {
+function placeView(place: CustomerHeader['addresses'][number], asked: (field: Field) => boolean, one: ShowOne) {
   const view: Record<string, unknown> = { id: place.id };
   for (const field of placeFields) {
     const mask = place[field];
-    if (mask !== undefined && asked(field)) view[field] = show(field, labels.place(place.id, field), mask);
+    if (mask !== undefined && asked(field)) view[field] = one(field, labels.place(place.id, field), mask);
   }
   return view;
-}
-
-/** One field as the judge has it. A mask made by older rules is made anew from the value, which stays inside. */
-function shown(
-  policy: Policy,
-  decision: Decision,
-  record: OpenRecord,
-  field: Field,
-  label: string,
-  mask: unknown,
-): Shown {
-  const verdict = decision.verdicts[field];
-  switch (verdict.state) {
-    case 'full':
-      return { state: 'full', value: reveal(verdict, record.value(label)) };
-    case 'masked': {
-      const value = mask === undefined ? maskField(policy.profile, field, forResealing(record.value(label))) : mask;
-      const { reason } = verdict;
-      return value === null || value === undefined ? { state: 'withheld', reason } : { state: 'masked', value, reason };
-    }
-    case 'withheld':
-      return { state: 'withheld', reason: verdict.reason };
-  }
 }

@@ -3,7 +3,7 @@ import type { Decision, Verdict } from '../policy/judge.ts';
 import { fields as allFields, type Field, type Party } from '../policy/profile.ts';
 import { deliveryToOf, itemsOf, referenceLabel, type Item, type OrderHeader, type Part } from './orderRecord.ts';
 import type { OpenRecord } from './record.ts';
-import { show, weakest, type Shown } from './shown.ts';
+import { absent, show, weakest, type Shown } from './shown.ts';
 import type { Policy } from './watch.ts';
 
 /** An order is shown without the national ID that it may hold for its carrier. */
@@ -73,9 +73,4 @@ export function viewOrder(
     externalRef: one(referenceLabel, ['externalRef'], 'externalRef'),
     delivery: { to: deliveryToOf(header.party), ...delivery },
   };
-}
-
-/** A caller who may not see a field does not learn whether it was ever collected. */
-function absent(verdict: Verdict): Shown {
-  return { state: 'withheld', reason: verdict.state === 'withheld' ? verdict.reason : 'not_collected' };
 }

@@ -42,3 +42,8 @@ export function weakest(decision: Decision, fields: readonly [Field, ...Field[]]
     decision.verdicts[fields[0]]
   );
 }
+
+/** A value that is not there. A caller who may not see it does not learn whether it was ever collected. */
+export function absent(verdict: Verdict): Shown {
+  return { state: 'withheld', reason: verdict.state === 'withheld' ? verdict.reason : 'not_collected' };
+}

@@ -4,6 +4,7 @@ import { startVault, type TestClient, type TestVault } from '../support/vault.ts
 import {
   atDatabase,
   bytesOf,
+  changedMeanwhile,
   day,
   hour,
   leavesOf,
@@ -485,6 +486,26 @@ describe('a failed attempt', () => {
 });
 
 describe('races', () => {
+  test.each([
+    ['nothing', `select $1::uuid`, 200, undefined],
+    ['the fifth wrong try', `update amanat.shipments set code_tries = 5 where id = $1`, 422, 'wrong_code'],
+    ['the end of the code', `update amanat.shipments set code_expires_at = now() where id = $1`, 422, 'wrong_code'],
+    ['a reassignment', `update amanat.shipments set status = 'reassigned' where id = $1`, 404, 'not_found'],
+    [
+      'the end of its grant',
+      `update amanat.grants set closed_at = now() where id = (select grant_id from amanat.shipments where id = $1)`,
+      404,
+      'not_found',
+    ],
+  ])('the right code, already checked, meets %s before its commit', async (_what, change, status, code) => {
+    const { orderId, parcel } = await dispatched();
+    const answer = await changedMeanwhile(vault, orderId, change, [parcel.id], () =>
+      confirm(parcel, parcel.deliveryCode),
+    );
+    expect([answer.status, answer.body.code]).toEqual([status, code]);
+    expect(made(await shop.get(`/v1/orders/${orderId}`), 200).status).toBe(status === 200 ? 'delivered' : 'dispatched');
+  });
+
   test('a read raced with the delivery: what comes after the confirmation’s answer is closed', async () => {
     for (let round = 0; round < 10; round += 1) {
       const { parcel } = await dispatched();

@@ -133,3 +133,31 @@ export async function tenantUnder(
     },
   };
 }
+
+/**
+ * Makes a change while a request waits for its order: after it has looked, before it commits. The request waits on the
+ * order's row lock, which the change holds; that it does is seen in the database, not guessed by time.
+ */
+export async function changedMeanwhile(
+  vault: TestVault,
+  orderId: string,
+  change: string,
+  values: unknown[],
+  request: () => Promise<Answer>,
+): Promise<Answer> {
+  return withClient(vault.db.superuserUrl, async (client) => {
+    await client.query('begin');
+    await client.query('select 1 from amanat.orders where id = $1 for update', [orderId]);
+    let answered = false;
+    const answer = request().finally(() => (answered = true));
+    const waits = async () => {
+      await client.query('select pg_stat_clear_snapshot()');
+      const locked = `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+      return (await client.query(locked)).rowCount !== 0;
+    };
+    while (!answered && !(await waits())) await new Promise(setImmediate);
+    await client.query(change, values);
+    await client.query('commit');
+    return answer;
+  });
+}
