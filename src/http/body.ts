@@ -6,7 +6,7 @@ import { hasBody, type Reply } from './exchange.ts';
 import { requireMediaType } from './mediaType.ts';
 import { readPairs } from './query.ts';
 
-export const jsonMaxBytes = 100 * 1024;
+export const jsonMaxBytes = 256 * 1024;
 const formMaxBytes = 16 * 1024;
 const lineMaxBytes = 64 * 1024;
 
@@ -16,7 +16,7 @@ export interface JsonBody {
 }
 
 export interface JsonRules {
-  /** Bytes; 100 kB by default. */
+  /** Bytes; 256 kB by default. */
   readonly maxBytes?: number | undefined;
   readonly maxDepth?: number | undefined;
   readonly type?: 'application/json' | 'application/merge-patch+json';
@@ -37,8 +37,7 @@ export async function readForm(res: Reply): Promise<ReadonlyMap<string, string>>
   if (!hasBody(res.req)) return new Map();
   requireMediaType(res.req, 'application/x-www-form-urlencoded');
   const text = (await readBytes(res, formMaxBytes)).toString('latin1');
-  // oxlint-disable-next-line no-control-regex
-  if (/[^\u0021-\u007e]/.test(text)) throw new VaultError('malformed_request');
+  if (/[^!-~]/.test(text)) throw new VaultError('malformed_request');
   return readPairs(text, '/');
 }
 

@@ -31,6 +31,8 @@ export interface Exchange {
   /** Gives back the place in the concurrency gate; there while a place is held. */
   leave: (() => void) | undefined;
   closed: boolean;
+  /** The answer did not go out whole. */
+  cut: boolean;
   /** The handler is done. */
   settled: boolean;
   /** The connection cannot be read any further: what follows on it is no HTTP. */

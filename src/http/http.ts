@@ -11,7 +11,7 @@ import { concurrencyGate, rateLimiter, type RateRules } from './limits.ts';
 import { sendProblem } from './problem.ts';
 import { requestIds } from './requestId.ts';
 import type { Declare, DeclaredRoute, Incoming, Method } from './route.ts';
-import { checkTarget } from './target.ts';
+import { checkHead } from './target.ts';
 
 export interface HttpOptions<Caller> extends Omit<Doors<Caller>, 'gate'> {
   readonly log: Log;
@@ -100,13 +100,16 @@ function begin(app: express.Express, rules: HttpRules, req: IncomingMessage, res
     code: undefined,
     leave: undefined,
     closed: false,
+    cut: false,
     settled: false,
     broken: false,
   };
   res.on('close', closed);
   try {
-    checkTarget(req);
+    checkHead(req);
   } catch (error) {
+    // Whoever sends this may see the next request elsewhere than we do.
+    res.shouldKeepAlive = false;
     sendProblem(res, error);
     return;
   }
@@ -122,7 +125,7 @@ function routerRefusal(error: unknown): unknown {
 }
 
 function closed(this: Reply): void {
-  const { rules, startedAt, method, id, route, clientId, code, leave } = this.locals;
+  const { rules, startedAt, method, id, route, clientId, code, leave, cut } = this.locals;
   this.locals.closed = true;
   if (this.locals.settled) leave?.();
   rules.log.event('request', {
@@ -133,7 +136,7 @@ function closed(this: Reply): void {
     ms: Math.round((performance.now() - startedAt) * 10) / 10,
     clientId,
     code,
-    cut: this.writableFinished ? undefined : true,
+    cut: cut || !this.writableFinished ? true : undefined,
   });
 }
 

@@ -3,7 +3,7 @@ import { faultOf } from '../log.ts';
 import { advice } from './advice.ts';
 import type { Reply } from './exchange.ts';
 import { exhausted } from './limits.ts';
-import { sendBytes } from './respond.ts';
+import { cut, sendBytes } from './respond.ts';
 
 export const problemType = 'application/problem+json; charset=utf-8';
 /** More faults than this help nobody. */
@@ -48,7 +48,7 @@ export function sendProblem(res: Reply, error: unknown, more?: Readonly<Record<s
   const refusal = refusalFor(res, error);
   if (res.headersSent) {
     // Half an answer is out; only cutting it says that it is not whole.
-    if (!res.writableEnded) res.destroy();
+    if (!res.writableEnded) cut(res);
     return;
   }
   const headers = { ...problemHeaders(refusal, res.req.headers.authorization !== undefined), ...more };

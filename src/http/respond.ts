@@ -24,6 +24,8 @@ export interface StreamAnswer {
 }
 export type Answer = JsonAnswer | BytesAnswer | StreamAnswer;
 
+/** Bytes that a client must take within `writeMs`. */
+const pieceBytes = 64 * 1024;
 const jsonType = 'application/json; charset=utf-8';
 
 export async function sendAnswer(res: Reply, answer: Answer): Promise<void> {
@@ -70,12 +72,25 @@ function writeHead(res: Reply, status: number, own: Headers | undefined, more: r
 }
 
 function finish(res: Reply, payload: Buffer | string | undefined): void {
-  if (hasUnreadBody(res.req) && !res.locals.broken) {
-    linger(res, payload);
-    return;
-  }
+  if (hasUnreadBody(res.req) && !res.locals.broken) linger(res, payload);
+  else if (payload !== undefined && payload.length > pieceBytes) void sendPieces(res, Buffer.from(payload));
+  else end(res, payload);
+}
+
+function end(res: Reply, payload: Buffer | string | undefined): void {
   res.end(payload);
-  if ((res.socket?.writableLength ?? 0) > 0) cutUnlessTaken(res);
+  if ((res.socket?.writableLength ?? 0) === 0) return;
+  const give = cutLater(res);
+  res.once('close', give);
+}
+
+/** A long answer goes piece by piece, so that a slow client is one that takes no piece, not one that takes many. */
+async function sendPieces(res: Reply, bytes: Buffer): Promise<void> {
+  let from = 0;
+  for (; bytes.length - from > pieceBytes && !res.closed; from += pieceBytes) {
+    if (!res.write(bytes.subarray(from, from + pieceBytes))) await taken(res);
+  }
+  if (!res.closed) end(res, bytes.subarray(from));
 }
 
 /**
@@ -106,9 +121,9 @@ function linger(res: Reply, payload: Buffer | string | undefined): void {
 /** Waits until the client has taken what was written, for as long as a slow client may take. */
 function taken(res: Reply): Promise<void> {
   return new Promise((resolve) => {
-    const cut = setTimeout(() => res.destroy(), res.locals.rules.writeMs);
+    const give = cutLater(res);
     const go = (): void => {
-      clearTimeout(cut);
+      give();
       res.off('drain', go).off('close', go);
       resolve();
     };
@@ -116,7 +131,14 @@ function taken(res: Reply): Promise<void> {
   });
 }
 
-function cutUnlessTaken(res: Reply): void {
-  const cut = setTimeout(() => res.destroy(), res.locals.rules.writeMs);
-  res.once('close', () => clearTimeout(cut));
+/** Cuts the connection of a client that takes nothing. Returns how to call that off. */
+function cutLater(res: Reply): () => void {
+  const timer = setTimeout(() => cut(res), res.locals.rules.writeMs);
+  return () => clearTimeout(timer);
+}
+
+/** Ends the connection so that nobody takes what was sent for the whole. */
+export function cut(res: Reply): void {
+  res.locals.cut = true;
+  res.destroy();
 }

@@ -47,11 +47,13 @@ export interface RouteOptions<
 > {
   /** Does it ask for a token? */
   readonly auth: Auth;
+  /** Name of the act in the audit and among the permits, where the route is one act of a known caller. */
+  readonly action?: string;
   /** Names its query may have; none when absent. */
   readonly query?: readonly Name[];
   /** `none` when absent: a body is refused. */
   readonly body?: Kind;
-  /** Bytes of a JSON body, 100 kB when absent; of one line for `lines`, 64 kB when absent. */
+  /** Bytes of a JSON body, 256 kB when absent; of one line for `lines`, 64 kB when absent. */
   readonly maxBytes?: number;
   readonly maxDepth?: number;
   /** Media type of its answers, for Accept; application/json when absent. */

@@ -60,7 +60,7 @@ export async function listen(
   const chosen = { ...limits, ...options.limits };
   const server = newServer(http.kinds, options, chosen);
   const state = { stopping: false };
-  serveOn(server, http, state);
+  serveOn(server, http, state, chosen.requestsPerConnection);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen({ host: options.host, port: options.port }, () => {
@@ -89,7 +89,7 @@ function newServer(kinds: Kinds, { tls }: ListenOptions, chosen: ConnectionLimit
     insecureHTTPParser: false,
     // Joined, a repeated Authorization or Content-Type fits no rule; by default Node would keep the first unsaid.
     joinDuplicateHeaders: true,
-    // checkTarget asks for Host, so that the refusal looks like every other.
+    // checkHead asks for Host, so that the refusal looks like every other.
     requireHostHeader: false,
     noDelay: true,
   };
@@ -107,19 +107,31 @@ function newServer(kinds: Kinds, { tls }: ListenOptions, chosen: ConnectionLimit
         });
   server.timeout = chosen.idleMs;
   server.maxConnections = chosen.connections;
-  server.maxRequestsPerSocket = chosen.requestsPerConnection;
   return server;
+}
+
+/** What a connection is at. */
+interface Connection {
+  requests: number;
+  latest: Reply;
 }
 
 function serveOn(
   server: Server,
   { listener, rules }: Pick<Http<never>, 'listener' | 'rules'>,
   state: { readonly stopping: boolean },
+  mostRequests: number,
 ): void {
-  const latest = new WeakMap<Duplex, Reply>();
-  const serve: RequestListener = (req, res) => {
-    latest.set(req.socket, res as Reply);
-    if (state.stopping) res.shouldKeepAlive = false;
+  const connections = new WeakMap<Duplex, Connection>();
+  const serve: RequestListener = (req, response) => {
+    const res = response as Reply;
+    const connection = connections.get(req.socket) ?? { requests: 0, latest: res };
+    connection.requests++;
+    connection.latest = res;
+    if (connection.requests === 1) connections.set(req.socket, connection);
+    // Node has a bound of its own, but answers what was sent beyond it with a bare 503.
+    if (connection.requests > mostRequests) return;
+    if (state.stopping || connection.requests === mostRequests) res.shouldKeepAlive = false;
     listener(req, res);
   };
   server.on('request', serve);
@@ -128,7 +140,7 @@ function serveOn(
   server.on('checkExpectation', serve);
   server.on(
     'clientError',
-    clientFaults(rules, (socket) => latest.get(socket)),
+    clientFaults(rules, (socket) => connections.get(socket)?.latest),
   );
 }
 

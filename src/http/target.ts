@@ -3,16 +3,19 @@ import type { IncomingMessage } from 'node:http';
 import { refuse, VaultError } from '../errors.ts';
 
 const mostUriLength = 4096;
+const mostHeaders = 100;
 // RFC 3986 appendix A: pchar, "/" and, after "?", also "?". Percent-encoding is looked at when it is decoded.
 const originForm = /^\/[\w\-.~!$&'()*+,;=:@%/]*(?:\?[\w\-.~!$&'()*+,;=:@%/?]*)?$/;
 const absoluteForm = /^https?:\/\/[^/?#]+(?=[/?]|$)/i;
 const hostForm = /^[\w.\-:[\]]{1,255}$/;
 
 /**
- * Refuses a request line or Host that two readers could understand differently, before any route sees it. Rewrites the
- * absolute form that RFC 9112 section 3.2.2 asks servers to accept. Throws `malformed_request`, `uri_too_long`.
+ * Refuses a request line or Host that two readers could understand differently, and headers so many that Node leaves some
+ * out, before any route sees them. Rewrites the absolute form that RFC 9112 section 3.2.2 asks servers to accept. Throws
+ * `malformed_request`, `uri_too_long`, `headers_too_large`.
  */
-export function checkTarget(req: IncomingMessage): void {
+export function checkHead(req: IncomingMessage): void {
+  if (req.rawHeaders.length > 2 * mostHeaders) throw new VaultError('headers_too_large');
   const host = req.headers.host;
   // RFC 9112 section 3.2: required in HTTP/1.1; repeated ones arrive here joined by a comma.
   if (host === undefined ? req.httpVersion === '1.1' : !hostForm.test(host)) {
@@ -43,7 +46,6 @@ export function decode(text: string): string {
   } catch {
     throw new VaultError('malformed_request');
   }
-  // oxlint-disable-next-line no-control-regex
-  if (/[\u0000-\u001f\u007f]/.test(decoded)) throw new VaultError('malformed_request');
+  if (/\p{Cc}/u.test(decoded)) throw new VaultError('malformed_request');
   return decoded;
 }

@@ -1,0 +1,144 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { concurrencyGate, rateLimiter } from '../../../src/http/limits.ts';
+import { alice, bob, known, latch, problemOf, startSample, token } from './service.ts';
+
+describe('rate limiter', () => {
+  const start = (quota: number, windowSeconds: number) => {
+    const clock = { ms: 1_000_000 };
+    return { clock, limiter: rateLimiter({ quota, windowSeconds }, () => clock.ms) };
+  };
+
+  it('gives the quota at once, then one for each share of the window', () => {
+    const { clock, limiter } = start(5, 10);
+    const take = (): boolean => limiter.take('a') === undefined;
+    expect([1, 2, 3, 4, 5, 6].map(take)).toEqual([true, true, true, true, true, false]);
+    clock.ms += 1_999;
+    expect(take()).toBe(false);
+    clock.ms += 1;
+    expect([take(), take()]).toEqual([true, false]);
+    clock.ms += 10_000;
+    expect([1, 2, 3, 4, 5, 6].map(take)).toEqual([true, true, true, true, true, false]);
+  });
+
+  it('says how long to wait, and waiting that long helps', () => {
+    const { clock, limiter } = start(2, 60);
+    limiter.take('a');
+    limiter.take('a');
+    const seconds = limiter.take('a');
+    expect(seconds).toBe(30);
+    clock.ms += Number(seconds) * 1000;
+    expect(limiter.take('a')).toBeUndefined();
+  });
+
+  it('counts each client by itself', () => {
+    const { limiter } = start(1, 10);
+    expect([limiter.take('a'), limiter.take('b'), limiter.take('a')]).toEqual([undefined, undefined, 10]);
+  });
+
+  it('never lets more than the quota and its refill through, whatever the rhythm', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(3_000), { maxLength: 200 }), (pauses) => {
+        const { clock, limiter } = start(7, 4);
+        const began = clock.ms;
+        let passed = 0;
+        for (const pause of pauses) {
+          clock.ms += pause;
+          if (limiter.take('a') === undefined) passed++;
+          expect(passed).toBeLessThanOrEqual(7 + ((clock.ms - began) * 7) / 4_000 + 1e-6);
+        }
+      }),
+    );
+  });
+
+  it('forgets nobody who is still limited while windows pass', () => {
+    const { clock, limiter } = start(2, 10);
+    limiter.take('a');
+    clock.ms += 9_999;
+    limiter.take('a');
+    limiter.take('a');
+    clock.ms += 2;
+    limiter.take('b');
+    expect(limiter.take('a')).toBeDefined();
+  });
+
+  it('keeps a bounded number of clients; those beyond share a count', () => {
+    const { limiter } = start(2, 10);
+    for (let i = 0; i < 10_000; i++) limiter.take(`client ${i}`);
+    expect(limiter.take('one more')).toBeUndefined();
+    limiter.take('and another');
+    expect(limiter.take('the third')).toBeDefined();
+    expect(limiter.take('client 1')).toBeUndefined();
+  });
+});
+
+describe('concurrency gate', () => {
+  it('holds its number, and its number for one client', () => {
+    const gate = concurrencyGate(3, 2);
+    const leave = gate.enter('a');
+    gate.enter('a');
+    expect(() => gate.enter('a')).toThrow('overloaded');
+    gate.enter('b');
+    expect(() => gate.enter('b')).toThrow('overloaded');
+    leave();
+    gate.enter('b');
+  });
+});
+
+describe('over HTTP', () => {
+  it('a client over its quota gets 429 on that route only, others do not', async () => {
+    const sample = await startSample({ rate: { quota: 2, windowSeconds: 3_600 } });
+    const get = (id: string, path = `/v1/things/${known}`) => fetch(sample.url + path, { headers: token(id) });
+    expect([(await get(alice)).status, (await get(alice)).status]).toEqual([200, 200]);
+    const refused = await get(alice);
+    expect(refused.headers.get('retry-after')).toMatch(/^[1-9]\d*$/);
+    expect(refused.headers.get('ratelimit')).toBe(`"default";r=0;t=${refused.headers.get('retry-after') ?? ''}`);
+    expect(refused.headers.get('ratelimit-policy')).toBe('"default";q=2;w=3600');
+    expect((await problemOf(refused)).code).toBe('too_many_requests');
+    expect((await get(bob)).status).toBe(200);
+    const other = await fetch(`${sample.url}/v1/things/${known}`, { method: 'DELETE', headers: token(alice) });
+    expect(other.status).toBe(204);
+    // Without a token it is the address that counts.
+    const open = async (): Promise<number> => (await fetch(`${sample.url}/v1/open`)).status;
+    expect([await open(), await open(), await open()]).toEqual([200, 200, 429]);
+    for (let i = 0; i < 5; i++) expect((await fetch(`${sample.url}/healthz`)).status).toBe(200);
+    await sample.stop();
+  });
+
+  it('more in flight than it takes is 503 with Retry-After, and over when they are done', async () => {
+    const sample = await startSample({ mostInFlight: 2 });
+    const get = (path: string, id: string) => fetch(sample.url + path, { headers: token(id) });
+    const held = get('/v1/wait', alice);
+    await sample.waiting.opened;
+    const refused = await get(`/v1/things/${known}`, alice);
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
+    expect((await problemOf(refused)).code).toBe('overloaded');
+    // Half of the places is one client's share; another client still gets in, and nobody keeps /healthz out.
+    expect((await get(`/v1/things/${known}`, bob)).status).toBe(200);
+    expect((await get('/healthz', alice)).status).toBe(200);
+    sample.gate.open();
+    expect((await held).status).toBe(200);
+    expect((await get(`/v1/things/${known}`, alice)).status).toBe(200);
+    await sample.stop();
+  });
+
+  it('a client that goes away keeps its place until its work is done', async () => {
+    const closed = latch();
+    const sample = await startSample({ mostInFlight: 2 });
+    const abort = new AbortController();
+    const held = fetch(`${sample.url}/v1/wait`, { headers: token(alice), signal: abort.signal });
+    await sample.waiting.opened;
+    sample.lines.push = (line) => {
+      if (line.includes('"route":"/v1/wait"')) closed.open();
+      return 0;
+    };
+    abort.abort();
+    await expect(held).rejects.toThrow();
+    await closed.opened;
+    const busy = await fetch(`${sample.url}/v1/things/${known}`, { headers: token(alice) });
+    expect((await problemOf(busy)).code).toBe('overloaded');
+    sample.gate.open();
+    expect((await fetch(`${sample.url}/v1/things/${known}`, { headers: token(alice) })).status).toBe(200);
+    await sample.stop();
+  });
+});
