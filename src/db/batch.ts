@@ -126,7 +126,7 @@ export class Batch implements pg.Submittable {
 
   /** Also how pg reports a lost connection. The server skips what is left of the batch up to its Sync. */
   handleError(error: unknown, connection: unknown): void {
-    const fault = dbFault(error, this.#steps[this.#current]?.statement.name);
+    const fault = dbFault(error, this.#steps[this.#current]?.statement);
     const known = bookkeeping(connection as Wire);
     for (const { statement, handle } of this.#steps) {
       if (handle === '' || (known.parsed.has(statement.text) && !isStalePlan(fault.sqlstate))) continue;

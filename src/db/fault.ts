@@ -1,4 +1,5 @@
 import { DatabaseError } from 'pg';
+import type { Statement } from './statement.ts';
 
 /**
  * unavailable: the database cannot do it now (connection, time, space, right); nothing is known to be wrong with the data
@@ -47,6 +48,7 @@ const schemaName = /^[a-z][a-z0-9_.]{0,62}$/;
 const unavailableClasses = new Set(['08', '53', '57', '58', 'XX']);
 const unavailableCodes = new Set([
   '42501', // insufficient_privilege: the right was taken away, or row level security refused the row
+  'P0001', // raise_exception: somebody's trigger; our own guards raise AM001
   '55P03', // lock_not_available
   '25006', // read_only_sql_transaction: a standby, or a full disk made it read-only
   '25P03', // idle_in_transaction_session_timeout
@@ -55,9 +57,13 @@ const unavailableCodes = new Set([
   '40P01', // deadlock_detected, after the retries
 ]);
 
-/** Anything the driver throws or answers, as a fault without data. */
-export function dbFault(error: unknown, statement?: string): DbFault {
+/**
+ * Anything the driver throws or answers, as a fault without data. Whatever PostgreSQL has against a statement on its
+ * leaves (a constraint, a missing table), what it means is that the audit cannot be written: unavailable.
+ */
+export function dbFault(error: unknown, failed?: Pick<Statement, 'name' | 'text'>): DbFault {
   if (error instanceof DbFault) return error;
+  const statement = failed?.name;
   if (!(error instanceof DatabaseError)) return new DbFault('unavailable', { statement });
   const sqlstate = error.code;
   if (sqlstate === guardRaised) {
@@ -68,7 +74,8 @@ export function dbFault(error: unknown, statement?: string): DbFault {
     const constraint = schemaName.test(error.constraint ?? '') ? error.constraint : undefined;
     return new DbFault('duplicate', { sqlstate, constraint, statement });
   }
-  return new DbFault(isUnavailable(sqlstate) ? 'unavailable' : 'broken', { sqlstate, statement });
+  const unavailable = isUnavailable(sqlstate) || failed?.text.includes('amanat.audit_leaves') === true;
+  return new DbFault(unavailable ? 'unavailable' : 'broken', { sqlstate, statement });
 }
 
 /** No connection to be had, whatever the reason: nothing was sent. */

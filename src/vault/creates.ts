@@ -28,9 +28,11 @@ export function openCreates(db: Database): Create {
     lanes,
     maxBatch,
     maxWaiting,
-    async run(creations) {
-      if (creations.length > 1 && (await storeAll(db, creations))) return creations.map(() => ({}));
-      return Promise.all(creations.map((creation) => storeOne(db, creation)));
+    deadlineMs: db.deadlineMs,
+    async run(creations, leftMs) {
+      const within = { ...db, deadlineMs: leftMs };
+      if (creations.length > 1 && (await storeAll(within, creations))) return creations.map(() => ({}));
+      return Promise.all(creations.map((creation) => storeOne(within, creation)));
     },
   });
   return async (creation) => {

@@ -72,8 +72,9 @@ function joined<Item extends { readonly tenantId: string }, Row extends Numbered
     lanes,
     maxBatch,
     maxWaiting,
-    async run(items) {
-      const [rows] = await commit(db, scopeOf(items), [statementOf(items)]);
+    deadlineMs: db.deadlineMs,
+    async run(items, leftMs) {
+      const [rows] = await commit({ ...db, deadlineMs: leftMs }, scopeOf(items), [statementOf(items)]);
       const found: Found<Row>[] = items.map(() => ({ row: undefined }));
       for (const row of rows) found[row.n - 1] = { row };
       return found;
@@ -86,8 +87,9 @@ function matchesOf(db: Database): (query: TagQuery) => Promise<readonly Match[]>
     lanes,
     maxBatch,
     maxWaiting,
-    async run(queries: readonly TagQuery[]) {
-      const [rows] = await commit(db, scopeOf(queries), [findByTags(queries)]);
+    deadlineMs: db.deadlineMs,
+    async run(queries: readonly TagQuery[], leftMs) {
+      const [rows] = await commit({ ...db, deadlineMs: leftMs }, scopeOf(queries), [findByTags(queries)]);
       const found: Match[][] = queries.map(() => []);
       for (const row of rows) found[row.n - 1]?.push(row);
       return found;
@@ -100,8 +102,9 @@ function leavesOf(db: Database): (leaf: LeafRow) => Promise<void> {
     lanes,
     maxBatch,
     maxWaiting,
-    async run(leaves: readonly LeafRow[]) {
-      await commit(db, scopeOf(leaves), [insertLeaves(leaves)]);
+    deadlineMs: db.deadlineMs,
+    async run(leaves: readonly LeafRow[], leftMs) {
+      await commit({ ...db, deadlineMs: leftMs }, scopeOf(leaves), [insertLeaves(leaves)]);
       return leaves.map(() => true);
     },
   });
