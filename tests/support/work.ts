@@ -148,14 +148,14 @@ export async function changedMeanwhile(
   return withClient(vault.db.superuserUrl, async (client) => {
     await client.query('begin');
     await client.query('select 1 from amanat.orders where id = $1 for update', [orderId]);
-    let answered = false;
-    const answer = request().finally(() => (answered = true));
+    const state = { answered: false };
+    const answer = request().finally(() => (state.answered = true));
     const waits = async () => {
       await client.query('select pg_stat_clear_snapshot()');
       const locked = `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
       return (await client.query(locked)).rowCount !== 0;
     };
-    while (!answered && !(await waits())) await new Promise(setImmediate);
+    while (!state.answered && !(await waits())) await new Promise(setImmediate);
     await client.query(change, values);
     await client.query('commit');
     return answer;
