@@ -25,13 +25,18 @@ const program = `
   }
 `;
 
-/** A process of its own that starts the embedded PostgreSQL from the built code, to be killed by the test. */
+/**
+ * A process of its own that starts the embedded PostgreSQL from the built code, to be killed by the test. `through`: a
+ * program that runs it, with its arguments.
+ */
 export async function foreignService(
   folder: string,
-  as: { ids?: { uid: number; gid: number }; path?: string } = {},
+  as: { ids?: { uid: number; gid: number }; path?: string; through?: readonly string[] } = {},
 ): Promise<ForeignService> {
   const built = new URL('../../dist/db/embedded.js', import.meta.url).href;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', program, built, folder], {
+  const own = [process.execPath, '--input-type=module', '-e', program, built, folder];
+  const [command = '', ...words] = [...(as.through ?? []), ...own];
+  const child = spawn(command, words, {
     ...as.ids,
     cwd: '/',
     env: { ...process.env, PATH: as.path ?? process.env['PATH'] },

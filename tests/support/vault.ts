@@ -48,7 +48,11 @@ export interface TestVault {
   secondTenant(profile?: string): Promise<Pick<TestVault, 'tenantId' | 'admin' | 'client'>>;
   /** Moves the vault's clock. */
   advance(ms: number): void;
-  request(method: string, path: string, options?: { token?: string; body?: string | Buffer; headers?: Record<string, string> }): Promise<Answer>;
+  request(
+    method: string,
+    path: string,
+    options?: { token?: string; body?: string | Buffer; headers?: Record<string, string> },
+  ): Promise<Answer>;
   stop(): Promise<void>;
 }
 
@@ -56,6 +60,8 @@ export interface TestVaultOptions extends Pick<HttpOptions<Caller>, 'rate' | 'mo
   readonly profile?: string;
   /** Share a database and keys with another vault: a second process, as it were. */
   readonly beside?: TestVault;
+  /** Instead of one in the run's PostgreSQL. Dropped by `stop`, like that one. */
+  readonly database?: TestDatabase;
   readonly wrapDatabase?: (db: Database) => Database;
 }
 
@@ -63,8 +69,8 @@ const keyFolders = new WeakMap<TestVault, string>();
 
 /** A whole vault over real PostgreSQL, real keys and real HTTP on a free port, with one tenant. */
 export async function startVault(options: TestVaultOptions = {}): Promise<TestVault> {
-  const { profile = 'kalak', beside, wrapDatabase = (db) => db, ...httpOptions } = options;
-  const database = beside?.db ?? (await testDatabase());
+  const { profile = 'kalak', beside, wrapDatabase = (db) => db, database: given, ...httpOptions } = options;
+  const database = given ?? beside?.db ?? (await testDatabase());
   const keysFolder = (beside && keyFolders.get(beside)) ?? (await mkdtemp(join(tmpdir(), 'amanat-keys-')));
   if (beside === undefined) await createKeyFolder(join(keysFolder, 'keys'));
   const keys = await loadKeyFolder(join(keysFolder, 'keys'), { production: true });
@@ -94,7 +100,11 @@ export async function startVault(options: TestVaultOptions = {}): Promise<TestVa
       const second = await makeTenant(vault, name);
       await vault.watch.look();
       const secondAdmin = await login(url, second.clientId, second.clientSecret);
-      return { tenantId: second.tenantId, admin: secondAdmin, client: (role, given = {}) => makeClient(url, secondAdmin, role, given) };
+      return {
+        tenantId: second.tenantId,
+        admin: secondAdmin,
+        client: (role, given = {}) => makeClient(url, secondAdmin, role, given),
+      };
     },
     advance(ms) {
       clock.offset += ms;
@@ -131,7 +141,13 @@ async function makeClient(
 }
 
 /** Gets a token by client credentials. */
-export async function login(url: string, id: string, secret: string, actor?: string, scope?: string): Promise<TestClient> {
+export async function login(
+  url: string,
+  id: string,
+  secret: string,
+  actor?: string,
+  scope?: string,
+): Promise<TestClient> {
   const form = new URLSearchParams({ grant_type: 'client_credentials' });
   if (actor !== undefined) form.set('actor', actor);
   if (scope !== undefined) form.set('scope', scope);
