@@ -1,3 +1,4 @@
+import type { DeliveryReadRow } from './deliveryReads.ts';
 import { statement, type Statement } from './statement.ts';
 
 /** What of a parcel its courier may act on: its own, open, inside its window. Everything else is no row. */
@@ -9,17 +10,8 @@ const open = `amanat.shipments s
        join amanat.customers c on c.tenant_id = s.tenant_id and c.id = s.customer_id
       where s.tenant_id = $1::uuid and s.courier_client_id = $2::uuid and s.status = 'open'`;
 
-export interface ListedDelivery {
-  readonly id: string;
-  readonly orderId: string;
-  readonly deliveryTo: 'customer' | 'recipient';
+export interface ListedDelivery extends Omit<DeliveryReadRow, 'n'> {
   readonly customerKind: 'natural' | 'legal';
-  readonly opensAt: Date;
-  readonly closesAt: Date;
-  readonly version: number;
-  readonly keyVersion: number;
-  readonly dataKey: Buffer;
-  readonly sealed: Buffer;
 }
 
 /** Newest first; not those whose reads are used up. Without a leaf: only for work that goes on to commit one. */

@@ -1,16 +1,7 @@
+import type { GrantFacts } from './grantFacts.ts';
 import { statement, type Statement } from './statement.ts';
 
-export interface GrantRow {
-  readonly id: string;
-  readonly kind: string;
-  readonly purpose: string;
-  readonly customerId: string;
-  readonly orderId: string | null;
-  readonly granteeRole: string | null;
-  readonly granteeClientId: string | null;
-  readonly granteeDepartment: string | null;
-  readonly actor: string | null;
-  readonly fields: readonly string[] | null;
+export interface GrantRow extends Omit<GrantFacts, 'n' | 'legalOrderId'> {
   /** Sealed under the customer's data key. */
   readonly externalRef: Buffer | null;
   readonly policyVersion: number;
@@ -18,7 +9,6 @@ export interface GrantRow {
   readonly openedAt: Date;
   readonly opensAt: Date;
   readonly closesAt: Date;
-  readonly maxReads: number | null;
   readonly reads: number;
   readonly closedAt: Date | null;
   readonly closedReason: string | null;
