@@ -6,6 +6,16 @@ type Options = NonNullable<ParseArgsConfig['options']>;
 export const exit = { ok: 0, found: 1, usage: 64, unavailable: 69, software: 70, busy: 75, config: 78 } as const;
 export type Exit = (typeof exit)[keyof typeof exit];
 
+/** What each exit code means, for `--help`; a command says itself what it finds. */
+const meanings: Readonly<Record<Exclude<Exit, 1>, string>> = {
+  [exit.ok]: 'done',
+  [exit.usage]: 'the call itself is wrong: nothing was done',
+  [exit.unavailable]: 'the database or the service cannot be reached, or gave up on the way',
+  [exit.software]: 'something unexpected',
+  [exit.busy]: 'another process holds the data folder',
+  [exit.config]: 'settings, keys, credentials or schema are not acceptable',
+};
+
 /** One verb of the operator's command. */
 export interface Command {
   /** `profile check`. */
@@ -16,23 +26,29 @@ export interface Command {
   readonly options: Options;
   /** What each option means, in the order of `--help`. */
   readonly help: Readonly<Record<string, string>>;
+  /** What exit code 1 means, where the command can find something wrong. */
+  readonly found?: string;
+  /** Lines that `--help` ends with: formats, examples. */
+  readonly more?: readonly string[];
   readonly run: (args: Arguments, out: Output) => Promise<Exit>;
 }
 
 export interface Arguments {
   readonly words: readonly string[];
   readonly text: (option: string) => string | undefined;
+  /** Every value of an option that may be repeated. */
+  readonly list: (option: string) => readonly string[];
   readonly flag: (option: string) => boolean;
 }
 
 export interface Output {
   /** `--json`: one JSON document, nothing else on stdout. */
   readonly json: boolean;
-  line(text: string): void;
+  readonly line: (text: string) => void;
   /** The command's result: printed as JSON, or by the second argument. */
-  result(value: unknown, readable: () => string): void;
+  readonly result: (value: unknown, readable: () => string) => void;
   /** To stderr. */
-  complain(text: string): void;
+  readonly complain: (text: string) => void;
 }
 
 /** A fault of the call itself: exit 64 and one line that says what to type. */
@@ -52,6 +68,7 @@ export function parseCommand(command: Command, argv: readonly string[]): Argumen
     return {
       words: positionals,
       text: (option) => (typeof value(option) === 'string' ? String(value(option)) : undefined),
+      list: (option) => (Array.isArray(value(option)) ? (value(option) as string[]) : []),
       flag: (option) => value(option) === true,
     };
   } catch (error) {
@@ -60,23 +77,56 @@ export function parseCommand(command: Command, argv: readonly string[]): Argumen
 }
 
 export function usageOf(command: Command): string {
-  const rows = Object.entries({ ...command.help, json: 'print the result as JSON', help: 'this text' });
-  const width = Math.max(...rows.map(([name]) => name.length));
-  return [
+  const options = { ...command.help, json: 'print the result as JSON', help: 'this text' };
+  const sections = [
     `amanat ${command.name} ${command.words}`.trimEnd(),
-    '',
     command.summary,
-    '',
-    ...rows.map(([name, meaning]) => `  --${name.padEnd(width)}  ${meaning}`),
-  ].join('\n');
+    columns(Object.entries(options).map(([name, meaning]) => [`--${name}`, meaning])),
+    ...(command.more === undefined ? [] : [command.more.join('\n')]),
+    `Exit codes\n${exitCodes(command.found)}`,
+  ];
+  return sections.join('\n\n');
 }
 
+/** Every exit code and its meaning, one a line. */
+export function exitCodes(found: string | undefined): string {
+  const rows: [string, string][] = Object.entries(meanings).map(([code, meaning]) => [code, meaning]);
+  if (found !== undefined) rows.splice(1, 0, [String(exit.found), found]);
+  return columns(rows);
+}
+
+/** Two columns, indented. */
+export function columns(rows: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, meaning]) => `  ${name.padEnd(width)}  ${meaning}`).join('\n');
+}
+
+/** The one word a command takes. Throws `UsageFault`. */
+export function onlyWord(args: Arguments, what: string): string {
+  const [word, ...more] = args.words;
+  if (word === undefined || more.length > 0) throw new UsageFault(`give one ${what}`);
+  return word;
+}
+
+/** Throws `UsageFault` for words after the name of a command that takes none. */
+export function noWords(args: Arguments): void {
+  if (args.words.length > 0) throw new UsageFault('takes options only');
+}
+
+/** Throws `UsageFault` when the option is missing. */
+export function required(args: Arguments, option: string): string {
+  const value = args.text(option);
+  if (value === undefined || value === '') throw new UsageFault(`--${option} is missing`);
+  return value;
+}
+
+const print = (text: string): void => void process.stdout.write(`${text}\n`);
+
 export function output(json: boolean): Output {
-  const line = (text: string): void => void process.stdout.write(`${text}\n`);
   return {
     json,
-    line: (text) => (json ? undefined : line(text)),
-    result: (value, readable) => line(json ? JSON.stringify(value) : readable()),
+    line: (text) => (json ? undefined : print(text)),
+    result: (value, readable) => print(json ? JSON.stringify(value) : readable()),
     complain: (text) => void process.stderr.write(`${text}\n`),
   };
 }

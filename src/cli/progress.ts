@@ -1,6 +1,7 @@
 /** A progress bar on stderr, only where a person is looking: a terminal. */
 export interface Progress {
-  at(done: number, note?: string): void;
+  /** `share` of the whole, from 0 to 1, and what has been done in words. */
+  at(share: number, done: string): void;
   end(): void;
 }
 
@@ -8,28 +9,26 @@ const width = 30;
 /** Redrawn at most so often. */
 const everyMs = 100;
 
-export function progress(total: number, unit: string, stream: NodeJS.WriteStream = process.stderr): Progress {
+export function progress(stream: NodeJS.WriteStream = process.stderr): Progress {
   if (!stream.isTTY) return { at: () => undefined, end: () => undefined };
   const started = Date.now();
   let drawn = 0;
-  let line = '';
-  const draw = (done: number, note: string): void => {
-    const share = total === 0 ? 1 : Math.min(1, done / total);
-    const bar = '█'.repeat(Math.round(share * width)).padEnd(width, '·');
-    const seconds = (Date.now() - started) / 1000;
-    const left = share > 0.02 && share < 1 ? ` ${Math.ceil((seconds / share) * (1 - share))} s left` : '';
-    line = `${bar} ${String(Math.floor(share * 100)).padStart(3)} % ${done} ${unit}${left} ${note}`;
-    stream.write(`\r\x1b[K${line}`);
-  };
   return {
-    at(done, note = '') {
+    at(share, done) {
       const now = Date.now();
-      if (now - drawn < everyMs && done < total) return;
+      if (now - drawn < everyMs && share < 1) return;
       drawn = now;
-      draw(done, note);
+      stream.write(`\r\x1b[K${barOf(share, done, (now - started) / 1000)}`);
     },
     end() {
-      if (line !== '') stream.write('\n');
+      if (drawn > 0) stream.write('\n');
     },
   };
+}
+
+function barOf(share: number, done: string, seconds: number): string {
+  const whole = Math.max(0, Math.min(1, share));
+  const bar = '█'.repeat(Math.round(whole * width)).padEnd(width, '·');
+  const left = whole > 0.02 && whole < 1 ? `, about ${Math.ceil((seconds / whole) * (1 - whole))} s left` : '';
+  return `${bar} ${String(Math.floor(whole * 100)).padStart(3)} %  ${done}${left}`;
 }

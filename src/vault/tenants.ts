@@ -1,7 +1,5 @@
 import { hashClientSecret, newClientSecret } from '../crypto/clientSecret.ts';
 import { digestOf } from '../crypto/digest.ts';
-import { encodeLeaf, leafHash } from '../crypto/leaf.ts';
-import { insertLeaf } from '../db/audit.ts';
 import { insertClient, insertClientSecret } from '../db/clients.ts';
 import type { Statement } from '../db/statement.ts';
 import { insertPolicyVersion, insertTenant } from '../db/tenants.ts';
@@ -9,6 +7,7 @@ import type { RootKey } from '../keys/folder.ts';
 import { parseProfile } from '../policy/profile.ts';
 import { newId } from './ids.ts';
 import { newTenantKeys } from './keyring.ts';
+import { operatorLeaf } from './operatorLeaf.ts';
 
 /** A tenant to be: what was made for it, and the statements that make it stand, all in one commit. */
 export interface NewTenant {
@@ -66,32 +65,6 @@ export function newTenant(root: RootKey, name: string, profileSource: string, no
 
 /** The log begins with the tenant itself. */
 function firstLeaf(tenantId: string, clientId: string, policyVersion: string, now: number): Statement {
-  const id = newId(now);
-  const bytes = encodeLeaf({
-    id,
-    tenantId,
-    at: now,
-    clientId,
-    role: 'system_admin',
-    actor: 'operator',
-    action: 'tenants.create',
-    outcome: 'allowed',
-    rule: 'operator',
-    purpose: '',
-    policyVersion,
-    requestId: id,
-    objectKind: 'tenant',
-    objectId: tenantId,
-    full: [],
-    masked: [],
-  });
-  return insertLeaf({
-    tenantId,
-    id,
-    clientId,
-    subjectId: undefined,
-    grantId: undefined,
-    leaf: bytes,
-    leafHash: leafHash(bytes),
-  });
+  const object = { kind: 'tenant', id: tenantId };
+  return operatorLeaf({ tenantId, clientId, policyVersion, action: 'tenants.create', object }, now);
 }

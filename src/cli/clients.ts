@@ -1,0 +1,146 @@
+import { createPublicKey } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { readConfig } from '../config.ts';
+import type { ClientJwk } from '../crypto/clientKey.ts';
+import type { Database } from '../db/database.ts';
+import { VaultError } from '../errors.ts';
+import { clientRoles, type NewClient } from '../vault/clients.ts';
+import { clientsOf, disableByOperator, enrolByOperator } from '../vault/operator.ts';
+import { openWatch, type Policy } from '../vault/watch.ts';
+import { exit, noWords, onlyWord, required, UsageFault, type Arguments, type Command } from './command.ts';
+import { table } from './table.ts';
+import { withDatabase } from './vaultDatabase.ts';
+
+const tenantHelp = 'id of the tenant; may be left out where there is only one';
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+export const clientsCreate: Command = {
+  name: 'clients create',
+  summary: "make a client where no administrator's token is at hand (else: POST /v1/clients)",
+  words: '',
+  options: {
+    tenant: { type: 'string' },
+    name: { type: 'string' },
+    role: { type: 'string' },
+    department: { type: 'string' },
+    'carrier-profile': { type: 'string' },
+    'public-key': { type: 'string' },
+  },
+  help: {
+    tenant: tenantHelp,
+    name: 'which system this is',
+    role: clientRoles.join(' '),
+    department: 'with the role department: its name in the profile',
+    'carrier-profile': 'with the role courier: the carrier, as the profile names it',
+    'public-key': 'PEM file; the client then authenticates by private_key_jwt and has no secret',
+  },
+  more: ['Prints the secret once: only its hash is stored. The audit names the actor "operator".'],
+  async run(args, out) {
+    noWords(args);
+    const client = await newClientOf(args);
+    const made = await withTenant(args, async (db, tenantId, policy) => ({
+      tenantId,
+      ...(await enrolByOperator(db, tenantId, policy, client, Date.now())),
+    }));
+    const { name, role } = client;
+    out.result({ ...made, name, role }, () =>
+      [
+        `Client "${name}" (${role}) of tenant ${made.tenantId}.${made.secret === undefined ? '' : ' The secret is shown this once:'}`,
+        '',
+        table([], [['client id', made.id], ...(made.secret === undefined ? [] : [['client secret', made.secret]])]),
+      ].join('\n'),
+    );
+    return exit.ok;
+  },
+};
+
+export const clientsList: Command = {
+  name: 'clients list',
+  summary: 'list the clients of a tenant, newest first',
+  words: '',
+  options: { tenant: { type: 'string' } },
+  help: { tenant: tenantHelp },
+  async run(args, out) {
+    noWords(args);
+    const clients = await withTenant(args, (db, tenantId) => clientsOf(db, tenantId));
+    out.result({ clients }, () =>
+      table(
+        ['id', 'role', 'created', 'state', 'name'],
+        clients.map((c) => [c.id, c.role, c.createdAt.slice(0, 10), c.disabled ? 'disabled' : 'in use', c.name]),
+      ),
+    );
+    return exit.ok;
+  },
+};
+
+export const clientsDisable: Command = {
+  name: 'clients disable',
+  summary: 'cut a client off: no further token, and those it has are refused within five seconds',
+  words: '<client id>',
+  options: { tenant: { type: 'string' } },
+  help: { tenant: tenantHelp },
+  more: ['There is no way back: make a new client. The audit names the actor "operator".'],
+  async run(args, out) {
+    const id = onlyWord(args, 'client id').toLowerCase();
+    if (!uuid.test(id)) throw new UsageFault('a client id is a UUID; see amanat clients list');
+    const changed = await withTenant(args, (db, tenantId, policy) =>
+      disableByOperator(db, tenantId, policy, id, Date.now()).catch((error: unknown) => {
+        if (error instanceof VaultError && error.code === 'not_found')
+          throw new UsageFault('this tenant has no such client');
+        throw error;
+      }),
+    );
+    out.result({ id, disabled: true, changed }, () =>
+      changed ? `Client ${id} is cut off.` : `Client ${id} was cut off before.`,
+    );
+    return exit.ok;
+  },
+};
+
+/** The tenant that is meant, with the policy in force. Throws `UsageFault` where that is not one. */
+async function withTenant<T>(
+  args: Arguments,
+  work: (db: Database, tenantId: string, policy: Policy) => Promise<T>,
+): Promise<T> {
+  const asked = args.text('tenant')?.toLowerCase();
+  return withDatabase(readConfig(process.env), async (db) => {
+    const watch = openWatch(db, Date.now);
+    await watch.look();
+    const [first, ...more] = watch.tenants();
+    if (asked === undefined && more.length > 0)
+      throw new UsageFault('--tenant is missing: there are several; see amanat tenants list');
+    const tenantId = asked ?? first;
+    if (tenantId === undefined || !watch.tenants().includes(tenantId))
+      throw new UsageFault('there is no such tenant; see amanat tenants list');
+    return work(db, tenantId, watch.policy(tenantId));
+  });
+}
+
+async function newClientOf(args: Arguments): Promise<NewClient> {
+  const role = clientRoles.find((known) => known === required(args, 'role'));
+  if (role === undefined) throw new UsageFault(`--role must be one of: ${clientRoles.join(' ')}`);
+  const file = args.text('public-key');
+  return {
+    name: required(args, 'name'),
+    role,
+    ...(file === undefined
+      ? { authMethod: 'client_secret' }
+      : { authMethod: 'private_key_jwt', jwk: jwkOf(await readFile(file, 'utf8').catch(() => '')) }),
+    department: args.text('department'),
+    carrierProfile: args.text('carrier-profile'),
+  };
+}
+
+/** Only a public key is taken: a private one has no business here, though the public half could be had from it. */
+function jwkOf(pem: string): ClientJwk {
+  if (!pem.includes('-----BEGIN PUBLIC KEY-----'))
+    throw new UsageFault('--public-key must be a PEM file, "PUBLIC KEY"');
+  try {
+    const { kty, crv, x = '', y = '', n = '', e = '' } = createPublicKey(pem).export({ format: 'jwk' });
+    if (kty === 'EC' && crv === 'P-256') return { kty, crv, x, y, alg: 'ES256' };
+    if (kty === 'RSA') return { kty, n, e, alg: 'RS256' };
+  } catch {
+    // Told below, with every other key that is none of the two.
+  }
+  throw new UsageFault('--public-key must be an EC key on P-256 or an RSA key');
+}

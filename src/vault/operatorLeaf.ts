@@ -1,0 +1,46 @@
+import { encodeLeaf, leafHash } from '../crypto/leaf.ts';
+import { insertLeaf } from '../db/audit.ts';
+import type { Statement } from '../db/statement.ts';
+import { newId } from './ids.ts';
+import type { Action } from './permit.ts';
+
+/** What the operator did at the machine itself, with the database and the keys in hand and no token. */
+export interface OperatorDeed {
+  readonly tenantId: string;
+  /** The client that came of it, where the log would otherwise name none. */
+  readonly clientId?: string;
+  readonly policyVersion: string;
+  readonly action: 'tenants.create' | Extract<Action, 'clients.create' | 'clients.patch'>;
+  readonly object: { readonly kind: string; readonly id: string };
+  readonly digest?: Buffer;
+  readonly recordVersion?: number;
+}
+
+/** A leaf with the actor `operator`, by the rule `operator`: no token was judged. */
+export function operatorLeaf({ object, ...deed }: OperatorDeed, now: number): Statement {
+  const id = newId(now);
+  const leaf = encodeLeaf({
+    id,
+    at: now,
+    role: 'system_admin',
+    actor: 'operator',
+    outcome: 'allowed',
+    rule: 'operator',
+    purpose: '',
+    requestId: id,
+    objectKind: object.kind,
+    objectId: object.id,
+    full: [],
+    masked: [],
+    ...deed,
+  });
+  return insertLeaf({
+    tenantId: deed.tenantId,
+    id,
+    clientId: deed.clientId,
+    subjectId: undefined,
+    grantId: undefined,
+    leaf,
+    leafHash: leafHash(leaf),
+  });
+}
