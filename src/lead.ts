@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Config } from './config.ts';
 import type { Log } from './log.ts';
+import { serveMetrics } from './metrics.ts';
 import { checkProfile } from './policy/check.ts';
 import { parseProfile } from './policy/profile.ts';
 import { firstRunFile, prepare, readProfile, type Ground } from './prepare.ts';
@@ -53,7 +54,13 @@ async function serveByWorkers(config: Config, log: Log, order: Omit<WorkOrder, '
       const forked = cluster.fork();
       workers.set(worker, forked);
       forked.send({ ...order, worker } satisfies WorkOrder);
-      forked.once('message', () => resolve());
+      const heard = (message: unknown): void => {
+        // prom-client's own messages travel on the same channel.
+        if (message !== 'serving') return;
+        forked.off('message', heard);
+        resolve();
+      };
+      forked.on('message', heard);
       forked.once('exit', (code) => {
         reject(new Error('worker'));
         if (stopping) return;
@@ -62,6 +69,8 @@ async function serveByWorkers(config: Config, log: Log, order: Omit<WorkOrder, '
       });
     });
   await Promise.all(Array.from({ length: config.workers }, (_, i) => start(i + 1)));
+  const { metricsPort } = config;
+  const stopMetrics = metricsPort === undefined ? undefined : await serveMetrics(metricsPort, config.host, undefined);
   const host = config.host.includes(':') ? `[${config.host}]` : config.host;
   const url = `${config.tls === undefined ? 'http' : 'https'}://${host}:${order.port}`;
   log.event('listening', { url });
@@ -69,6 +78,7 @@ async function serveByWorkers(config: Config, log: Log, order: Omit<WorkOrder, '
     url,
     async stop() {
       stopping = true;
+      await stopMetrics?.();
       await Promise.all(
         [...workers.values()].map(
           (worker) =>

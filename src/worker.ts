@@ -6,6 +6,7 @@ import { listen } from './http/server.ts';
 import type { KeyFolder } from './keys/folder.ts';
 import { loadKeyFolder } from './keys/folder.ts';
 import type { Log } from './log.ts';
+import { joinClusterMetrics, openMetrics, serveMetrics, type Metrics } from './metrics.ts';
 import { keepHouse } from './vault/housekeeping.ts';
 
 /** What the leading process tells a worker: over the channel between them, never by the environment. */
@@ -24,28 +25,40 @@ export interface Serving {
 
 /** Serves requests: one process's whole work. */
 export async function serve(config: Config, log: Log, keys: KeyFolder, order: WorkOrder): Promise<Serving> {
+  const metrics = config.metricsPort === undefined ? undefined : openMetrics(log);
+  const counted = metrics?.log ?? log;
   const db = openDatabase({
     connectionString: order.serviceUrl,
     prepare: config.databasePooler === 'none',
     max: config.databaseConnections,
   });
-  const vault = openVault({ db, keys, issuer: order.issuer, now: Date.now, log });
+  const vault = openVault({ db, keys, issuer: order.issuer, now: Date.now, log: counted });
+  metrics?.watch(vault);
   await vault.watch.look();
   await Promise.all(vault.watch.tenants().map((id) => vault.keyring.tenant(id)));
   vault.watch.start();
   const stopHousekeeping = keepHouse(vault);
-  const http = createApp(vault, log, { rate: { quota: config.rateLimit, windowSeconds: 10 } });
+  const http = createApp(vault, counted, { rate: { quota: config.rateLimit, windowSeconds: 10 } });
+  const stopMetrics = metrics === undefined ? undefined : await offer(config, metrics.registry);
   const running = await listen(http, { host: config.host, port: order.port, tls: config.tls });
   return {
     url: running.url,
     async stop() {
       await running.stop();
+      await stopMetrics?.();
       stopHousekeeping();
       vault.watch.stop();
       await closeDatabase(db);
       vault.keyring.forget();
     },
   };
+}
+
+/** One process serves its own figures; of several, the leading one gathers theirs. */
+async function offer(config: Config, registry: Metrics['registry']): Promise<(() => Promise<void>) | undefined> {
+  joinClusterMetrics(registry);
+  if (config.workers > 1 || config.metricsPort === undefined) return undefined;
+  return serveMetrics(config.metricsPort, config.host, registry);
 }
 
 /** A forked worker: waits for its order, serves until told to stop or until the leading process is gone. */
