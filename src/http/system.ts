@@ -1,7 +1,8 @@
 import { readiness, type Readiness } from '../vault/readiness.ts';
 import type { Vault } from '../vault/vault.ts';
 import type { Declarations } from './acts.ts';
-import { docsHeaders, docsPage } from './docsPage.ts';
+import { docsHeaders, docsPage, problemsPage } from './docsPage.ts';
+import type { Answer } from './respond.ts';
 
 /** A look that readyz may repeat for a flood of callers. Milliseconds. */
 const repeatMs = 1_000;
@@ -19,13 +20,23 @@ export function system(api: Declarations, vault: Vault, openapi: string): void {
     type: 'application/yaml; charset=utf-8',
     bytes: openapi,
   }));
-  const page = docsPage(openapi);
-  api.get('/docs', { auth: false, produces: 'text/html' }, () => ({
-    status: 200,
-    type: 'text/html; charset=utf-8',
-    bytes: page,
-    headers: docsHeaders,
-  }));
+  const docs = once(() => page(docsPage(openapi)));
+  api.get('/docs', { auth: false, produces: 'text/html' }, docs);
+  const problems = once(() => page(problemsPage()));
+  api.get('/docs/problems', { auth: false, produces: 'text/html' }, problems);
+}
+
+const page = (html: string): Answer => ({
+  status: 200,
+  type: 'text/html; charset=utf-8',
+  bytes: Buffer.from(html),
+  headers: docsHeaders,
+});
+
+/** Made for the first who asks: reading the description takes half a second, which no start and no test has to wait for. */
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
 }
 
 function repeated(vault: Vault): () => Promise<Readiness> {
