@@ -53,9 +53,9 @@ async function serveByWorkers(config: Config, log: Log, order: Omit<WorkOrder, '
     new Promise((resolve, reject) => {
       const forked = cluster.fork();
       workers.set(worker, forked);
-      forked.send({ ...order, worker } satisfies WorkOrder);
       const heard = (message: unknown): void => {
         // prom-client's own messages travel on the same channel.
+        if (message === 'waiting') forked.send({ ...order, worker } satisfies WorkOrder);
         if (message !== 'serving') return;
         forked.off('message', heard);
         resolve();

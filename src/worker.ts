@@ -63,9 +63,11 @@ async function offer(config: Config, registry: Metrics['registry']): Promise<(()
 
 /** A forked worker: waits for its order, serves until told to stop or until the leading process is gone. */
 export async function work(config: Config, log: Log): Promise<void> {
-  const order = await new Promise<WorkOrder>((resolve) =>
-    process.once('message', (message) => resolve(message as WorkOrder)),
-  );
+  const order = await new Promise<WorkOrder>((resolve) => {
+    process.once('message', (message) => resolve(message as WorkOrder));
+    // A message sent before somebody listens would be lost.
+    process.send?.('waiting');
+  });
   const keys = await loadKeyFolder(config.keysDir, { production: config.production });
   const serving = await serve(config, log, keys, order);
   log.event('listening', { url: serving.url, worker: order.worker });
