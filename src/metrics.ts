@@ -1,6 +1,14 @@
 import cluster from 'node:cluster';
 import { createServer } from 'node:http';
-import { AggregatorRegistry, collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import {
+  AggregatorRegistry,
+  collectDefaultMetrics,
+  Counter,
+  Gauge,
+  Histogram,
+  Registry,
+  type PrometheusContentType,
+} from 'prom-client';
 import type { EventFields, EventName, Log } from './log.ts';
 import type { Vault } from './vault/vault.ts';
 
@@ -115,7 +123,9 @@ export async function serveMetrics(
     });
 }
 
-/** A worker hands its figures to the leading process, which asks for them. */
-export function joinClusterMetrics(registry: Registry): void {
-  if (cluster.isWorker) AggregatorRegistry.setRegistries(registry);
+/** A worker hands its figures to the leading process, which asks for them. Making the aggregator is what makes it listen. */
+export function joinClusterMetrics(registry: Registry): AggregatorRegistry<PrometheusContentType> | undefined {
+  if (!cluster.isWorker) return undefined;
+  AggregatorRegistry.setRegistries(registry);
+  return new AggregatorRegistry();
 }
