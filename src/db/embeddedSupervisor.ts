@@ -23,12 +23,16 @@ export type SupervisorEvent =
   | { readonly event: 'failed' };
 
 const pollMs = 10;
-/** A killed PostgreSQL holds its shared memory until its last process is gone: 20 tries, about 15 s. */
+/**
+ * A killed PostgreSQL holds its shared memory until its last process is gone: 20 tries, about 15 s, at a first start. One
+ * that has run is tried as long as the service lives: its disk may be full, and be freed.
+ */
 const mostAttempts = 20;
 const longestPauseMs = 1_000;
 const fastPatienceMs = 30_000;
 
 let stopping = false;
+let hasRun = false;
 let child: ChildProcess | undefined;
 
 function tell(event: SupervisorEvent): void {
@@ -51,6 +55,7 @@ function start(order: SupervisorOrder, attempt: number): void {
     const file = readPostmasterFile(order.cluster);
     if (file?.pid !== started.pid || !file?.ready) return;
     ready = true;
+    hasRun = true;
     clearInterval(poll);
     tell({ event: 'ready', pid: file.pid });
   }, pollMs);
@@ -64,12 +69,12 @@ function start(order: SupervisorOrder, attempt: number): void {
 
 function startAgain(order: SupervisorOrder, attempt: number): void {
   if (stopping) process.exit(0);
-  if (attempt > mostAttempts) {
+  if (attempt > mostAttempts && !hasRun) {
     tell({ event: 'failed' });
     process.exit(1);
   }
   child = undefined;
-  setTimeout(() => start(order, attempt), Math.min(longestPauseMs, 50 * 2 ** (attempt - 1)));
+  setTimeout(() => start(order, attempt), Math.min(longestPauseMs, 50 * 2 ** Math.min(attempt - 1, 10)));
 }
 
 /** SIGINT is a fast shutdown: open transactions are rolled back. SIGQUIT leaves the rest to recovery at the next start. */
