@@ -1,0 +1,116 @@
+import type { TestVault } from '../support/vault.ts';
+import { operations, type Operation } from '../support/openapi.ts';
+import { orderBody } from '../http/legalDesk.ts';
+import { ticketBody, type Shop } from './shop.ts';
+
+/** A valid request for every operation of openapi.yaml, about one shop's own things. */
+export interface Request {
+  readonly operation: Operation;
+  readonly method: string;
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
+  readonly body: unknown;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+type Body = (vault: TestVault, shop: Shop) => unknown;
+
+/** By operationId; what is not here takes no body. */
+const bodies: Readonly<Record<string, Body>> = {
+  createClient: () => ({ name: 'warehouse system', role: 'support', authMethod: 'client_secret' }),
+  disableClient: () => ({ disabled: true }),
+  renewClientSecret: () => ({ overlapSeconds: 60 }),
+  createCustomer: (_, { people }) => people.naturalCustomer(),
+  patchCustomer: (_, { people, ids }) => ({
+    fields: { email: people.email(), iban: null },
+    phones: [{ id: ids.phone }, { kind: 'landline', number: people.landline() }],
+    addresses: [{ id: ids.address, postalCode: people.postalCode() }],
+  }),
+  searchCustomers: (_, { people }) => ({ by: 'mobile', value: people.mobile() }),
+  matchCustomer: (_, { people, ids }) => ({ id: ids.customer, field: 'nationalId', value: people.nationalId() }),
+  createCustomers: (_, { people }) => ({ customers: [people.naturalCustomer(), people.legalCustomer()] }),
+  importCustomers: (_, { people }) => people.naturalCustomer(),
+  createOrder: (_, { ids }) => ({
+    customerId: ids.customer,
+    externalRef: 'O-9',
+    delivery: { to: 'customer', addressId: ids.address },
+  }),
+  patchOrder: (_, { people }) => ({ delivery: { to: 'recipient', recipient: people.recipient() } }),
+  cancelOrder: () => ({}),
+  createShipment: (_, { ids }) => ({ courierClientId: ids.courier, maxReads: 20 }),
+  confirmDelivery: (_, { parcel }) => ({ code: parcel.deliveryCode }),
+  failDelivery: () => ({ reason: 'کسی در را باز نکرد' }),
+  returnDelivery: () => ({}),
+  openGrant: (vault, { ids }) => ({
+    ...ticketBody(vault, ids.customer, {
+      orderId: ids.order,
+      fields: ['mobile'],
+      externalRef: 'T-1',
+      actor: 'staff-7',
+    }),
+    grantee: { clientId: ids.supporter },
+  }),
+  closeGrant: () => ({}),
+  createInvoice: () => ({}),
+  registerLegalOrder: (vault, { ids }) => orderBody(vault, [{ customerId: ids.customer }]),
+  approveLegalOrder: () => ({}),
+  rejectLegalOrder: () => ({ reason: 'مهر ندارد' }),
+  revokeLegalOrder: () => ({ reason: 'پس گرفته شد' }),
+  createExport: (_, { ids }) => ({ legalOrderId: ids.approvedOrder }),
+};
+
+/** Whose id stands in the path. */
+const subjects: Readonly<Record<string, keyof Shop['ids']>> = {
+  clients: 'client',
+  customers: 'customer',
+  orders: 'order',
+  shipments: 'shipment',
+  deliveries: 'shipment',
+  grants: 'grant',
+  invoices: 'invoice',
+  'legal-orders': 'legalOrder',
+  exports: 'export',
+};
+
+/** The calls that are acts of a known caller. */
+export const actOperations = operations.filter(({ raw }) => raw['x-action'] !== undefined);
+
+export function requestFor(vault: TestVault, shop: Shop, operation: Operation): Request {
+  const { raw, method, path } = operation;
+  const body = bodies[raw.operationId]?.(vault, shop);
+  if (raw.requestBody !== undefined && body === undefined) throw new Error(`no body for ${raw.operationId}`);
+  const noun = path.split('/')[2] ?? '';
+  const about = raw.operationId === 'revokeLegalOrder' ? 'approvedOrder' : subjects[noun];
+  const id = about === undefined ? '' : shop.ids[about];
+  const type = Object.keys(raw.requestBody?.content ?? {})[0];
+  return {
+    operation,
+    method: method.toUpperCase(),
+    path: path.replace('{id}', id),
+    query: Object.fromEntries(
+      operation.parameters.filter((p) => p.in === 'query').flatMap(({ name }) => queryOf(name, shop)),
+    ),
+    body,
+    headers: {
+      ...(type === undefined ? {} : { 'content-type': type }),
+      ...(method === 'patch' ? { 'if-match': '"1"' } : {}),
+    },
+  };
+}
+
+function queryOf(name: string, { ids }: Shop): [string, string][] {
+  const values: Readonly<Record<string, string>> = {
+    grant: ids.grant,
+    customerId: ids.customer,
+    subject: ids.customer,
+    client: ids.client,
+    cursor: Buffer.from(ids.order, 'latin1').toString('base64url'),
+  };
+  const value = values[name];
+  return value === undefined ? [] : [[name, value]];
+}
+
+export const targetOf = ({ path, query }: Pick<Request, 'path' | 'query'>): string => {
+  const text = new URLSearchParams(query).toString();
+  return text === '' ? path : `${path}?${text}`;
+};

@@ -1,0 +1,163 @@
+import { synthetic, type Synthetic } from '../../src/cli/synthetic.ts';
+import type { Role } from '../../src/policy/profile.ts';
+import { issueAccessToken } from '../../src/vault/accessToken.ts';
+import { clientRoles } from '../../src/vault/clients.ts';
+import { scopes, scopesOf, type Scope } from '../../src/vault/permit.ts';
+import { dayFrom, orderBody } from '../http/legalDesk.ts';
+import { clientOf, type TestClient, type TestVault } from '../support/vault.ts';
+import { made, newOrder, newParcel, newPerson, subjectOf, type Parcel, type Person } from '../support/work.ts';
+
+/** A tenant in the middle of its work: a client of every role, and one of everything that has an id. */
+
+export type Side = Pick<TestVault, 'tenantId' | 'admin' | 'client'>;
+/** Roles that a client can have in the shipped profile; further departments are the profile's. */
+export const staffRoles = clientRoles.filter((role) => role !== 'department');
+export type StaffRole = (typeof staffRoles)[number];
+
+export interface Shop {
+  readonly side: Side;
+  readonly people: Synthetic;
+  readonly staff: Readonly<Record<StaffRole, TestClient>>;
+  readonly subject: TestClient;
+  readonly person: Person;
+  readonly recipient: ReturnType<Synthetic['recipient']>;
+  readonly ids: Ids;
+  readonly parcel: Parcel;
+}
+
+/** One id of every kind there is. */
+export interface Ids {
+  readonly customer: string;
+  readonly address: string;
+  readonly phone: string;
+  readonly order: string;
+  readonly recipientOrder: string;
+  readonly shipment: string;
+  readonly shipmentGrant: string;
+  readonly grant: string;
+  readonly invoice: string;
+  readonly client: string;
+  readonly courier: string;
+  readonly supporter: string;
+  readonly legalOrder: string;
+  readonly approvedOrder: string;
+  readonly executedOrder: string;
+  readonly export: string;
+  readonly leaf: string;
+}
+
+export async function openShop(vault: TestVault, side: Side, seed: number): Promise<Shop> {
+  const people = synthetic(seed);
+  const staff = await hire(side);
+  const { shop_backend: backend, courier, legal_registrar: registrar, legal_approver: approver } = staff;
+  const person = await newPerson(backend, people.naturalCustomer());
+  const recipient = people.recipient();
+  const order = await newOrder(backend, person);
+  const recipientOrder = await newOrder(backend, person, { to: 'recipient', recipient });
+  const parcel = await newParcel(backend, order, courier);
+  const grant = made(await backend.post('/v1/grants', ticketBody(vault, person.id))).id;
+  const invoice = made(await backend.post(`/v1/orders/${recipientOrder}/invoices`)).id;
+  const [legalOrder, approvedOrder, executedOrder] = [
+    await register(vault, registrar, person.id),
+    await register(vault, registrar, person.id),
+    await register(vault, registrar, person.id),
+  ];
+  for (const id of [approvedOrder, executedOrder]) made(await approver.post(`/v1/legal-orders/${id}/approve`), 200);
+  const exported = made(await registrar.post('/v1/exports', { legalOrderId: executedOrder })).id;
+  const leaf = made(await staff.dpo.get('/v1/audit?limit=1'), 200).items[0].id;
+  const phone = made(await backend.get(`/v1/customers/${person.id}`), 200).phones[0].id;
+  return {
+    side,
+    people,
+    staff,
+    subject: await subjectOf(vault, backend, person.id),
+    person,
+    recipient,
+    parcel,
+    ids: {
+      customer: person.id,
+      address: person.addressId,
+      phone,
+      order,
+      recipientOrder,
+      shipment: parcel.id,
+      shipmentGrant: parcel.grantId,
+      grant,
+      invoice,
+      client: staff.marketing.id,
+      courier: courier.id,
+      supporter: staff.support.id,
+      legalOrder,
+      approvedOrder,
+      executedOrder,
+      export: exported,
+      leaf,
+    },
+  };
+}
+
+/** Legal staff are two clients and two persons; the others act for themselves. */
+async function hire(side: Side): Promise<Record<StaffRole, TestClient>> {
+  const hired = await Promise.all(
+    staffRoles.map(async (role) => {
+      const actor = role.startsWith('legal') ? { actor: `staff-${role}` } : {};
+      return [role, role === 'system_admin' ? side.admin : await side.client(role, actor)] as const;
+    }),
+  );
+  return Object.fromEntries(hired) as Record<StaffRole, TestClient>;
+}
+
+export function ticketBody(vault: TestVault, customerId: string, more: Record<string, unknown> = {}) {
+  const closesAt = new Date(vault.vault.now() + 3_600_000).toISOString();
+  return { kind: 'ticket', customerId, grantee: { role: 'support' }, closesAt, ...more };
+}
+
+async function register(vault: TestVault, registrar: TestClient, customerId: string): Promise<string> {
+  const scope = {
+    subjects: [{ customerId }],
+    fields: ['givenName', 'mobile'],
+    from: dayFrom(vault, -30),
+    to: dayFrom(vault, 1),
+  };
+  return made(await registrar.post('/v1/legal-orders', orderBody(vault, [], { scope }))).id;
+}
+
+/**
+ * A client around a token that says whatever it is told to, signed by the vault's own key: what no token endpoint would
+ * give out, and the gate must refuse all the same.
+ */
+export function tokenOf(
+  vault: TestVault,
+  side: Pick<Side, 'tenantId'>,
+  client: Pick<TestClient, 'id' | 'secret'>,
+  role: Role,
+  given: {
+    readonly scopes?: readonly Scope[];
+    readonly actor?: string;
+    readonly subjectId?: string;
+    readonly department?: string;
+    readonly carrierProfile?: string;
+  } = {},
+): TestClient {
+  const { keys, issuer, now } = vault.vault;
+  const { token } = issueAccessToken(
+    keys.token,
+    issuer,
+    {
+      tenantId: side.tenantId,
+      clientId: client.id,
+      role,
+      scopes: given.scopes ?? scopesOf(role),
+      purposes: [],
+      actor: role === 'subject' ? client.id : given.actor,
+      department: given.department,
+      carrierProfile: given.carrierProfile,
+      subjectId: given.subjectId,
+      lifetimeSeconds: 900,
+    },
+    now(),
+  );
+  return clientOf(vault.url, client.id, client.secret, token);
+}
+
+export const everyScope: readonly Scope[] = scopes;
