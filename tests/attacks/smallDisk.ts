@@ -1,0 +1,67 @@
+import { spawnSync } from 'node:child_process';
+import { closeSync, fsyncSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { factsOf, foreignService } from '../support/embeddedService.ts';
+import type { TestDatabase } from '../support/postgres.ts';
+import { serviceDatabase } from './ownCluster.ts';
+
+/** A PostgreSQL whose disk is small enough to be filled to the last byte. */
+export interface SmallDisk {
+  readonly database: TestDatabase;
+  fill(): void;
+  free(): void;
+  stop(): Promise<void>;
+}
+
+/** A file system seen by nobody else, gone with the last process that sees it. */
+const ownNamespace =
+  process.getuid?.() === 0 ? ['unshare', '--mount'] : ['unshare', '--user', '--map-root-user', '--mount'];
+const mount = (megabytes: number) => `mount -t tmpfs -o size=${megabytes}m,mode=0755 amanat "$0" && exec "$@"`;
+
+/** May this user mount anything at all? Some containers forbid it. */
+export function canMount(): boolean {
+  const place = mkdtempSync(join(tmpdir(), 'amanat-mount-'));
+  try {
+    const [command = '', ...words] = [...ownNamespace, 'sh', '-c', mount(1), place, 'true'];
+    return spawnSync(command, words).status === 0;
+  } finally {
+    rmSync(place, { recursive: true });
+  }
+}
+
+export async function smallDisk(megabytes: number): Promise<SmallDisk> {
+  const place = mkdtempSync(join(tmpdir(), 'amanat-disk-'));
+  const folder = join(place, 'data');
+  const through = [...ownNamespace, 'sh', '-c', mount(megabytes), place];
+  const service = await foreignService(folder, { through });
+  const { ownerUrl, supervisorPid } = factsOf(service);
+  // proc_pid_root(5): the file system as that process sees it.
+  const inside = join('/proc', String(supervisorPid), 'root', place);
+  const ballast = join(inside, 'ballast');
+  const secret = readFileSync(join(inside, 'data', 'superuser.secret'), 'utf8').trim();
+  return {
+    database: await serviceDatabase(ownerUrl, secret),
+    fill: () => fillUp(ballast),
+    free: () => rmSync(ballast, { force: true }),
+    async stop() {
+      service.child.kill('SIGKILL');
+      await service.exited;
+      rmSync(place, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Writes until nothing fits, in ever smaller pieces. */
+function fillUp(file: string): void {
+  const handle = openSync(file, 'w');
+  for (let bytes = 1 << 20; bytes >= 1; bytes >>= 2) {
+    try {
+      for (;;) writeSync(handle, Buffer.alloc(bytes));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    }
+  }
+  fsyncSync(handle);
+  closeSync(handle);
+}
