@@ -3,7 +3,7 @@ import type { Act, Answer } from '../vault/act.ts';
 import { recordRefusal, type Deed } from '../vault/audit.ts';
 import type { Caller } from '../vault/caller.ts';
 import { earlierAnswer, idempotencyKey, type Idempotency } from '../vault/idempotency.ts';
-import type { Action } from '../vault/permit.ts';
+import { permit, type Action } from '../vault/permit.ts';
 import type { Vault } from '../vault/vault.ts';
 import { refuseCardData } from './cardData.ts';
 import {
@@ -27,7 +27,9 @@ export interface ActOptions<Kind extends BodyKind, Name extends string> extends 
   /** Pointers at which sixteen digits are no card number. */
   readonly cardExempt?: readonly string[];
   /** What else a refusal is about than the id in the path. Ids only, of the right form. */
-  readonly concerns?: (request: Pick<Incoming, 'body'>) => Pick<Deed, 'legalOrderId'>;
+  readonly concerns?: (request: { readonly body: unknown }) => Pick<Deed, 'legalOrderId'>;
+  /** Every known caller gets as far as the act itself, which refuses in its own words. */
+  readonly anyone?: boolean;
 }
 
 type Doing<Kind extends BodyKind, Name extends string> = (
@@ -46,34 +48,36 @@ export type DeclareAct = <Kind extends BodyKind = 'none', Name extends string = 
 ) => void;
 
 /**
- * What every act of a known caller has in common: its name in the audit, its Idempotency-Key, card data refused in its body,
- * and a leaf for its refusal.
+ * What every act of a known caller has in common: its name in the audit, who may attempt it, its Idempotency-Key, card data
+ * refused in its body, and a leaf for its refusal, whatever it was refused for.
  */
 export function acts(api: Declarations, vault: Vault): DeclareAct {
-  return (method, path, action, { cardExempt, concerns, ...options }, doing) => {
-    api[method](path, { ...options, auth: true, action }, async (request) => {
+  return (method, path, action, { cardExempt, concerns, anyone, ...options }, doing) => {
+    const refused: RouteOptions['refused'] = async (caller, request, error) => {
+      if (!(error instanceof VaultError) || error.recorded || !isRecorded(error)) return;
+      const act: Act = { action, requestId: request.id };
+      await recordRefusal(vault, caller as Caller, act, error.code, pathId(request), concerns?.(request));
+    };
+    const admit = (caller: unknown): void => {
+      if (anyone !== true) permit(caller as Caller, action);
+    };
+    api[method](path, { ...options, auth: true, action, admit, refused }, async (request) => {
       const caller: Caller = request.caller;
-      const plain: Act = { action, requestId: request.id };
-      try {
-        const idempotency = method === 'post' ? idempotencyOf(request) : undefined;
-        const act = idempotency === undefined ? plain : { ...plain, idempotency };
-        if (request.bytes !== undefined) refuseCardData(request.body, cardExempt);
-        const earlier =
-          idempotency === undefined || options.body === 'lines'
-            ? undefined
-            : await earlierAnswer(vault, caller, idempotency);
-        return earlier ?? (await doing(request, caller, act));
-      } catch (error) {
-        if (error instanceof VaultError && error.status < 500 && !error.recorded) {
-          await recordRefusal(vault, caller, plain, error.code, pathId(request), concerns?.(request));
-        }
-        throw error;
-      }
+      const idempotency = method === 'post' ? idempotencyOf(request) : undefined;
+      const act: Act = { action, requestId: request.id, ...(idempotency === undefined ? {} : { idempotency }) };
+      if (request.bytes !== undefined) refuseCardData(request.body, cardExempt);
+      const once = idempotency === undefined || options.body === 'lines' ? undefined : idempotency;
+      return (once && (await earlierAnswer(vault, caller, once))) ?? (await doing(request, caller, act));
     });
   };
 }
 
-function idempotencyOf(request: Incoming<Caller, keyof Bodies, string>): Idempotency | undefined {
+/** A flood that is turned away does not become a flood of leaves. */
+function isRecorded(error: VaultError): boolean {
+  return error.status < 500 && error.code !== 'too_many_requests';
+}
+
+function idempotencyOf(request: Incoming<Caller, keyof Bodies>): Idempotency | undefined {
   const key = request.headers['idempotency-key'];
   if (key === undefined) return undefined;
   return {

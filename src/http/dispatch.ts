@@ -33,16 +33,19 @@ type Params = Incoming['params'];
 /** Serves one request on a route, whatever happens. Never rejects. */
 export async function serve<Caller>(doors: Doors<Caller>, route: Route, res: Reply, params: Params): Promise<void> {
   const exchange = res.locals;
+  let request: Incoming | undefined;
   try {
-    const request = await admit(doors, route, res, params);
+    request = await admit(doors, route, res, params);
     const answer = await route.handler(request);
     // A connection that broke meanwhile has had its answer.
     if (!res.headersSent) await sendAnswer(res, answer);
   } catch (error) {
+    const { caller, id } = exchange;
+    if (caller !== undefined) await route.options.refused?.(caller, { id, params, body: request?.body }, error);
     refuse(route, res, error);
   } finally {
-    exchange.settled = true;
-    if (exchange.closed) exchange.leave?.();
+    // Not when the answer is taken: one queued behind others on a connection that breaks never is, and tells nobody.
+    res.locals.leave?.();
   }
 }
 
@@ -62,8 +65,10 @@ async function admit<Caller>(doors: Doors<Caller>, route: Route, res: Reply, par
   if (options.auth) {
     const known = doors.authenticate(req);
     caller = known instanceof Promise ? await known : known;
+    exchange.caller = caller;
     exchange.clientId = doors.clientOf(caller);
     enter(doors, route, res);
+    options.admit?.(caller);
   }
   requireAcceptable(req, options.produces ?? 'application/json');
   const query = readQuery(url, options.query ?? []);

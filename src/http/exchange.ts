@@ -25,18 +25,15 @@ export interface Exchange {
   readonly startedAt: number;
   readonly method: string;
   route: string | undefined;
+  /** Who asks, once the token was verified. */
+  caller: unknown;
   clientId: string | undefined;
   /** Why it was refused. */
   code: string | undefined;
   /** Gives back the place in the concurrency gate; there while a place is held. */
   leave: (() => void) | undefined;
-  closed: boolean;
   /** The answer did not go out whole. */
   cut: boolean;
-  /** The handler is done. */
-  settled: boolean;
-  /** The connection cannot be read any further: what follows on it is no HTTP. */
-  broken: boolean;
 }
 
 /** A response with its exchange, where Express expects its `locals`. */

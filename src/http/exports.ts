@@ -14,7 +14,7 @@ export function exports(declare: DeclareAct, vault: Vault): void {
     'post',
     '/v1/exports',
     'exports.create',
-    { body: 'jsonIfAny', concerns: orderConcerned },
+    { body: 'jsonIfAny', concerns: orderConcerned, anyone: true },
     (request, caller, act) => executeLegalOrder(vault, caller, act, orderNamedIn(request.body)),
   );
   declare('get', '/v1/exports', 'exports.list', { query: ['limit', 'cursor'] }, (request, caller, act) =>

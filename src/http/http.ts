@@ -96,13 +96,11 @@ function begin(app: express.Express, rules: HttpRules, req: IncomingMessage, res
     startedAt: performance.now(),
     method: req.method ?? '',
     route: undefined,
+    caller: undefined,
     clientId: undefined,
     code: undefined,
     leave: undefined,
-    closed: false,
     cut: false,
-    settled: false,
-    broken: false,
   };
   res.on('close', closed);
   try {
@@ -125,9 +123,7 @@ function routerRefusal(error: unknown): unknown {
 }
 
 function closed(this: Reply): void {
-  const { rules, startedAt, method, id, route, clientId, code, leave, cut } = this.locals;
-  this.locals.closed = true;
-  if (this.locals.settled) leave?.();
+  const { rules, startedAt, method, id, route, clientId, code, cut } = this.locals;
   rules.log.event('request', {
     requestId: id,
     method,

@@ -40,6 +40,9 @@ export interface Incoming<Who = unknown, Kind extends BodyKind = BodyKind, Name 
   readonly raw: IncomingMessage;
 }
 
+/** What is known of a refused request: no more than was read of it. */
+export type Refused = Pick<Incoming, 'id' | 'params'> & { readonly body: unknown };
+
 export interface RouteOptions<
   Auth extends boolean = boolean,
   Kind extends BodyKind = BodyKind,
@@ -60,6 +63,10 @@ export interface RouteOptions<
   readonly produces?: string;
   /** Served however busy the service is, and uncounted: for /healthz and /readyz. */
   readonly unlimited?: boolean;
+  /** May this caller come in at all? Asked before anything else of the request is looked at; throws when not. */
+  readonly admit?: (caller: unknown) => void;
+  /** Told of a refusal of a known caller, before it is answered. Must not throw. */
+  readonly refused?: (caller: unknown, request: Refused, error: unknown) => Promise<void>;
   /** Another form for refusals (RFC 6749 at the token endpoints); undefined leaves problem+json. */
   readonly refusal?: (error: VaultError) => Answer | undefined;
 }
