@@ -109,8 +109,7 @@ async function nextPiece(req: IncomingMessage, deadline: number): Promise<Buffer
     if (piece !== null) return piece;
     if (req.readableEnded) return undefined;
     if (req.destroyed) throw new VaultError('malformed_request');
-    const left = deadline - performance.now();
-    if (left <= 0 || !(await readable(req, left))) throw new VaultError('request_timeout');
+    if (!(await readable(req, deadline - performance.now()))) throw new VaultError('request_timeout');
   }
 }
 

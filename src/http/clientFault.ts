@@ -33,10 +33,7 @@ export function clientFaults(rules: HttpRules, latest: (socket: Duplex) => Reply
     const res = latest(socket);
     if (res === undefined || res.closed) refuse(rules, socket, refusal);
     else if (res.req.complete) res.once('close', () => refuse(rules, socket, refusal));
-    else {
-      res.locals.broken = true;
-      sendProblem(res, refusal);
-    }
+    else sendProblem(res, refusal);
   };
 }
 

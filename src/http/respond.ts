@@ -55,7 +55,7 @@ async function sendStream(res: Reply, answer: StreamAnswer): Promise<void> {
   writeHead(res, answer.status, answer.headers, ['Content-Type', answer.type]);
   if (res.req.method !== 'HEAD') {
     for await (const piece of answer.stream) {
-      if (res.closed) return;
+      if (res.destroyed) return;
       if (!res.write(piece)) await taken(res);
     }
   }
@@ -72,25 +72,23 @@ function writeHead(res: Reply, status: number, own: Headers | undefined, more: r
 }
 
 function finish(res: Reply, payload: Buffer | string | undefined): void {
-  if (hasUnreadBody(res.req) && !res.locals.broken) linger(res, payload);
+  if (hasUnreadBody(res.req)) linger(res, payload);
   else if (payload !== undefined && payload.length > pieceBytes) void sendPieces(res, Buffer.from(payload));
   else end(res, payload);
 }
 
 function end(res: Reply, payload: Buffer | string | undefined): void {
   res.end(payload);
-  if ((res.socket?.writableLength ?? 0) === 0) return;
-  const give = cutLater(res);
-  res.once('close', give);
+  if ((res.socket?.writableLength ?? 0) > 0) void taken(res);
 }
 
 /** A long answer goes piece by piece, so that a slow client is one that takes no piece, not one that takes many. */
 async function sendPieces(res: Reply, bytes: Buffer): Promise<void> {
   let from = 0;
-  for (; bytes.length - from > pieceBytes && !res.closed; from += pieceBytes) {
+  for (; bytes.length - from > pieceBytes && !res.destroyed; from += pieceBytes) {
     if (!res.write(bytes.subarray(from, from + pieceBytes))) await taken(res);
   }
-  if (!res.closed) end(res, bytes.subarray(from));
+  if (!res.destroyed) end(res, bytes.subarray(from));
 }
 
 /**
@@ -118,23 +116,20 @@ function linger(res: Reply, payload: Buffer | string | undefined): void {
   setImmediate(() => req.resume());
 }
 
-/** Waits until the client has taken what was written, for as long as a slow client may take. */
+/** Waits until the client has taken what was written, for as long as a slow client may take; then it is cut off. */
 function taken(res: Reply): Promise<void> {
   return new Promise((resolve) => {
-    const give = cutLater(res);
     const go = (): void => {
-      give();
+      clearTimeout(timer);
       res.off('drain', go).off('close', go);
       resolve();
     };
+    const timer = setTimeout(() => {
+      cut(res);
+      go();
+    }, res.locals.rules.writeMs);
     res.on('drain', go).on('close', go);
   });
-}
-
-/** Cuts the connection of a client that takes nothing. Returns how to call that off. */
-function cutLater(res: Reply): () => void {
-  const timer = setTimeout(() => cut(res), res.locals.rules.writeMs);
-  return () => clearTimeout(timer);
 }
 
 /** Ends the connection so that nobody takes what was sent for the whole. */

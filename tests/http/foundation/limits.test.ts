@@ -1,4 +1,5 @@
 import * as fc from 'fast-check';
+import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { concurrencyGate, rateLimiter } from '../../../src/http/limits.ts';
 import { alice, bob, known, latch, problemOf, startSample, token } from './service.ts';
@@ -119,6 +120,23 @@ describe('over HTTP', () => {
     sample.gate.open();
     expect((await held).status).toBe(200);
     expect((await get(`/v1/things/${known}`, alice)).status).toBe(200);
+    await sample.stop();
+  });
+
+  it('answers that nobody can take any more hold no place', async () => {
+    const sample = await startSample({ mostInFlight: 8 });
+    const line = (path: string): string =>
+      `GET ${path} HTTP/1.1\r\nHost: a\r\nAuthorization: ${token().authorization}\r\n\r\n`;
+    const socket = connect(sample.port, '127.0.0.1');
+    socket.write(line('/v1/wait') + line(`/v1/things/${known}`).repeat(3));
+    await sample.waiting.opened;
+    // All four places of this client are taken, or have been: the answers behind the first wait for it.
+    socket.destroy();
+    sample.gate.open();
+    for (let i = 0; i < 4; i++) {
+      const answers = await Promise.all([1, 2, 3, 4].map(() => fetch(`${sample.url}/v1/wait`, { headers: token() })));
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    }
     await sample.stop();
   });
 
