@@ -85,11 +85,13 @@ export interface Description extends Document {
   readonly follow: <T extends Referable>(found: T) => T;
   /** Names of the schemas that are shown once, in a section of their own, because many places use them. */
   readonly shared: ReadonlySet<string>;
+  /** Is it an answer's fields that are shown? Then a field is there or not, and nothing is required. */
+  readonly answered: boolean;
 }
 
 const methods = new Set(['get', 'post', 'patch', 'put', 'delete']);
 /** Places that use a schema before it is shown apart. */
-const shownApart = 4;
+const shownApart = 3;
 
 /** Reads the description whole. It is our own file, checked by tests, so nothing is checked again here. */
 export function readDescription(yaml: string): Description {
@@ -99,7 +101,8 @@ export function readDescription(yaml: string): Description {
     const steps = found.$ref.slice(2).split('/');
     return steps.reduce<unknown>((at, step) => (at as Record<string, unknown>)[step], document) as T;
   };
-  return { ...document, follow, operations: operationsOf(document, follow), shared: sharedSchemas(document, yaml) };
+  const operations = operationsOf(document, follow);
+  return { ...document, follow, operations, shared: sharedSchemas(document, yaml), answered: false };
 }
 
 function operationsOf({ paths }: Document, follow: Description['follow']): Operation[] {

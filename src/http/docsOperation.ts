@@ -77,7 +77,7 @@ ${refused.map(({ status, reply }) => refusalHtml(api, status, reply)).join('\n')
 
 function goodHtml(api: Description, status: string, { description, headers = {}, content = {} }: Reply): string {
   const telling = Object.keys(headers).filter((name) => ['ETag', 'Location', 'Repr-Digest'].includes(name));
-  const parts = Object.entries(content).map(([type, media]) => mediaHtml(api, type, media));
+  const parts = Object.entries(content).map(([type, media]) => mediaHtml({ ...api, answered: true }, type, media));
   const told = telling.length === 0 ? '' : `<p>Headers ${codes(telling)}</p>`;
   return `<details><summary><b class="good">${status}</b> ${inline(description)}</summary>${told}${parts.join('\n')}</details>`;
 }

@@ -1,11 +1,9 @@
 import { nameOf, type Description, type Schema } from './docsDescription.ts';
 import { escape, inline } from './docsText.ts';
 
-/** The fields of a schema as nested lists; a schema that many places use is a link to where it is shown once. */
+/** The fields of a body as nested lists; inside it, a schema that many places use is a link to where it is shown once. */
 export function fieldsHtml(api: Description, schema: Schema): string {
   const found = api.follow(schema);
-  const link = linkTo(api, schema);
-  if (link !== undefined) return `<p>${link}</p>`;
   const body = inner(api, found);
   return body === '' ? `<p>${kindOf(api, found)}${choice(found)}${note(found)}</p>` : `${described(found)}${body}`;
 }
@@ -64,12 +62,15 @@ function words(name: string): string {
 function fieldHtml(api: Description, name: string, field: Schema, required: boolean): string {
   const found = api.follow(field);
   const link = linkTo(api, field);
-  const must = required ? ' <span class="must">required</span>' : '';
+  const must = required === api.answered ? '' : presence(api);
   const head = `<code class="name">${escape(name)}</code> <span class="kind">${link ?? kindOf(api, found)}</span>`;
   // What is said where it is used goes before what is said of it everywhere.
   const said = link === undefined ? { ...found, description: field.description ?? found.description } : field;
   return `<li>${head}${choice(found)}${must}${note(said)}${link === undefined ? inner(api, found) : ''}</li>`;
 }
+
+const presence = ({ answered }: Description): string =>
+  answered ? ' <span class="kind">not always there</span>' : ' <span class="must">required</span>';
 
 function note({ description }: Pick<Schema, 'description'> | { readonly description: string | undefined }): string {
   return description === undefined ? '' : ` <span class="note">${inline(description)}</span>`;

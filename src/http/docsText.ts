@@ -8,6 +8,8 @@ const entities: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 const rightToLeft = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/u;
+/** Words that follow each other, without what stands around them. */
+const rightToLeftRun = /[\u0590-\u08ff]+(?:[\s\u200c]+[\u0590-\u08ff]+)*/gu;
 
 export function escape(text: string): string {
   return text.replace(/[&<>"']/g, (character) => entities[character] ?? '');
@@ -24,8 +26,10 @@ export function prose(text: string): string {
   return paragraphs.map((paragraph) => `<p>${inline(paragraph.replaceAll('\n', ' '))}</p>`).join('\n');
 }
 
+/** One paragraph of it; words in Persian are isolated where they stand. */
 export function inline(text: string): string {
   return escape(text)
+    .replace(rightToLeftRun, (run) => `<bdi lang="fa">${run}</bdi>`)
     .replace(/`([^`]+)`/g, '<code>$1</code>')
     .replace(/\*\*([^*]+)\*\*/g, '<strong>$1</strong>')
     .replace(/(?<=^|\s)\/docs\/problems(?=\s|$)/g, '<a href="/docs/problems">/docs/problems</a>');

@@ -20,6 +20,8 @@ export interface Header extends Referable {
 }
 interface Media {
   readonly schema: object;
+  readonly example?: unknown;
+  readonly examples?: Readonly<Record<string, { readonly value: unknown }>>;
 }
 export interface DocumentedAnswer extends Referable {
   readonly headers?: Readonly<Record<string, Header>>;
