@@ -20,6 +20,8 @@ export interface Shop {
   readonly staff: Readonly<Record<StaffRole, TestClient>>;
   readonly subject: TestClient;
   readonly person: Person;
+  /** The shop's own reference of that person. */
+  readonly externalRef: string;
   readonly recipient: ReturnType<Synthetic['recipient']>;
   readonly ids: Ids;
   readonly parcel: Parcel;
@@ -50,7 +52,8 @@ export async function openShop(vault: TestVault, side: Side, seed: number): Prom
   const people = synthetic(seed);
   const staff = await hire(side);
   const { shop_backend: backend, courier, legal_registrar: registrar, legal_approver: approver } = staff;
-  const person = await newPerson(backend, people.naturalCustomer());
+  const sent = people.naturalCustomer();
+  const person = await newPerson(backend, sent);
   const recipient = people.recipient();
   const order = await newOrder(backend, person);
   const recipientOrder = await newOrder(backend, person, { to: 'recipient', recipient });
@@ -72,6 +75,7 @@ export async function openShop(vault: TestVault, side: Side, seed: number): Prom
     staff,
     subject: await subjectOf(vault, backend, person.id),
     person,
+    externalRef: sent.externalRef,
     recipient,
     parcel,
     ids: {
