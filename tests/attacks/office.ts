@@ -108,7 +108,11 @@ function callsOf({ shop, registrar, support, dpo, courier }: Staff, { id, sent }
     },
     { name: 'a list', make: () => shop.get('/v1/customers'), shows: id },
     { name: 'the audit', make: () => dpo.get(`/v1/audit?subject=${id}`), shows: facts.grantId },
-    { name: 'a create', make: () => shop.post('/v1/customers', facts.newcomer, { 'idempotency-key': `new-${id}` }), shows: '"version":1' },
+    {
+      name: 'a create',
+      make: () => shop.post('/v1/customers', facts.newcomer, { 'idempotency-key': `new-${id}` }),
+      shows: '"version":1',
+    },
     { name: 'a patch', make: () => shop.patch(path, { fields: { iban: null } }, 1), shows: '"version":2', once: true },
     {
       name: 'an export',

@@ -16,7 +16,8 @@ beforeAll(async () => {
   const database = await testDatabase();
   const login = new URL(database.serviceUrl).username;
   await withClient(database.ownerUrl, async (owner) => {
-    for (const [name, value] of Object.entries(limits)) await owner.query(`alter role ${login} set ${name} to '${value}'`);
+    for (const [name, value] of Object.entries(limits))
+      await owner.query(`alter role ${login} set ${name} to '${value}'`);
   });
   vault = await startVault({ database, wrapDatabase: (db) => ({ ...db, deadlineMs }) });
   office = await openOffice(vault, 101);

@@ -139,16 +139,16 @@ async function expectSilenceOnceFull(vault: TestVault, work: Case): Promise<void
 
 async function readsLogged(vault: TestVault, { person }: Case): Promise<number> {
   const { rows } = await withClient(vault.db.superuserUrl, (superuser) =>
-    superuser.query<{ n: number }>(
-      `select count(*)::integer as n from amanat.audit_leaves where subject_id = $1`,
-      [person.id],
-    ),
+    superuser.query<{ n: number }>(`select count(*)::integer as n from amanat.audit_leaves where subject_id = $1`, [
+      person.id,
+    ]),
   );
   return rows[0]?.n ?? 0;
 }
 
 const mountable = canMount();
-if (!mountable) process.stdout.write('P1: nothing may be mounted here; a full disk is tried as files that may not grow\n');
+if (!mountable)
+  process.stdout.write('P1: nothing may be mounted here; a full disk is tried as files that may not grow\n');
 
 describe.skipIf(!mountable)('P1: the disk is full', () => {
   let disk: SmallDisk;

@@ -1,0 +1,57 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Statement } from '../../src/db/statement.ts';
+
+/** Every SQL statement that src/db can make, made. */
+
+const folder = fileURLToPath(new URL('../../src/db/', import.meta.url));
+
+/** Stands for whatever a statement is made of: any member, any list of one, any text. */
+const anything: unknown = new Proxy(() => undefined, {
+  get(_, name) {
+    if (name === Symbol.toPrimitive || name === 'toString') return () => 'x';
+    if (name === 'map') return (make: (item: unknown, i: number) => unknown) => [make(anything, 0)];
+    if (name === 'length') return 1;
+    return anything;
+  },
+  apply: () => anything,
+});
+
+const isStatement = (made: unknown): made is Statement =>
+  typeof made === 'object' && made !== null && 'name' in made && 'text' in made && 'values' in made;
+
+export interface Source {
+  readonly file: string;
+  /** As written; a name that is put together ends where its changing part begins. */
+  readonly names: readonly string[];
+}
+
+/** Which statements the sources name. */
+export function namedStatements(): readonly Source[] {
+  return readdirSync(folder)
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => {
+      const text = readFileSync(join(folder, file), 'utf8');
+      const calls = text.matchAll(/\bstatement(?:<(?:[^()]|\n)*?>)?\(\s*(['`])([a-z_]+)/g);
+      return { file, names: [...calls].map((call) => call[2] ?? '') };
+    })
+    .filter(({ names }) => names.length > 0);
+}
+
+/** Calls every function of src/db that returns statements. */
+export async function everyStatement(): Promise<readonly Statement[]> {
+  const made = new Map<string, Statement>();
+  for (const { file } of namedStatements()) {
+    const module = (await import(join(folder, file))) as Readonly<Record<string, unknown>>;
+    for (const build of Object.values(module)) {
+      if (typeof build !== 'function' || !build.toString().includes('statement')) continue;
+      if (build.constructor.name === 'AsyncFunction') continue;
+      const result: unknown = (build as (...given: unknown[]) => unknown)(
+        ...Array.from({ length: 10 }, () => anything),
+      );
+      for (const one of Array.isArray(result) ? result : [result]) if (isStatement(one)) made.set(one.text, one);
+    }
+  }
+  return [...made.values()];
+}
