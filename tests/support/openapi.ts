@@ -101,16 +101,17 @@ export const operations: readonly Operation[] = Object.entries(description.paths
     }),
 );
 
-const shapes = operations.map((operation) => ({
-  operation,
-  // A literal path comes before a pattern that it would fit as well.
-  literal: !operation.path.includes('{'),
-  shape: new RegExp(`^${operation.path.replaceAll('.', '\\.').replace(/\{[^}]+\}/g, '[^/]+')}$`),
-}));
+const shapes = Object.keys(description.paths)
+  .map((path) => ({
+    path,
+    shape: new RegExp(`^${path.replaceAll('.', '\\.').replace(/\{[^}]+\}/g, '[^/]+')}$`),
+  }))
+  // A literal path comes before a pattern that it would fit as well, as it does for the router.
+  .sort((one, other) => Number(one.path.includes('{')) - Number(other.path.includes('{')));
 
 /** The operation that serves a request, HEAD by its GET. Undefined when none is documented. */
 export function operationFor(method: string, path: string): Operation | undefined {
   const wanted = method.toLowerCase() === 'head' ? 'get' : method.toLowerCase();
-  const fits = shapes.filter(({ operation, shape }) => operation.method === wanted && shape.test(path));
-  return (fits.find(({ literal }) => literal) ?? fits[0])?.operation;
+  const found = shapes.find(({ shape }) => shape.test(path))?.path;
+  return operations.find((operation) => operation.path === found && operation.method === wanted);
 }
