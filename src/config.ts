@@ -1,3 +1,4 @@
+import { accessSync, constants } from 'node:fs';
 import { resolve } from 'node:path';
 
 /** What the environment asks for. Read once, checked whole. */
@@ -120,5 +121,19 @@ function tlsFiles(env: Environment, faults: string[]): Config['tls'] {
   const key = env['AMANAT_TLS_KEY'] ?? '';
   if (cert === '' && key === '') return undefined;
   if (cert === '' || key === '') faults.push('AMANAT_TLS_CERT and AMANAT_TLS_KEY go together.');
+  else {
+    for (const name of ['AMANAT_TLS_CERT', 'AMANAT_TLS_KEY']) {
+      if (!isReadable(env[name] ?? '')) faults.push(`${name} must be a PEM file that can be read.`);
+    }
+  }
   return { cert: resolve(cert), key: resolve(key) };
+}
+
+function isReadable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -15,6 +15,17 @@ const version = (
 /** A worker that dies is replaced, but not faster than this. Milliseconds. */
 const replaceAfterMs = 500;
 
+/** A worker ended before it served; it has said why itself. */
+export class WorkerFault extends Error {
+  readonly exitCode: number;
+
+  constructor(exitCode: number) {
+    super('a worker could not serve; its reason stands above');
+    this.name = 'WorkerFault';
+    this.exitCode = exitCode;
+  }
+}
+
 /** The leading process: prepares the ground, serves (itself, or through workers), and ends everything in order. */
 export async function lead(config: Config, log: Log): Promise<void> {
   const started = performance.now();
@@ -62,7 +73,7 @@ async function serveByWorkers(config: Config, log: Log, order: Omit<WorkOrder, '
       };
       forked.on('message', heard);
       forked.once('exit', (code) => {
-        reject(new Error('worker'));
+        reject(new WorkerFault(code));
         if (stopping) return;
         log.event('warning', { code: `worker_exit_${code}` });
         setTimeout(() => void (stopping ? undefined : start(worker).catch(() => undefined)), replaceAfterMs);

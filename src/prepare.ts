@@ -2,10 +2,17 @@ import { readFile, rename, writeFile, mkdir, open } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import pg from 'pg';
-import type { Config } from './config.ts';
+import { Client } from 'pg';
+import { ConfigFault, type Config } from './config.ts';
 import { commit } from './db/commit.ts';
-import { checkDurability, checkVersion, closeDatabase, openDatabase, type Database } from './db/database.ts';
+import {
+  checkDurability,
+  checkVersion,
+  closeDatabase,
+  openDatabase,
+  transportOf,
+  type Database,
+} from './db/database.ts';
 import { startEmbedded, type Embedded } from './db/embedded.ts';
 import { migrate } from './db/migrate.ts';
 import { ensureServiceLogin } from './db/roles.ts';
@@ -47,6 +54,7 @@ export function readProfile(name: string): Promise<string> {
  * the start before anything is changed.
  */
 export async function prepare(config: Config, address: { url: string; issuer: string }): Promise<Ground> {
+  await refuseUnusable(config);
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const embedded =
     config.databaseUrl === undefined ? await startEmbedded({ folder: join(config.dataDir, 'postgres') }) : undefined;
@@ -69,6 +77,14 @@ export async function prepare(config: Config, address: { url: string; issuer: st
     await embedded?.stop();
     throw error;
   }
+}
+
+/** What can be told before anything is made or asked. Throws `ConfigFault`, `DatabaseRefusal`. */
+async function refuseUnusable(config: Config): Promise<void> {
+  for (const url of [config.databaseOwnerUrl, config.databaseUrl]) if (url !== undefined) transportOf(url);
+  await readProfile(config.profile).catch(() => {
+    throw new ConfigFault(['AMANAT_PROFILE must be the name of a profile in policies/.']);
+  });
 }
 
 async function isEmpty(ownerUrl: string): Promise<boolean> {
@@ -117,7 +133,7 @@ export async function openEveryTenant(db: Database, keys: KeyFolder): Promise<vo
 /** The service's login, its password derived from the root key, so that it is stored nowhere. */
 async function ownLogin(ownerUrl: string, keys: KeyFolder): Promise<string> {
   const password = rootSecret(keys.root.current, 'database service login').toString('base64url');
-  const owner = new pg.Client({ connectionString: ownerUrl });
+  const owner = new Client({ connectionString: ownerUrl });
   await owner.connect();
   try {
     const role = await ensureServiceLogin(owner, {

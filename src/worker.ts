@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import { createApp, openVault } from './app.ts';
-import type { Config } from './config.ts';
+import { ConfigFault, type Config } from './config.ts';
 import { closeDatabase, openDatabase } from './db/database.ts';
 import { listen } from './http/server.ts';
 import type { KeyFolder } from './keys/folder.ts';
@@ -40,7 +40,7 @@ export async function serve(config: Config, log: Log, keys: KeyFolder, order: Wo
   const stopHousekeeping = keepHouse(vault);
   const http = createApp(vault, counted, { rate: { quota: config.rateLimit, windowSeconds: 10 } });
   const stopMetrics = metrics === undefined ? undefined : await offer(config, metrics.registry);
-  const running = await listen(http, { host: config.host, port: order.port, tls: config.tls });
+  const running = await listen(http, { host: config.host, port: order.port, tls: config.tls }).catch(refuseAddress);
   return {
     url: running.url,
     async stop() {
@@ -59,6 +59,19 @@ async function offer(config: Config, registry: Metrics['registry']): Promise<(()
   joinClusterMetrics(registry);
   if (config.workers > 1 || config.metricsPort === undefined) return undefined;
   return serveMetrics(config.metricsPort, config.host, registry);
+}
+
+/** What keeps a server from listening is a setting. Throws `ConfigFault`, which names it and no value. */
+function refuseAddress(error: unknown): never {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (code === 'EADDRINUSE') throw new ConfigFault(['AMANAT_PORT: another program has this port. Choose another one.']);
+  if (code === 'EACCES')
+    throw new ConfigFault(['AMANAT_PORT: this user may not take this port. Choose one above 1023.']);
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+    throw new ConfigFault(['AMANAT_HOST must be an address of this machine.']);
+  if (code.startsWith('ERR_OSSL') || code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS'))
+    throw new ConfigFault(['AMANAT_TLS_CERT and AMANAT_TLS_KEY must be a certificate and its key, in PEM.']);
+  throw error;
 }
 
 /** A forked worker: waits for its order, serves until told to stop or until the leading process is gone. */

@@ -40,7 +40,7 @@ export const clientsCreate: Command = {
     const client = await newClientOf(args);
     const made = await withTenant(args, async (db, tenantId, policy) => ({
       tenantId,
-      ...(await enrolByOperator(db, tenantId, policy, client, Date.now())),
+      ...(await enrolByOperator(db, tenantId, policy, client, Date.now()).catch(asUsageFault)),
     }));
     const { name, role } = client;
     out.result({ ...made, name, role }, () =>
@@ -114,6 +114,20 @@ async function withTenant<T>(
       throw new UsageFault('there is no such tenant; see amanat tenants list');
     return work(db, tenantId, watch.policy(tenantId));
   });
+}
+
+const optionOf: Readonly<Record<string, string>> = {
+  '/name': '--name',
+  '/role': '--role',
+  '/department': '--department',
+  '/carrierProfile': '--carrier-profile',
+  '/jwk': '--public-key',
+};
+
+/** A member of the client as the option it came by. */
+function asUsageFault(error: unknown): never {
+  if (!(error instanceof VaultError) || error.code !== 'invalid_body') throw error;
+  throw new UsageFault(error.faults.map(({ pointer, code }) => `${optionOf[pointer] ?? pointer}: ${code}`).join(', '));
 }
 
 async function newClientOf(args: Arguments): Promise<NewClient> {

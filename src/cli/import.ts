@@ -36,7 +36,7 @@ export const importCustomers: Command = {
   found: 'lines were refused; the others are stored',
   more: [
     'NDJSON: each line is a body of POST /v1/customers. CSV: UTF-8, the first line names the columns, which are',
-    `  ${columnNames.filter((name) => !/[2345]/.test(name)).join(' ')}`,
+    ...wrapped(columnNames.filter((name) => !/[2345]/.test(name))),
     '  mobile2 … mobile5, landline2 … landline5, address2.city … address5.lng for further phones and addresses.',
     '',
     'Writes <file>.import.json (the key under which a broken import goes on: run the same command again within 23 hours;',
@@ -68,6 +68,17 @@ export const importCustomers: Command = {
     return outcome.refused === 0 ? exit.ok : exit.found;
   },
 };
+
+/** Words in lines that a terminal holds. */
+function wrapped(words: readonly string[]): string[] {
+  const lines: string[] = [];
+  for (const word of words) {
+    const line = lines.at(-1);
+    if (line === undefined || line.length + word.length > 110) lines.push(`  ${word}`);
+    else lines[lines.length - 1] = `${line} ${word}`;
+  }
+  return lines;
+}
 
 async function secretOf(args: Arguments): Promise<string> {
   const file = args.text('client-secret-file');

@@ -16,10 +16,17 @@ function exitOf(error: unknown): Exit {
   if (error instanceof UsageFault) return exit.usage;
   if (error instanceof ServiceFault) return exit[error.kind];
   if (error instanceof EmbeddedFault) return error.code === 'folder_in_use' ? exit.busy : exit.config;
+  if (error instanceof MigrationFault && error.code === 'unreachable') return exit.unavailable;
   const config = [ConfigFault, KeyFault, MigrationFault, DatabaseRefusal];
   if (config.some((kind) => error instanceof kind)) return exit.config;
+  if (error instanceof VaultError) return vaultExit(error);
   if (error instanceof DbFault) return error.kind === 'unavailable' ? exit.unavailable : exit.software;
   return exit.software;
+}
+
+function vaultExit(error: VaultError): Exit {
+  if (error.status < 500) return exit.usage;
+  return error.status === 503 ? exit.unavailable : exit.software;
 }
 
 function overview(listed: readonly Command[]): string {
