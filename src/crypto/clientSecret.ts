@@ -1,4 +1,5 @@
-import { hash, randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
+import { hash, randomBytes, randomInt } from 'node:crypto';
+import { sameBytes } from './hmac.ts';
 
 /** The prefix lets secret scanners and people recognise one that was committed or pasted. */
 const prefix = 'amanat_secret_';
@@ -18,8 +19,7 @@ export function hashClientSecret(secret: string): Buffer {
 
 /** Constant time in the secret. */
 export function sameSecret(stored: Buffer, secret: string): boolean {
-  const given = hashClientSecret(secret);
-  return stored.length === given.length && timingSafeEqual(stored, given);
+  return sameBytes(stored, hashClientSecret(secret));
 }
 
 /** Five digits, uniformly random. Guessable by design: keep a keyed hash of it, and count the tries. */
