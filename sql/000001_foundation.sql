@@ -42,7 +42,8 @@ create table amanat.tenant_keys (
   primary key (tenant_id, use, version)
 );
 
--- Published policy versions: immutable, so the service role may insert and read, never change.
+-- Published policy versions: immutable, so the service role may insert and read, never change. `mac`, here and in other
+-- tables: a keyed MAC of the row's fixed columns, made and checked by the service (src/vault/rowMac.ts).
 create table amanat.policy_versions (
   tenant_id uuid not null references amanat.tenants (id),
   number integer not null check (number > 0),
@@ -51,6 +52,7 @@ create table amanat.policy_versions (
   source_sha256 bytea not null,
   published_at timestamptz not null,
   effective_from timestamptz not null,
+  mac bytea not null,
   primary key (tenant_id, number)
 );
 

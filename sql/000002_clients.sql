@@ -5,14 +5,16 @@ create table amanat.clients (
   name text not null,
   role text not null,
   auth_method text not null check (auth_method in ('client_secret', 'private_key_jwt')),
-  jwk jsonb,
+  -- Canonical JSON (RFC 8785), kept as the text it was made as: its exact bytes are in the MAC.
+  jwk text,
   department text,
   carrier_profile text,
-  version integer not null default 1,
+  version integer not null,
   created_at timestamptz not null,
   disabled_at timestamptz,
   -- Tokens issued before this moment are revoked.
   tokens_valid_from timestamptz,
+  mac bytea not null,
   primary key (tenant_id, id)
 );
 
@@ -26,6 +28,7 @@ create table amanat.client_secrets (
   hash bytea not null,
   created_at timestamptz not null,
   expires_at timestamptz,
+  mac bytea not null,
   primary key (tenant_id, client_id, id),
   foreign key (tenant_id, client_id) references amanat.clients (tenant_id, id)
 );

@@ -42,6 +42,7 @@ create table amanat.grants (
   reads integer not null default 0,
   closed_at timestamptz,
   closed_reason text,
+  mac bytea not null,
   primary key (tenant_id, id),
   foreign key (tenant_id, customer_id) references amanat.customers (tenant_id, id),
   foreign key (tenant_id, order_id) references amanat.orders (tenant_id, id),
@@ -58,7 +59,9 @@ create table amanat.shipments (
   grant_id uuid not null,
   courier_client_id uuid not null,
   status text not null check (status in ('open', 'delivered', 'returned', 'cancelled', 'reassigned')),
+  -- The code's hash and the MAC of it both go when the parcel closes.
   code_hash bytea,
+  code_mac bytea,
   code_expires_at timestamptz not null,
   code_tries integer not null default 0,
   attempts integer not null default 0,
@@ -66,6 +69,7 @@ create table amanat.shipments (
   last_failure bytea,
   created_at timestamptz not null,
   closed_at timestamptz,
+  mac bytea not null,
   primary key (tenant_id, id),
   foreign key (tenant_id, order_id) references amanat.orders (tenant_id, id),
   foreign key (tenant_id, grant_id) references amanat.grants (tenant_id, id)

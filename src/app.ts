@@ -39,11 +39,12 @@ export interface Parts {
 
 export function openVault({ db, keys, issuer, now, log }: Parts): Vault {
   const notice: Vault['notice'] = (event, code) => log.event(event, { code });
+  const keyring = openKeyring(db, keys.root.byId, now);
   return {
     db,
     keys,
-    keyring: openKeyring(db, keys.root.byId, now),
-    watch: openWatch(db, now, () => notice('integrity_failure', 'policy_version')),
+    keyring,
+    watch: openWatch(db, keyring, now, () => notice('integrity_failure', 'policy_version')),
     reads: openReads(db, now),
     create: openCreates(db),
     grants: grantMemory(),

@@ -5,11 +5,12 @@ import type { ClientJwk } from '../crypto/clientKey.ts';
 import type { Database } from '../db/database.ts';
 import { VaultError } from '../errors.ts';
 import { clientRoles, type NewClient } from '../vault/clients.ts';
-import { clientsOf, disableByOperator, enrolByOperator } from '../vault/operator.ts';
-import { openWatch, type Policy } from '../vault/watch.ts';
+import { clientsOf, disableByOperator, enrolByOperator, type ListedClient } from '../vault/operator.ts';
+import type { TenantKeys } from '../vault/keyring.ts';
+import type { Policy } from '../vault/watch.ts';
 import { exit, noWords, onlyWord, required, UsageFault, type Arguments, type Command } from './command.ts';
 import { table } from './table.ts';
-import { withDatabase } from './vaultDatabase.ts';
+import { withWatch } from './vaultDatabase.ts';
 
 const tenantHelp = 'id of the tenant; may be left out where there is only one';
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
@@ -38,9 +39,9 @@ export const clientsCreate: Command = {
   async run(args, out) {
     noWords(args);
     const client = await newClientOf(args);
-    const made = await withTenant(args, async (db, tenantId, policy) => ({
-      tenantId,
-      ...(await enrolByOperator(db, tenantId, policy, client, Date.now()).catch(asUsageFault)),
+    const made = await withTenant(args, async (db, keys, policy) => ({
+      tenantId: keys.tenantId,
+      ...(await enrolByOperator(db, keys, policy, client, Date.now()).catch(asUsageFault)),
     }));
     const { name, role } = client;
     out.result({ ...made, name, role }, () =>
@@ -62,16 +63,22 @@ export const clientsList: Command = {
   help: { tenant: tenantHelp },
   async run(args, out) {
     noWords(args);
-    const clients = await withTenant(args, (db, tenantId) => clientsOf(db, tenantId));
+    const clients = await withTenant(args, (db, keys) => clientsOf(db, keys));
     out.result({ clients }, () =>
       table(
         ['id', 'role', 'created', 'state', 'name'],
-        clients.map((c) => [c.id, c.role, c.createdAt.slice(0, 10), c.disabled ? 'disabled' : 'in use', c.name]),
+        clients.map((c) => [c.id, c.role, c.createdAt.slice(0, 10), stateOf(c), c.name]),
       ),
     );
     return exit.ok;
   },
 };
+
+/** A row that was changed behind the vault's back is shown as it now reads; nobody authenticates by it. */
+function stateOf({ genuine, disabled }: ListedClient): string {
+  if (!genuine) return 'not genuine';
+  return disabled ? 'disabled' : 'in use';
+}
 
 export const clientsDisable: Command = {
   name: 'clients disable',
@@ -83,8 +90,8 @@ export const clientsDisable: Command = {
   async run(args, out) {
     const id = onlyWord(args, 'client id').toLowerCase();
     if (!uuid.test(id)) throw new UsageFault('a client id is a UUID; see amanat clients list');
-    const changed = await withTenant(args, (db, tenantId, policy) =>
-      disableByOperator(db, tenantId, policy, id, Date.now()).catch((error: unknown) => {
+    const changed = await withTenant(args, (db, keys, policy) =>
+      disableByOperator(db, keys, policy, id, Date.now()).catch((error: unknown) => {
         if (error instanceof VaultError && error.code === 'not_found')
           throw new UsageFault('this tenant has no such client');
         throw error;
@@ -100,19 +107,17 @@ export const clientsDisable: Command = {
 /** The tenant that is meant, with the policy in force. Throws `UsageFault` where that is not one. */
 async function withTenant<T>(
   args: Arguments,
-  work: (db: Database, tenantId: string, policy: Policy) => Promise<T>,
+  work: (db: Database, keys: TenantKeys, policy: Policy) => Promise<T>,
 ): Promise<T> {
   const asked = args.text('tenant')?.toLowerCase();
-  return withDatabase(readConfig(process.env), async (db) => {
-    const watch = openWatch(db, Date.now);
-    await watch.look();
+  return withWatch(readConfig(process.env), async (db, watch, keyring) => {
     const [first, ...more] = watch.tenants();
     if (asked === undefined && more.length > 0)
       throw new UsageFault('--tenant is missing: there are several; see amanat tenants list');
     const tenantId = asked ?? first;
     if (tenantId === undefined || !watch.tenants().includes(tenantId))
       throw new UsageFault('there is no such tenant; see amanat tenants list');
-    return work(db, tenantId, watch.policy(tenantId));
+    return work(db, await keyring.tenant(tenantId), watch.policy(tenantId));
   });
 }
 

@@ -7,11 +7,11 @@ import { checkProfile } from '../policy/check.ts';
 import type { Profile } from '../policy/profile.ts';
 import { openEveryTenant } from '../prepare.ts';
 import { newTenant } from '../vault/tenants.ts';
-import { openWatch } from '../vault/watch.ts';
+import type { Watch } from '../vault/watch.ts';
 import { exit, noWords, required, UsageFault, type Command, type Output } from './command.ts';
 import { loadProfile, readableFindings, readProfileText } from './profileFile.ts';
 import { table } from './table.ts';
-import { withDatabase } from './vaultDatabase.ts';
+import { withDatabase, withWatch } from './vaultDatabase.ts';
 
 export const tenantsCreate: Command = {
   name: 'tenants create',
@@ -83,9 +83,7 @@ export const tenantsList: Command = {
   help: {},
   async run(args, out) {
     noWords(args);
-    const tenants = await withDatabase(readConfig(process.env), async (db) => {
-      const watch = openWatch(db, Date.now);
-      await watch.look();
+    const tenants = await withWatch(readConfig(process.env), async (db, watch) => {
       const [rows] = await commit(db, 'directory', [selectTenants()]);
       return rows.map(({ id, name }) => ({ id, name, policy: policyOf(watch, id) }));
     });
@@ -101,8 +99,8 @@ export const tenantsList: Command = {
   },
 };
 
-/** A tenant whose policy cannot be read is listed all the same: that is what the operator is looking for. */
-function policyOf(watch: ReturnType<typeof openWatch>, tenantId: string): string {
+/** A tenant whose policy cannot be read or believed is listed all the same: that is what the operator is looking for. */
+function policyOf(watch: Watch, tenantId: string): string {
   try {
     return watch.policy(tenantId).label;
   } catch {

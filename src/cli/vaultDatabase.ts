@@ -7,6 +7,9 @@ import { runningOwnerUrl } from '../db/embeddedAttach.ts';
 import { checkSchema } from '../db/migrate.ts';
 import { MigrationFault } from '../db/migrationFault.ts';
 import { hasSchema } from '../db/presence.ts';
+import { loadKeyFolder } from '../keys/folder.ts';
+import { openKeyring, type Keyring } from '../vault/keyring.ts';
+import { openWatch, type Watch } from '../vault/watch.ts';
 
 /** Is there an embedded PostgreSQL in the data folder, running or not? */
 export function hasEmbedded(config: Config): boolean {
@@ -67,4 +70,21 @@ export async function withDatabase<T>(config: Config, work: (db: Database) => Pr
     }
   };
   return config.databaseUrl === undefined ? withOwner(config, session) : session(config.databaseUrl);
+}
+
+/**
+ * The same with the keys in hand, and the policies in force as the service would know them: what decides who may do what is
+ * believed by its MAC alone. Throws `KeyFault` where the keys folder is not in order.
+ */
+export async function withWatch<T>(
+  config: Config,
+  work: (db: Database, watch: Watch, keyring: Keyring) => Promise<T>,
+): Promise<T> {
+  const keys = await loadKeyFolder(config.keysDir, { production: config.production });
+  return withDatabase(config, async (db) => {
+    const keyring = openKeyring(db, keys.root.byId, Date.now);
+    const watch = openWatch(db, keyring, Date.now);
+    await watch.look();
+    return work(db, watch, keyring);
+  });
 }

@@ -7,6 +7,8 @@ export interface CustomerRead {
   readonly tenantId: string;
   readonly customerId: string;
   readonly grantId: string | undefined;
+  /** What the grant says; null is no limit. */
+  readonly maxReads: number | null;
   /** The leaf when the grant is open, or when none was named. */
   readonly leaf: LeafRow;
   /** The leaf when the grant is no longer open (same id: only one of the two is ever stored). */
@@ -90,7 +92,7 @@ export function readCustomerCounted(read: CustomerRead, now: Date): Statement<Cu
        update amanat.grants
           set reads = reads + 1
         where tenant_id = $1::uuid and id = $3::uuid and customer_id = $2::uuid and closed_at is null
-          and opens_at <= $10::timestamptz and closes_at > $10::timestamptz and reads < max_reads
+          and opens_at <= $10::timestamptz and closes_at > $10::timestamptz and reads < $11::integer
           and exists (select 1 from amanat.customers c
                        where c.tenant_id = $1::uuid and c.id = $2::uuid and c.status = 'active')
         returning id
@@ -114,6 +116,7 @@ export function readCustomerCounted(read: CustomerRead, now: Date): Statement<Cu
       read.leafWithoutGrant.leaf,
       read.leafWithoutGrant.leafHash,
       now,
+      read.maxReads,
     ],
   );
 }

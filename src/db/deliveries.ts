@@ -1,4 +1,5 @@
 import type { DeliveryReadRow } from './deliveryReads.ts';
+import { parcelColumns, type ParcelFacts } from './shipments.ts';
 import { statement, type Statement } from './statement.ts';
 
 /** What of a parcel its courier may act on: its own, open, inside its window. Everything else is no row. */
@@ -10,7 +11,7 @@ const open = `amanat.shipments s
        join amanat.customers c on c.tenant_id = s.tenant_id and c.id = s.customer_id
       where s.tenant_id = $1::uuid and s.courier_client_id = $2::uuid and s.status = 'open'`;
 
-export interface ListedDelivery extends Omit<DeliveryReadRow, 'n'> {
+export interface ListedDelivery extends ParcelFacts, Omit<DeliveryReadRow, 'n'> {
   readonly customerKind: 'natural' | 'legal';
 }
 
@@ -24,8 +25,8 @@ export function listDeliveries(
 ): Statement<ListedDelivery> {
   return statement(
     'list_deliveries',
-    `select s.id, o.id as "orderId", o.delivery_to as "deliveryTo", c.kind as "customerKind", g.opens_at as "opensAt", g.closes_at as "closesAt",
-            o.version, o.key_version as "keyVersion", o.data_key as "dataKey", o.sealed
+    `select ${parcelColumns}, o.delivery_to as "deliveryTo", c.kind as "customerKind", o.version,
+            o.key_version as "keyVersion", o.data_key as "dataKey", o.sealed
        from ${open}
         and (g.max_reads is null or g.reads < g.max_reads)
         and ($4::uuid is null or s.id < $4::uuid)
@@ -35,14 +36,10 @@ export function listDeliveries(
   );
 }
 
-export interface OpenDeliveryRow {
-  readonly id: string;
-  readonly orderId: string;
-  readonly customerId: string;
-  readonly grantId: string;
+export interface OpenDeliveryRow extends ParcelFacts {
   readonly codeHash: Buffer | null;
+  readonly codeMac: Buffer | null;
   readonly codeTries: number;
-  readonly codeExpiresAt: Date;
   readonly attempts: number;
   readonly keyVersion: number;
   readonly dataKey: Buffer;
@@ -57,9 +54,8 @@ export function selectOpenDelivery(
 ): Statement<OpenDeliveryRow> {
   return statement(
     'select_open_delivery',
-    `select s.id, s.order_id as "orderId", s.customer_id as "customerId", s.grant_id as "grantId",
-            s.code_hash as "codeHash", s.code_tries as "codeTries", s.code_expires_at as "codeExpiresAt", s.attempts,
-            o.key_version as "keyVersion", o.data_key as "dataKey"
+    `select ${parcelColumns}, s.code_hash as "codeHash", s.code_mac as "codeMac", s.code_tries as "codeTries",
+            s.attempts, o.key_version as "keyVersion", o.data_key as "dataKey"
        from ${open} and s.id = $4::uuid`,
     [tenantId, courierClientId, now, id],
   );

@@ -8,6 +8,8 @@ export interface DeliveryRead {
   readonly shipmentId: string;
   /** Whom the leaf says the parcel is for; when that has changed since, nothing is found. */
   readonly deliveryTo: 'customer' | 'recipient';
+  /** What its grant says; null is no limit. */
+  readonly maxReads: number | null;
   readonly leaf: LeafRow;
 }
 
@@ -16,8 +18,6 @@ export interface DeliveryReadRow {
   readonly id: string;
   readonly orderId: string;
   readonly deliveryTo: 'customer' | 'recipient';
-  readonly opensAt: Date;
-  readonly closesAt: Date;
   readonly version: number;
   readonly keyVersion: number;
   readonly dataKey: Buffer;
@@ -25,7 +25,7 @@ export interface DeliveryReadRow {
 }
 
 const columns = `
-         o.id as order_id, o.delivery_to, g.opens_at, g.closes_at, o.version, o.key_version, o.data_key, o.sealed`;
+         o.id as order_id, o.delivery_to, o.version, o.key_version, o.data_key, o.sealed`;
 
 const record = `
      recorded as (
@@ -33,8 +33,7 @@ const record = `
        select f.tenant_id, f.leaf_id, f.client_id, f.subject_id, f.grant_id, f.leaf, f.leaf_hash from found f
      )
      select f.n::integer as n, f.shipment_id as id, f.order_id as "orderId", f.delivery_to as "deliveryTo",
-            f.opens_at as "opensAt", f.closes_at as "closesAt", f.version, f.key_version as "keyVersion",
-            f.data_key as "dataKey", f.sealed
+            f.version, f.key_version as "keyVersion", f.data_key as "dataKey", f.sealed
        from found f
       order by f.n`;
 
@@ -58,11 +57,11 @@ export function readDeliveries(reads: readonly DeliveryRead[], now: Date): State
         cross join lateral (
           select s.order_id, s.grant_id from amanat.shipments s
            where s.tenant_id = a.tenant_id and s.id = a.shipment_id and s.courier_client_id = a.client_id
-             and s.status = 'open'
+             and s.grant_id = a.grant_id and s.status = 'open'
            limit 1
         ) s
         cross join lateral (
-          select g.opens_at, g.closes_at from amanat.grants g
+          select 1 from amanat.grants g
            where g.tenant_id = a.tenant_id and g.id = s.grant_id and g.closed_at is null
              and g.opens_at <= $9::timestamptz and g.closes_at > $9::timestamptz and g.max_reads is null
            limit 1
@@ -97,7 +96,7 @@ export function readDeliveryCounted(read: DeliveryRead, now: Date): Statement<De
        update amanat.grants
           set reads = reads + 1
         where tenant_id = $1::uuid and id = $8::uuid and closed_at is null
-          and opens_at <= $9::timestamptz and closes_at > $9::timestamptz and reads < max_reads
+          and opens_at <= $9::timestamptz and closes_at > $9::timestamptz and reads < $11::integer
           and exists (select 1
                         from amanat.shipments s
                         join amanat.orders o
@@ -105,7 +104,7 @@ export function readDeliveryCounted(read: DeliveryRead, now: Date): Statement<De
                          and o.delivery_to = $10::text
                        where s.tenant_id = $1::uuid and s.id = $2::uuid and s.courier_client_id = $3::uuid
                          and s.grant_id = $8::uuid and s.status = 'open')
-        returning tenant_id, id, opens_at, closes_at
+        returning tenant_id, id
      ),
      found as materialized (
        select 1 as n, s.tenant_id, s.id as shipment_id, $3::uuid as client_id, $4::uuid as leaf_id, $5::bytea as leaf,
@@ -125,6 +124,7 @@ export function readDeliveryCounted(read: DeliveryRead, now: Date): Statement<De
       read.leaf.grantId ?? null,
       now,
       read.deliveryTo,
+      read.maxReads,
     ],
   );
 }

@@ -1,14 +1,9 @@
-import type { GrantFacts } from './grantFacts.ts';
+import { grantColumns, type GrantFacts } from './grantFacts.ts';
 import { statement, type Statement } from './statement.ts';
 
-export interface GrantRow extends Omit<GrantFacts, 'n' | 'legalOrderId'> {
+export interface GrantRow extends GrantFacts {
   /** Sealed under the customer's data key. */
   readonly externalRef: Buffer | null;
-  readonly policyVersion: number;
-  readonly openedBy: string;
-  readonly openedAt: Date;
-  readonly opensAt: Date;
-  readonly closesAt: Date;
   readonly reads: number;
   readonly closedAt: Date | null;
   readonly closedReason: string | null;
@@ -29,10 +24,11 @@ export function insertGrant(grant: NewGrantRow): Statement {
      inserted as (
        insert into amanat.grants
          (tenant_id, id, kind, purpose, customer_id, order_id, grantee_role, grantee_client_id, grantee_department,
-          actor, fields, external_ref, policy_version, opened_by, opened_at, opens_at, closes_at, max_reads)
+          actor, fields, external_ref, policy_version, opened_by, opened_at, opens_at, closes_at, max_reads, legal_order_id,
+          mac)
        select $1::uuid, $2::uuid, $3::text, $4::text, a.id, $6::uuid, $7::text, $8::uuid, $9::text, $10::text,
               $11::text[], $12::bytea, $13::integer, $14::uuid, $15::timestamptz, $16::timestamptz, $17::timestamptz,
-              $18::integer
+              $18::integer, $19::uuid, $20::bytea
          from active a
        returning 1
      )
@@ -56,6 +52,8 @@ export function insertGrant(grant: NewGrantRow): Statement {
       grant.opensAt,
       grant.closesAt,
       grant.maxReads,
+      grant.legalOrderId,
+      grant.mac,
     ],
   );
 }
@@ -80,12 +78,8 @@ const visible = `
                       and (g.grantee_department is null or g.grantee_department = $5::text)))
                  and (g.actor is null or g.actor = $6::text)))`;
 
-const columns = `g.id, g.kind, g.purpose, g.customer_id as "customerId", g.order_id as "orderId",
-            g.grantee_role as "granteeRole", g.grantee_client_id as "granteeClientId",
-            g.grantee_department as "granteeDepartment", g.actor, g.fields, g.external_ref as "externalRef",
-            g.policy_version as "policyVersion", g.opened_by as "openedBy", g.opened_at as "openedAt",
-            g.opens_at as "opensAt", g.closes_at as "closesAt", g.max_reads as "maxReads", g.reads,
-            g.closed_at as "closedAt", g.closed_reason as "closedReason"`;
+const columns = `${grantColumns}, g.external_ref as "externalRef", g.reads, g.closed_at as "closedAt",
+            g.closed_reason as "closedReason"`;
 
 /** What `external_ref` opens with; null once the customer is erased. */
 export interface GrantKeyRow {
@@ -154,23 +148,5 @@ export function closeGrantsOfOrder(tenantId: string, orderId: string, reason: st
         set closed_at = $4::timestamptz, closed_reason = $3::text
       where tenant_id = $1::uuid and order_id = $2::uuid and kind <> 'legal_order' and closed_at is null`,
     [tenantId, orderId, reason, now],
-  );
-}
-
-export interface GranteeRow {
-  readonly id: string;
-  readonly role: string;
-  readonly department: string | null;
-  readonly carrierProfile: string | null;
-}
-
-/** Clients in service that a grant may be opened for. */
-export function selectGrantees(tenantId: string, clientIds: readonly string[]): Statement<GranteeRow> {
-  return statement(
-    'select_grantees',
-    `select c.id, c.role, c.department, c.carrier_profile as "carrierProfile"
-       from amanat.clients c
-      where c.tenant_id = $1::uuid and c.id = any ($2::uuid[]) and c.disabled_at is null`,
-    [tenantId, clientIds],
   );
 }

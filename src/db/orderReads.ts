@@ -6,6 +6,8 @@ import { statement, type Statement } from './statement.ts';
 export interface OrderRead extends Pick<OrderRow, 'id' | 'version' | 'status' | 'customerId'> {
   readonly tenantId: string;
   readonly grantId: string | undefined;
+  /** What the grant says; null is no limit. */
+  readonly maxReads: number | null;
   /** The leaf when the grant is open, or when none was named. */
   readonly leaf: LeafRow;
   /** The leaf when it is not (same id: only one of the two is ever stored). */
@@ -38,13 +40,13 @@ export function recordOrderRead(read: OrderRead, now: Date): Statement<{ granted
        update amanat.grants
           set reads = reads + 1
         where tenant_id = $1::uuid and id = $6::uuid and customer_id = $3::uuid and closed_at is null
-          and opens_at <= $7::timestamptz and closes_at > $7::timestamptz and reads < max_reads
+          and opens_at <= $7::timestamptz and closes_at > $7::timestamptz and reads < $14::integer
           and exists (select 1 from loaded)
         returning id
      ),
      found as materialized (
        select l.tenant_id, l.customer_id,
-              $6::uuid is null or exists (select 1 from counted) or exists (
+              $6::uuid is null or exists (select 1 from counted) or $14::integer is null and exists (
                 select 1 from amanat.grants g
                  where g.tenant_id = $1::uuid and g.id = $6::uuid and g.customer_id = $3::uuid and g.closed_at is null
                    and g.opens_at <= $7::timestamptz and g.closes_at > $7::timestamptz and g.max_reads is null
@@ -66,6 +68,7 @@ export function recordOrderRead(read: OrderRead, now: Date): Statement<{ granted
       read.leaf.leafHash,
       read.leafWithoutGrant.leaf,
       read.leafWithoutGrant.leafHash,
+      read.maxReads,
     ],
   );
 }

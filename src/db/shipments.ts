@@ -2,16 +2,27 @@ import { statement, type Statement } from './statement.ts';
 
 export type ShipmentStatus = 'open' | 'delivered' | 'returned' | 'cancelled' | 'reassigned';
 
-export interface NewShipmentRow {
-  readonly tenantId: string;
+/** What is fixed about a parcel from its making on. */
+export interface ParcelFacts {
   readonly id: string;
   readonly orderId: string;
   readonly customerId: string;
   readonly grantId: string;
   readonly courierClientId: string;
-  readonly codeHash: Buffer;
   readonly codeExpiresAt: Date;
   readonly createdAt: Date;
+  readonly mac: Buffer;
+}
+
+/** Of `amanat.shipments s`. */
+export const parcelColumns = `s.id, s.order_id as "orderId", s.customer_id as "customerId", s.grant_id as "grantId",
+            s.courier_client_id as "courierClientId", s.code_expires_at as "codeExpiresAt",
+            s.created_at as "createdAt", s.mac`;
+
+export interface NewShipmentRow extends ParcelFacts {
+  readonly tenantId: string;
+  readonly codeHash: Buffer;
+  readonly codeMac: Buffer;
 }
 
 /** Fails with shipments_one_open while another parcel of the order is open. */
@@ -19,9 +30,10 @@ export function insertShipment(shipment: NewShipmentRow): Statement {
   return statement(
     'insert_shipment',
     `insert into amanat.shipments
-       (tenant_id, id, order_id, customer_id, grant_id, courier_client_id, status, code_hash, code_expires_at, created_at)
-     values ($1::uuid, $2::uuid, $3::uuid, $4::uuid, $5::uuid, $6::uuid, 'open', $7::bytea, $8::timestamptz,
-             $9::timestamptz)`,
+       (tenant_id, id, order_id, customer_id, grant_id, courier_client_id, status, code_hash, code_mac,
+        code_expires_at, created_at, mac)
+     values ($1::uuid, $2::uuid, $3::uuid, $4::uuid, $5::uuid, $6::uuid, 'open', $7::bytea, $8::bytea,
+             $9::timestamptz, $10::timestamptz, $11::bytea)`,
     [
       shipment.tenantId,
       shipment.id,
@@ -30,25 +42,19 @@ export function insertShipment(shipment: NewShipmentRow): Statement {
       shipment.grantId,
       shipment.courierClientId,
       shipment.codeHash,
+      shipment.codeMac,
       shipment.codeExpiresAt,
       shipment.createdAt,
+      shipment.mac,
     ],
   );
 }
 
-export interface ShipmentRow {
-  readonly id: string;
-  readonly orderId: string;
-  readonly customerId: string;
-  readonly grantId: string;
-  readonly courierClientId: string;
+export interface ShipmentRow extends ParcelFacts {
   readonly status: ShipmentStatus;
   readonly attempts: number;
-  readonly createdAt: Date;
   readonly closedAt: Date | null;
-  readonly opensAt: Date;
-  readonly closesAt: Date;
-  readonly maxReads: number | null;
+  /** Of its grant. */
   readonly reads: number;
 }
 
@@ -56,10 +62,7 @@ export interface ShipmentRow {
 export function selectShipment(tenantId: string, id: string): Statement<ShipmentRow> {
   return statement(
     'select_shipment',
-    `select s.id, s.order_id as "orderId", s.customer_id as "customerId", s.grant_id as "grantId",
-            s.courier_client_id as "courierClientId", s.status, s.attempts, s.created_at as "createdAt",
-            s.closed_at as "closedAt", g.opens_at as "opensAt", g.closes_at as "closesAt",
-            g.max_reads as "maxReads", g.reads
+    `select ${parcelColumns}, s.status, s.attempts, s.closed_at as "closedAt", g.reads
        from amanat.shipments s
        join amanat.grants g on g.tenant_id = s.tenant_id and g.id = s.grant_id
       where s.tenant_id = $1::uuid and s.id = $2::uuid`,
@@ -81,7 +84,7 @@ export function closeOpenShipment(
     'close_open_shipment',
     `with closed as (
        update amanat.shipments
-          set status = $3::text, closed_at = $4::timestamptz, code_hash = null
+          set status = $3::text, closed_at = $4::timestamptz, code_hash = null, code_mac = null
         where tenant_id = $1::uuid and order_id = $2::uuid and status = 'open'
         returning grant_id
      )

@@ -13,7 +13,9 @@ export interface PolicyRow {
   readonly number: number;
   readonly profile: string;
   readonly source: string;
+  readonly publishedAt: Date;
   readonly effectiveFrom: Date;
+  readonly mac: Buffer;
 }
 
 export function insertTenant(tenant: { id: string; name: string; createdAt: Date }): Statement {
@@ -48,12 +50,12 @@ export function selectTenantKeys(tenantIds: readonly string[]): Statement<Tenant
   );
 }
 
-export function insertPolicyVersion(policy: PolicyRow & { sourceSha256: Buffer; publishedAt: Date }): Statement {
+export function insertPolicyVersion(policy: PolicyRow & { sourceSha256: Buffer }): Statement {
   return statement(
     'insert_policy_version',
     `insert into amanat.policy_versions
-       (tenant_id, number, profile, source, source_sha256, published_at, effective_from)
-     values ($1::uuid, $2::integer, $3::text, $4::text, $5::bytea, $6::timestamptz, $7::timestamptz)`,
+       (tenant_id, number, profile, source, source_sha256, published_at, effective_from, mac)
+     values ($1::uuid, $2::integer, $3::text, $4::text, $5::bytea, $6::timestamptz, $7::timestamptz, $8::bytea)`,
     [
       policy.tenantId,
       policy.number,
@@ -62,6 +64,7 @@ export function insertPolicyVersion(policy: PolicyRow & { sourceSha256: Buffer; 
       policy.sourceSha256,
       policy.publishedAt,
       policy.effectiveFrom,
+      policy.mac,
     ],
   );
 }
@@ -74,7 +77,8 @@ export function selectPolicyVersions(
   return statement(
     'select_policy_versions',
     `select distinct on (p.tenant_id)
-            p.tenant_id as "tenantId", p.number, p.profile, p.source, p.effective_from as "effectiveFrom"
+            p.tenant_id as "tenantId", p.number, p.profile, p.source, p.published_at as "publishedAt",
+            p.effective_from as "effectiveFrom", p.mac
        from amanat.policy_versions p
        left join unnest($1::uuid[], $2::integer[]) as k (tenant_id, number) on k.tenant_id = p.tenant_id
       where p.effective_from <= $3::timestamptz and p.number > coalesce(k.number, 0)

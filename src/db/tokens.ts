@@ -1,30 +1,4 @@
-import type { ClientRow } from './clients.ts';
 import { statement, type Statement } from './statement.ts';
-
-export interface ClientForAuthentication extends Pick<ClientRow, 'tenantId' | 'id' | 'role' | 'authMethod' | 'jwk'> {
-  readonly department: string | null;
-  readonly carrierProfile: string | null;
-  readonly disabled: boolean;
-  /** Hashes of the secrets that are live now, newest first. */
-  readonly secretHashes: readonly Buffer[];
-}
-
-/** Directory scope: a token request names its client before its tenant is known. */
-export function selectClientForAuthentication(clientId: string, now: Date): Statement<ClientForAuthentication> {
-  return statement(
-    'select_client_for_authentication',
-    `select c.tenant_id as "tenantId", c.id, c.role, c.auth_method as "authMethod", c.jwk::text as jwk, c.department,
-            c.carrier_profile as "carrierProfile", c.disabled_at is not null as disabled,
-            array(select s.hash
-                    from amanat.client_secrets s
-                   where s.tenant_id = c.tenant_id and s.client_id = c.id
-                     and (s.expires_at is null or s.expires_at > $2::timestamptz)
-                   order by s.id desc) as "secretHashes"
-       from amanat.clients c
-      where c.id = $1::uuid`,
-    [clientId, now],
-  );
-}
 
 /** Fails as a duplicate when the client used this assertion before. */
 export function insertClientAssertion(assertion: {

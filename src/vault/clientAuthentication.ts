@@ -2,9 +2,10 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { ClientJwk } from '../crypto/clientKey.ts';
 import { sameSecret } from '../crypto/clientSecret.ts';
 import { digestOf } from '../crypto/digest.ts';
+import { selectClientsNamed, selectSecretsNamed, type ClientRow, type ClientSecretRow } from '../db/clients.ts';
 import { commit } from '../db/commit.ts';
 import { DbFault } from '../db/fault.ts';
-import { insertClientAssertion, selectClientForAuthentication, type ClientForAuthentication } from '../db/tokens.ts';
+import { insertClientAssertion } from '../db/tokens.ts';
 import { VaultError } from '../errors.ts';
 import { roles, type Role } from '../policy/profile.ts';
 import { refusalOf, type Answer } from './act.ts';
@@ -12,6 +13,7 @@ import { recordRefusal } from './audit.ts';
 import type { Doer } from './caller.ts';
 import { claimedClient, verifyClientAssertion } from './clientAssertion.ts';
 import { oauthDelay, oauthRefusal } from './oauthAnswer.ts';
+import { believes } from './rowMac.ts';
 import type { Throttle } from './throttle.ts';
 import type { Vault } from './vault.ts';
 
@@ -46,8 +48,8 @@ export type Authenticated = { readonly client: Client } | { readonly refusal: An
 export const tokenEndpoint = (issuer: string): string => `${issuer}/oauth/token`;
 
 /**
- * Authenticates a client (RFC 6749 section 2.3.1, RFC 7523 section 2.2). Unknown, disabled and wrong are one answer. A
- * failure of a known client leaves a leaf, unless the throttle answers it.
+ * Authenticates a client (RFC 6749 section 2.3.1, RFC 7523 section 2.2). Unknown, disabled, wrong and tampered with are one
+ * answer. A failure of a known client leaves a leaf, unless the throttle answers it.
  */
 export async function authenticateClient(
   vault: Vault,
@@ -57,14 +59,14 @@ export async function authenticateClient(
 ): Promise<Authenticated> {
   const told = performance.now() + failureMs;
   const name = nameOf(credentials);
-  const row = await findClient(vault, name);
-  if (await proves(vault, row, credentials)) {
+  const known = await findClient(vault, name);
+  if (await proves(vault, known, credentials)) {
     throttle.succeeded(name, origin.source);
-    if (row !== undefined) return { client: clientOf(row) };
+    if (known !== undefined) return { client: clientOf(known.row) };
   }
   const delay = throttle.failed(name, origin.source);
   await Promise.all([
-    delay === undefined && row !== undefined ? recordFailure(vault, clientOf(row), origin) : undefined,
+    delay === undefined && known !== undefined ? recordFailure(vault, clientOf(known.row), origin) : undefined,
     wait(told - performance.now()),
   ]);
   return { refusal: delay === undefined ? oauthRefusal('invalid_client') : oauthDelay(delay) };
@@ -79,24 +81,43 @@ function nameOf(credentials: Credentials): string {
   return uuid.test(name) ? name : nobody;
 }
 
-async function findClient(vault: Vault, id: string): Promise<ClientForAuthentication | undefined> {
+/** A client's row and the hashes of its live secrets, all as they were made here. */
+interface KnownClient {
+  readonly row: ClientRow;
+  readonly secretHashes: readonly Buffer[];
+}
+
+async function findClient(vault: Vault, id: string): Promise<KnownClient | undefined> {
   try {
-    const [rows] = await commit(vault.db, 'directory', [selectClientForAuthentication(id, new Date(vault.now()))]);
-    // Ids are made here and never twice; two rows would be somebody's work in the tables.
-    return rows.length === 1 ? rows[0] : undefined;
+    const [rows, secrets] = await commit(vault.db, 'directory', [
+      selectClientsNamed(id),
+      selectSecretsNamed(id, new Date(vault.now())),
+    ]);
+    const found = await Promise.all(rows.map((row) => believed(vault, row, secrets)));
+    // Ids are made here and never twice: of rows in several tenants at most one is genuine.
+    return found.find((known) => known !== undefined);
   } catch (error) {
     throw refusalOf(vault, error);
   }
 }
 
-async function proves(
+/** What somebody has put into the tables, or changed there, is passed over, and the operator is told. */
+async function believed(
   vault: Vault,
-  row: ClientForAuthentication | undefined,
-  credentials: Credentials,
-): Promise<boolean> {
-  const enabled = row?.disabled === false && row.authMethod === credentials.method;
+  row: ClientRow,
+  secrets: readonly ClientSecretRow[],
+): Promise<KnownClient | undefined> {
+  const keys = await vault.keyring.tenant(row.tenantId);
+  if (!believes(vault, keys, 'clients', row)) return undefined;
+  const own = secrets.filter((s) => s.tenantId === row.tenantId && believes(vault, keys, 'client_secrets', s));
+  return { row, secretHashes: own.map((secret) => secret.hash) };
+}
+
+async function proves(vault: Vault, known: KnownClient | undefined, credentials: Credentials): Promise<boolean> {
+  const row = known?.row;
+  const enabled = row?.disabledAt === null && row.authMethod === credentials.method;
   if (credentials.method === 'client_secret') {
-    const hashes = row === undefined || row.secretHashes.length === 0 ? [noHash] : row.secretHashes;
+    const hashes = known === undefined || known.secretHashes.length === 0 ? [noHash] : known.secretHashes;
     const matches = hashes.filter((hash) => sameSecret(hash, credentials.secret));
     return enabled && matches.length > 0;
   }
@@ -105,12 +126,7 @@ async function proves(
   return provesByAssertion(vault, row, JSON.parse(row.jwk) as ClientJwk, credentials.assertion);
 }
 
-async function provesByAssertion(
-  vault: Vault,
-  row: ClientForAuthentication,
-  jwk: ClientJwk,
-  assertion: string,
-): Promise<boolean> {
+async function provesByAssertion(vault: Vault, row: ClientRow, jwk: ClientJwk, assertion: string): Promise<boolean> {
   const now = vault.now();
   try {
     const client = { id: row.id, jwk };
@@ -137,7 +153,7 @@ async function provesByAssertion(
   }
 }
 
-function clientOf(row: ClientForAuthentication): Client {
+function clientOf(row: ClientRow): Client {
   const role = roles.find((name) => name === row.role);
   if (role === undefined) throw new VaultError('integrity_failure');
   return {

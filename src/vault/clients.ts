@@ -9,8 +9,10 @@ import {
   insertClientSecret,
   listClients as listStatement,
   selectClient,
+  selectSecrets,
   takeClientForRenewal,
   type ClientRow,
+  type ClientSecretRow,
 } from '../db/clients.ts';
 import type { Statement } from '../db/statement.ts';
 import { refuse, VaultError } from '../errors.ts';
@@ -21,10 +23,13 @@ import { newId } from './ids.ts';
 import { pageOf, type Page } from './page.ts';
 import { permit } from './permit.ts';
 import { isDeclared } from './reader.ts';
+import { believes, checkMac, macOf, type MacKeys } from './rowMac.ts';
 import type { Vault } from './vault.ts';
 
 /** Secrets of one client that may be live at once: the new one and two that are running out. */
 const maxLiveSecrets = 3;
+/** Changes of one client that come at once: each try lets one of them through. */
+const mostAttempts = 10;
 export const defaultOverlapSeconds = 24 * 60 * 60;
 export const maxOverlapSeconds = 30 * 24 * 60 * 60;
 
@@ -53,11 +58,11 @@ export interface Enrolment {
  * Checks a new client against the profile in force and prepares it. Also how the first client of a vault is made.
  * Throws `invalid_body` with the place.
  */
-export function enrolClient(profile: Profile, tenantId: string, client: NewClient, now: number): Enrolment {
+export function enrolClient(profile: Profile, keys: MacKeys, client: NewClient, now: number): Enrolment {
   checkClient(profile, client);
   const id = newId(now);
-  const row: ClientRow = {
-    tenantId,
+  const row = signed(keys, {
+    tenantId: keys.tenantId,
     id,
     name: client.name,
     role: client.role,
@@ -68,15 +73,22 @@ export function enrolClient(profile: Profile, tenantId: string, client: NewClien
     version: 1,
     createdAt: new Date(now),
     disabledAt: null,
-  };
+  });
   if (client.authMethod === 'private_key_jwt') return { id, secret: undefined, row, statements: [insertClient(row)] };
   const secret = newClientSecret();
-  return { id, secret, row, statements: [insertClient(row), storeSecret(tenantId, id, secret, now)] };
+  return { id, secret, row, statements: [insertClient(row), storeSecret(keys, id, secret, now)] };
 }
 
-function storeSecret(tenantId: string, clientId: string, secret: string, now: number): Statement {
+const signed = (keys: MacKeys, row: Omit<ClientRow, 'mac'>): ClientRow => ({
+  ...row,
+  mac: macOf(keys, 'clients', row),
+});
+
+function storeSecret(keys: MacKeys, clientId: string, secret: string, now: number): Statement {
   const hash = hashClientSecret(secret);
-  return insertClientSecret({ tenantId, clientId, id: newId(now), hash, createdAt: new Date(now) }, maxLiveSecrets);
+  const row = { clientId, id: newId(now), hash, createdAt: new Date(now), expiresAt: null };
+  const mac = macOf(keys, 'client_secrets', row);
+  return insertClientSecret({ tenantId: keys.tenantId, ...row, mac }, maxLiveSecrets);
 }
 
 function checkClient(profile: Profile, client: NewClient): void {
@@ -100,7 +112,8 @@ function checkClient(profile: Profile, client: NewClient): void {
 export async function createClient(vault: Vault, caller: Caller, act: Act, client: NewClient): Promise<Answer> {
   permit(caller, 'clients.create');
   const { profile } = vault.watch.policy(caller.tenantId);
-  const { id, secret, row, statements } = enrolClient(profile, caller.tenantId, client, vault.now());
+  const keys = await vault.keyring.tenant(caller.tenantId);
+  const { id, secret, row, statements } = enrolClient(profile, keys, client, vault.now());
   const deed = { object: { kind: 'clients', id }, digest: digestOfClient(row), recordVersion: 1 };
   return commitAct(vault, caller, act, deed, statements, {
     status: 201,
@@ -112,13 +125,19 @@ export async function createClient(vault: Vault, caller: Caller, act: Act, clien
 export async function listClients(vault: Vault, caller: Caller, act: Act, page: Page): Promise<Answer> {
   permit(caller, 'clients.list');
   const [rows] = await load(vault, caller.tenantId, [listStatement(caller.tenantId, page.after, page.limit + 1)]);
-  const body = pageOf(rows, page.limit, (row) => row.id, viewOf);
+  const keys = await vault.keyring.tenant(caller.tenantId);
+  const body = pageOf(
+    rows,
+    page.limit,
+    (row) => row.id,
+    (row) => (believes(vault, keys, 'clients', row) ? viewOf(row) : undefined),
+  );
   return commitAct(vault, caller, act, {}, [], { status: 200, body });
 }
 
 export async function readClient(vault: Vault, caller: Caller, act: Act, id: string): Promise<Answer> {
   permit(caller, 'clients.read');
-  const row = await loadClient(vault, caller, id);
+  const row = await loadClient(vault, await vault.keyring.tenant(caller.tenantId), id);
   return commitAct(vault, caller, act, { object: { kind: 'clients', id } }, [], {
     status: 200,
     body: viewOf(row),
@@ -138,21 +157,27 @@ export async function disableClient(
   expected: number | 'any' | undefined,
 ): Promise<Answer> {
   permit(caller, 'clients.patch');
-  const row = await loadClient(vault, caller, id);
-  if (expected !== 'any' && expected !== row.version) throw new VaultError('precondition_failed');
-  const now = vault.now();
-  const already = row.disabledAt !== null;
-  const next: ClientRow = already ? row : { ...row, disabledAt: new Date(now), version: row.version + 1 };
-  const deed = { object: { kind: 'clients', id }, digest: digestOfClient(next), recordVersion: next.version };
-  const guarded = expected === 'any' ? undefined : row.version;
-  const statements = already ? [] : [disableStatement(caller.tenantId, id, guarded, new Date(now))];
-  const answer = await commitAct(vault, caller, act, deed, statements, {
-    status: 200,
-    body: viewOf(next),
-    headers: { ETag: `"${next.version}"` },
-  });
-  vault.watch.cutOff(id, now);
-  return answer;
+  const keys = await vault.keyring.tenant(caller.tenantId);
+  const disable = async (): Promise<Answer> => {
+    const row = await loadClient(vault, keys, id);
+    if (expected !== 'any' && expected !== row.version) throw new VaultError('precondition_failed');
+    const at = new Date(vault.now());
+    const next = disabled(keys, row, at);
+    const deed = { object: { kind: 'clients', id }, digest: digestOfClient(next), recordVersion: next.version };
+    const answer = await commitAct(vault, caller, act, deed, next === row ? [] : [disableStatement(next, at)], {
+      status: 200,
+      body: viewOf(next),
+      headers: { ETag: `"${next.version}"` },
+    });
+    vault.watch.cutOff(id, at.getTime());
+    return answer;
+  };
+  return expected === 'any' ? again(disable) : disable();
+}
+
+/** The row to store; the same where it is out of service already. */
+export function disabled(keys: MacKeys, row: ClientRow, at: Date): ClientRow {
+  return row.disabledAt === null ? signed(keys, { ...row, disabledAt: at, version: row.version + 1 }) : row;
 }
 
 /** A new secret; the ones before it work for `overlapSeconds` more (0: not at all), so that nothing stops meanwhile. */
@@ -164,24 +189,52 @@ export async function renewSecret(
   overlapSeconds: number,
 ): Promise<Answer> {
   permit(caller, 'clients.renew_secret');
-  await loadClient(vault, caller, id);
-  const now = vault.now();
-  const oldUntil = new Date(now + overlapSeconds * 1000);
-  const secret = newClientSecret();
-  const statements = [
-    takeClientForRenewal(caller.tenantId, id),
-    endSecrets(caller.tenantId, id, oldUntil),
-    storeSecret(caller.tenantId, id, secret, now),
-  ];
-  return commitAct(vault, caller, act, { object: { kind: 'clients', id } }, statements, {
-    status: 201,
-    body: { id, secret, oldSecretsUntil: oldUntil.toISOString() },
+  const keys = await vault.keyring.tenant(caller.tenantId);
+  return again(async () => {
+    const row = await loadClient(vault, keys, id);
+    if (row.disabledAt !== null || row.authMethod !== 'client_secret') throw new VaultError('conflict');
+    const now = vault.now();
+    const oldUntil = new Date(now + overlapSeconds * 1000);
+    const secret = newClientSecret();
+    const statements = [
+      takeClientForRenewal(signed(keys, { ...row, version: row.version + 1 })),
+      endSecrets(caller.tenantId, id, await endingSecrets(vault, keys, id, oldUntil)),
+      storeSecret(keys, id, secret, now),
+    ];
+    return commitAct(vault, caller, act, { object: { kind: 'clients', id } }, statements, {
+      status: 201,
+      body: { id, secret, oldSecretsUntil: oldUntil.toISOString() },
+    });
   });
 }
 
-async function loadClient(vault: Vault, caller: Caller, id: string): Promise<ClientRow> {
-  const [[row]] = await load(vault, caller.tenantId, [selectClient(caller.tenantId, id)]);
+/** The live secrets of a client that would outlive `until`, as they are to be stored. One that is not ours stays as it is. */
+async function endingSecrets(vault: Vault, keys: MacKeys, clientId: string, until: Date): Promise<ClientSecretRow[]> {
+  const { tenantId } = keys;
+  const [secrets] = await load(vault, tenantId, [selectSecrets(tenantId, clientId, new Date(vault.now()))]);
+  return secrets
+    .filter((secret) => believes(vault, keys, 'client_secrets', secret))
+    .filter(({ expiresAt }) => expiresAt === null || expiresAt > until)
+    .map((secret) => ({ ...secret, expiresAt: until }))
+    .map((secret) => ({ ...secret, mac: macOf(keys, 'client_secrets', secret) }));
+}
+
+/** A client's MAC binds its version, so a change is made to the row as it was read: anew when another came first. */
+async function again<T>(change: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; attempt <= mostAttempts; attempt += 1) {
+    try {
+      return await change();
+    } catch (error) {
+      if (!(error instanceof VaultError && error.code === 'precondition_failed')) throw error;
+    }
+  }
+  throw new VaultError('conflict');
+}
+
+async function loadClient(vault: Vault, keys: MacKeys, id: string): Promise<ClientRow> {
+  const [[row]] = await load(vault, keys.tenantId, [selectClient(keys.tenantId, id)]);
   if (row === undefined) throw new VaultError('not_found');
+  checkMac(keys, 'clients', row);
   return row;
 }
 

@@ -15,7 +15,7 @@ import { checkCustomer, type CustomerInput } from './customerRecord.ts';
 import { mergeCustomer, type CustomerPatch } from './customerPatch.ts';
 import { resealCustomer, rowOf, sealCustomer, tagsOf } from './customerSeal.ts';
 import { viewCustomer } from './customerView.ts';
-import { grantOf, judged } from './grantOf.ts';
+import { grantOf, judged, stateAt } from './grantOf.ts';
 import { newId } from './ids.ts';
 import { pageOf, type Page } from './page.ts';
 import { permit } from './permit.ts';
@@ -67,7 +67,7 @@ export async function readCustomer(vault: Vault, caller: Caller, act: Act, reque
   const asked = request.fields === undefined ? allFields : [...request.fields];
   const decide = (state: 'open' | 'expired') =>
     policy.decide(caller, grant === undefined ? undefined : judged(grant, state), asked);
-  const decision = decide('open');
+  const decision = decide(grant === undefined ? 'open' : stateAt(grant, vault.now()));
   const closed = grant === undefined ? decision : decide('expired');
   const deed = { subjectId: request.id, grantId: grant?.id, purpose: grant?.purpose };
   const leaf = leafOf(vault, caller, act, {
@@ -80,10 +80,13 @@ export async function readCustomer(vault: Vault, caller: Caller, act: Act, reque
     grant === undefined
       ? leaf
       : leafOf(vault, caller, act, { ...deed, full: closed.full, masked: closed.masked, rule: closed.rule }, leaf.id);
-  const read = { tenantId: caller.tenantId, customerId: request.id, grantId: grant?.id, leaf, leafWithoutGrant };
-  const row = await vault.reads.customer(read, typeof grant?.maxReads === 'number').catch((error: unknown) => {
-    throw refusalOf(vault, error);
-  });
+  const maxReads = grant?.maxReads ?? null;
+  const named = { tenantId: caller.tenantId, customerId: request.id, grantId: grant?.id, maxReads };
+  const row = await vault.reads
+    .customer({ ...named, leaf, leafWithoutGrant }, maxReads !== null)
+    .catch((error: unknown) => {
+      throw refusalOf(vault, error);
+    });
   if (row === undefined) throw new VaultError('not_found');
   const keys = await vault.keyring.tenant(caller.tenantId);
   const body = viewCustomer(keys, policy, row, row.granted ? decision : closed, request.fields);

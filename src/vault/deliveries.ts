@@ -1,17 +1,20 @@
 import { listDeliveries as listStatement, type ListedDelivery } from '../db/deliveries.ts';
 import type { DeliveryReadRow } from '../db/deliveryReads.ts';
-import type { DeliveryFacts } from '../db/grantFacts.ts';
+import { selectParcelGrants } from '../db/grantFacts.ts';
 import { VaultError } from '../errors.ts';
 import type { Decision, JudgedGrant } from '../policy/judge.ts';
 import { fields as allFields, type Field, type Party } from '../policy/profile.ts';
 import { commitAct, load, refusalOf, type Act, type Answer } from './act.ts';
 import { leafOf } from './audit.ts';
 import type { Caller } from './caller.ts';
+import type { KnownParcel } from './deliveryMemory.ts';
+import { stateAt } from './grantOf.ts';
 import type { TenantKeys } from './keyring.ts';
 import { cityLabel, itemsOf, partyOf, type Item } from './orderRecord.ts';
 import { pageOf, type Page } from './page.ts';
 import { permit } from './permit.ts';
 import { openRecord, reveal, type OpenRecord } from './record.ts';
+import { believes, checkParcel } from './rowMac.ts';
 import { weakest } from './shown.ts';
 import type { Vault } from './vault.ts';
 import type { Policy } from './watch.ts';
@@ -32,29 +35,34 @@ export async function readDelivery(vault: Vault, caller: Caller, act: Act, id: s
   permit(caller, 'deliveries.read');
   const policy = vault.watch.policy(caller.tenantId);
   for (let attempt = 1; attempt <= mostReads; attempt += 1) {
-    const facts = await factsOf(vault, caller, id);
-    const party = partyOf(facts.customerKind, facts.deliveryTo);
-    const release = releaseOf(policy, caller, party);
-    const row = await readOpen(vault, caller, act, facts, release);
+    const parcel = await parcelOf(vault, caller, id);
+    if (stateAt(parcel, vault.now()) !== 'open') throw new VaultError('not_found');
+    const release = releaseOf(policy, caller, partyOf(parcel.customerKind, parcel.deliveryTo));
+    const row = await readOpen(vault, caller, act, parcel, release);
     if (row !== undefined) {
       const keys = await vault.keyring.tenant(caller.tenantId);
-      return { status: 200, body: viewDelivery(keys, party, row, release) };
+      return { status: 200, body: viewDelivery(keys, parcel, row, release) };
     }
     vault.deliveries.forget(caller.tenantId, caller.clientId, id);
   }
   throw new VaultError('not_found');
 }
 
-async function factsOf(vault: Vault, caller: Caller, id: string): Promise<DeliveryFacts> {
+async function parcelOf(vault: Vault, caller: Caller, id: string): Promise<KnownParcel> {
   const { tenantId, clientId } = caller;
   const known = vault.deliveries.get(tenantId, clientId, id);
   if (known !== undefined) return known;
-  const facts = await vault.reads.deliveryFacts(tenantId, clientId, id).catch((error: unknown) => {
+  const found = await vault.reads.deliveryFacts(tenantId, clientId, id).catch((error: unknown) => {
     throw refusalOf(vault, error);
   });
-  if (facts === undefined) throw new VaultError('not_found');
-  vault.deliveries.put(tenantId, clientId, facts);
-  return facts;
+  if (found === undefined) throw new VaultError('not_found');
+  const { parcel, grant } = found;
+  checkParcel(await vault.keyring.tenant(tenantId), parcel, grant);
+  const { orderId, customerId, grantId, customerKind, deliveryTo } = parcel;
+  const { opensAt, closesAt, maxReads } = grant;
+  const made = { id, orderId, customerId, grantId, customerKind, deliveryTo, opensAt, closesAt, maxReads };
+  vault.deliveries.put(tenantId, clientId, made);
+  return made;
 }
 
 /** Undefined unless the parcel is open; the leaf is durable when there is a row. */
@@ -62,20 +70,21 @@ async function readOpen(
   vault: Vault,
   caller: Caller,
   act: Act,
-  facts: DeliveryFacts,
+  parcel: KnownParcel,
   { purpose, decision, full }: Release,
 ): Promise<DeliveryReadRow | undefined> {
   const leaf = leafOf(vault, caller, act, {
-    subjectId: facts.customerId,
-    object: { kind: 'deliveries', id: facts.id },
-    grantId: facts.grantId,
+    subjectId: parcel.customerId,
+    object: { kind: 'deliveries', id: parcel.id },
+    grantId: parcel.grantId,
     purpose,
     full,
     rule: decision.rule,
   });
   const { tenantId, clientId: courierClientId } = caller;
-  const read = { tenantId, courierClientId, shipmentId: facts.id, deliveryTo: facts.deliveryTo, leaf };
-  return vault.reads.delivery(read, facts.maxReads !== null).catch((error: unknown) => {
+  const { id: shipmentId, deliveryTo, maxReads } = parcel;
+  const read = { tenantId, courierClientId, shipmentId, deliveryTo, maxReads, leaf };
+  return vault.reads.delivery(read, maxReads !== null).catch((error: unknown) => {
     throw refusalOf(vault, error);
   });
 }
@@ -107,7 +116,10 @@ const fieldsOf: Readonly<Record<Party, readonly Field[]>> = {
 };
 
 /** What is held of the released items; the contact of a legal person stands behind its name. */
-function viewDelivery(keys: TenantKeys, party: Party, row: DeliveryReadRow, release: Release) {
+function viewDelivery(keys: TenantKeys, parcel: KnownParcel, row: DeliveryReadRow, release: Release) {
+  const party = partyOf(parcel.customerKind, parcel.deliveryTo);
+  // The row names another order by now than the one the parcel was made for.
+  if (row.orderId !== parcel.orderId) throw new VaultError('integrity_failure');
   const record = openDelivery(keys, row);
   const held = [...record.labels].some((label) => label.startsWith(`${party}/`));
   // The row names a party that the sealed record is not of.
@@ -130,8 +142,8 @@ function viewDelivery(keys: TenantKeys, party: Party, row: DeliveryReadRow, rele
     id: row.id,
     // Values that are not there are left out.
     ...Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)),
-    opensAt: row.opensAt.toISOString(),
-    closesAt: row.closesAt.toISOString(),
+    opensAt: parcel.opensAt.toISOString(),
+    closesAt: parcel.closesAt.toISOString(),
   };
 }
 
@@ -147,6 +159,7 @@ export async function listDeliveries(vault: Vault, caller: Caller, act: Act, pag
   const policy = vault.watch.policy(tenantId);
   const now = new Date(vault.now());
   const [rows] = await load(vault, tenantId, [listStatement(tenantId, clientId, now, page.after, page.limit + 1)]);
+  const [grants] = await load(vault, tenantId, [selectParcelGrants(rows.map(({ id }) => ({ tenantId, id })))]);
   const keys = await vault.keyring.tenant(tenantId);
   const masked = new Set<Field>();
   const body = pageOf(
@@ -154,9 +167,13 @@ export async function listDeliveries(vault: Vault, caller: Caller, act: Act, pag
     page.limit,
     (row) => row.id,
     (row) => {
+      const grant = grants.find(({ id }) => id === row.grantId);
+      const genuine =
+        believes(vault, keys, 'shipments', row) && grant !== undefined && believes(vault, keys, 'grants', grant);
+      if (!genuine) return undefined;
       const { field, city } = cityOf(vault, policy, caller, keys, row);
       if (city !== undefined) masked.add(field);
-      const window = { opensAt: row.opensAt.toISOString(), closesAt: row.closesAt.toISOString() };
+      const window = { opensAt: grant.opensAt.toISOString(), closesAt: grant.closesAt.toISOString() };
       return { id: row.id, ...window, ...(city === undefined ? {} : { city }) };
     },
   );

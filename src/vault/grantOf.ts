@@ -3,9 +3,13 @@ import type { JudgedGrant } from '../policy/judge.ts';
 import type { Field, GrantKind } from '../policy/profile.ts';
 import { refusalOf } from './act.ts';
 import type { Caller } from './caller.ts';
+import { checkMac } from './rowMac.ts';
 import type { Vault } from './vault.ts';
 
-/** Fixed facts of grants kept in memory, newest used last. They never change, so they never go stale. */
+/**
+ * Fixed facts of grants kept in memory once their MAC has been checked, newest used last. They never change, so they never
+ * go stale; what somebody makes of the row meanwhile is not read again.
+ */
 export interface GrantMemory {
   get(tenantId: string, grantId: string): GrantFacts | undefined;
   put(tenantId: string, facts: GrantFacts): void;
@@ -44,7 +48,9 @@ async function factsOf(vault: Vault, tenantId: string, grantId: string): Promise
   if (known !== undefined) return known;
   try {
     const facts = await vault.reads.grantFacts(tenantId, grantId);
-    if (facts !== undefined) vault.grants.put(tenantId, facts);
+    if (facts === undefined) return undefined;
+    checkMac(await vault.keyring.tenant(tenantId), 'grants', facts);
+    vault.grants.put(tenantId, facts);
     return facts;
   } catch (error) {
     throw refusalOf(vault, error);
@@ -57,6 +63,11 @@ export function isGrantee(facts: GrantFacts, caller: Caller): boolean {
   if (facts.granteeClientId !== null) return facts.granteeClientId === caller.clientId;
   if (facts.granteeRole !== caller.role) return false;
   return facts.granteeDepartment === null || facts.granteeDepartment === caller.department;
+}
+
+/** By the window it was opened with. Whether it was closed since, the read asks of the row. */
+export function stateAt(facts: Pick<GrantFacts, 'opensAt' | 'closesAt'>, now: number): 'open' | 'expired' {
+  return facts.opensAt.getTime() <= now && now < facts.closesAt.getTime() ? 'open' : 'expired';
 }
 
 /** What the judge needs of it. */

@@ -1,5 +1,6 @@
 import { closeGrant as closeStatement, insertGrant, listGrants as listStatement } from '../db/grants.ts';
-import { selectGrant, selectGrantees, type GrantAudience, type GranteeRow } from '../db/grants.ts';
+import { selectGrant, type GrantAudience } from '../db/grants.ts';
+import { selectClientsInService, type ClientRow } from '../db/clients.ts';
 import { selectCustomers } from '../db/customers.ts';
 import { selectOrders } from '../db/orders.ts';
 import { refuse, VaultError } from '../errors.ts';
@@ -14,6 +15,7 @@ import { windowOf, type AskedWindow } from './grantWindow.ts';
 import { newId } from './ids.ts';
 import { pageOf, type Page } from './page.ts';
 import { permit } from './permit.ts';
+import { believes, checkMac, macOf } from './rowMac.ts';
 import type { Vault } from './vault.ts';
 import type { Policy } from './watch.ts';
 
@@ -51,14 +53,15 @@ export async function openGrant(vault: Vault, caller: Caller, act: Act, input: N
   const [[customer], [order], [client]] = await load(vault, tenantId, [
     selectCustomers(tenantId, [input.customerId]),
     selectOrders(tenantId, input.orderId === undefined ? [] : [input.orderId]),
-    selectGrantees(tenantId, byClient === undefined ? [] : [byClient.clientId]),
+    selectClientsInService(tenantId, byClient === undefined ? [] : [byClient.clientId]),
   ]);
   if (customer === undefined) throw refuse('invalid_body', '/customerId', 'unknown_id');
   if (input.orderId !== undefined && order?.customerId !== customer.id)
     throw refuse('invalid_body', '/orderId', 'unknown_id');
+  const keys = await vault.keyring.tenant(tenantId);
+  if (client !== undefined) checkMac(keys, 'clients', client);
   const { purpose, fields } = allowedWork(policy, input, readerOf(input.grantee, client));
   const id = newId(now);
-  const keys = await vault.keyring.tenant(tenantId);
   const grant = {
     tenantId,
     id,
@@ -72,6 +75,7 @@ export async function openGrant(vault: Vault, caller: Caller, act: Act, input: N
     actor: input.actor ?? null,
     fields,
     externalRef: input.externalRef === undefined ? null : sealReference(keys, customer, id, input.externalRef),
+    legalOrderId: null,
     policyVersion: policy.number,
     openedBy: caller.clientId,
     openedAt: new Date(now),
@@ -79,7 +83,8 @@ export async function openGrant(vault: Vault, caller: Caller, act: Act, input: N
     maxReads: input.maxReads ?? null,
   };
   const deed = { subjectId: customer.id, object: { kind: 'grants', id }, grantId: id, purpose };
-  return commitAct(vault, caller, act, deed, [insertGrant(grant)], {
+  const mac = macOf(keys, 'grants', grant);
+  return commitAct(vault, caller, act, deed, [insertGrant({ ...grant, mac })], {
     status: 201,
     headers: { Location: `/v1/grants/${id}` },
     body: { id },
@@ -93,7 +98,7 @@ function checkReference({ externalRef }: NewGrant): void {
 }
 
 /** Who would read. A client's role is what the judge will see, so it is what is asked about here. */
-function readerOf(grantee: Grantee, client: GranteeRow | undefined): Reader {
+function readerOf(grantee: Grantee, client: ClientRow | undefined): Reader {
   if ('role' in grantee) return grantee;
   if (client === undefined) throw refuse('invalid_body', '/grantee/clientId', 'unknown_id');
   return {
@@ -129,6 +134,7 @@ export async function readGrant(vault: Vault, caller: Caller, act: Act, id: stri
   const [[row]] = await load(vault, tenantId, [selectGrant(tenantId, audienceOf(caller), id)]);
   if (row === undefined) throw new VaultError('not_found');
   const keys = await vault.keyring.tenant(tenantId);
+  checkMac(keys, 'grants', row);
   const { body, released } = viewGrant(policy, keys, caller, row, vault.now());
   const deed = { subjectId: row.customerId, object: { kind: 'grants', id }, grantId: id, ...released };
   return commitAct(vault, caller, act, deed, [], { status: 200, body });
@@ -146,12 +152,13 @@ export async function listGrants(
   const [rows] = await load(vault, tenantId, [
     listStatement(tenantId, audienceOf(caller), customerId, page.after, page.limit + 1),
   ]);
+  const keys = await vault.keyring.tenant(tenantId);
   const now = vault.now();
   const body = pageOf(
     rows,
     page.limit,
     (row) => row.id,
-    (row) => viewListedGrant(row, now),
+    (row) => (believes(vault, keys, 'grants', row) ? viewListedGrant(row, now) : undefined),
   );
   return commitAct(vault, caller, act, { subjectId: customerId }, [], { status: 200, body });
 }
@@ -162,6 +169,7 @@ export async function closeGrant(vault: Vault, caller: Caller, act: Act, id: str
   const { tenantId } = caller;
   const [[row]] = await load(vault, tenantId, [selectGrant(tenantId, audienceOf(caller), id)]);
   if (row === undefined) throw new VaultError('not_found');
+  checkMac(await vault.keyring.tenant(tenantId), 'grants', row);
   if (row.closedAt !== null) throw new VaultError('conflict');
   const at = new Date(vault.now());
   const deed = { subjectId: row.customerId, object: { kind: 'grants', id }, grantId: id, purpose: row.purpose };

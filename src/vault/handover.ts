@@ -7,6 +7,7 @@ import {
   selectOpenDelivery,
   type OpenDeliveryRow,
 } from '../db/deliveries.ts';
+import { selectParcelGrants } from '../db/grantFacts.ts';
 import { moveOrder, takeOrder } from '../db/orders.ts';
 import { closeOpenShipment } from '../db/shipments.ts';
 import type { Statement } from '../db/statement.ts';
@@ -17,6 +18,7 @@ import { commitAct, load, write, type Act, type Answer } from './act.ts';
 import { leafStatement, type Deed } from './audit.ts';
 import type { Caller } from './caller.ts';
 import { permit } from './permit.ts';
+import { checkMac, checkParcel } from './rowMac.ts';
 import { codeHash } from './shipments.ts';
 import type { Vault } from './vault.ts';
 
@@ -35,6 +37,7 @@ export async function confirmDelivery(
   permit(caller, 'deliveries.confirm');
   const parcel = await openParcel(vault, caller, id);
   const keys = await vault.keyring.tenant(caller.tenantId);
+  checkMac(keys, 'delivery_codes', { id, codeHash: parcel.codeHash, mac: parcel.codeMac });
   const hash = codeHash(keys, id, foldIdentifier(code));
   const at = new Date(vault.now());
   const right = parcel.codeHash?.equals(hash) === true && parcel.codeTries < mostTries && parcel.codeExpiresAt > at;
@@ -101,11 +104,13 @@ export async function failDelivery(
 
 /** This courier's own open parcel. Throws `not_found` for every other, whatever it is. */
 async function openParcel(vault: Vault, caller: Caller, id: string): Promise<OpenDeliveryRow> {
-  const now = new Date(vault.now());
-  const [[parcel]] = await load(vault, caller.tenantId, [
-    selectOpenDelivery(caller.tenantId, caller.clientId, now, id),
+  const { tenantId, clientId } = caller;
+  const [[parcel], [grant]] = await load(vault, tenantId, [
+    selectOpenDelivery(tenantId, clientId, new Date(vault.now()), id),
+    selectParcelGrants([{ tenantId, id }]),
   ]);
   if (parcel === undefined) throw new VaultError('not_found');
+  checkParcel(await vault.keyring.tenant(tenantId), parcel, grant);
   return parcel;
 }
 

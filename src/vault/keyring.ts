@@ -5,6 +5,7 @@ import { dataKey, newDataKeyMaterial, type DataKey } from '../crypto/seal.ts';
 import { secretKey, unwrapKey, wrapContext, wrapKey } from '../crypto/wrap.ts';
 import { commit } from '../db/commit.ts';
 import type { Database } from '../db/database.ts';
+import type { Statement } from '../db/statement.ts';
 import { insertTenantKey, selectTenantKeys, type TenantKeyRow } from '../db/tenants.ts';
 import { VaultError } from '../errors.ts';
 import type { RootKey } from '../keys/folder.ts';
@@ -50,17 +51,24 @@ interface CachedDataKey {
   readonly until: number;
 }
 
-export function newTenantKeys(root: RootKey, tenantId: string, at: Date): ReturnType<typeof insertTenantKey>[] {
-  return (['data', 'index'] as const).map((use) =>
+/** Keys of a tenant to be. What they hash before they are stored is what they will hash ever after. */
+export function newTenantKeys(
+  root: RootKey,
+  tenantId: string,
+  at: Date,
+): { readonly keys: Pick<TenantKeys, 'tenantId' | 'hash'>; readonly statements: readonly Statement[] } {
+  const material = { data: newDataKeyMaterial(), index: newDataKeyMaterial() };
+  const statements = (['data', 'index'] as const).map((use) =>
     insertTenantKey({
       tenantId,
       use,
       version: 1,
       rootId: root.id,
-      wrapped: wrapKey(root.wrapping, wrapContext.tenantKey(tenantId, use, 1), newDataKeyMaterial()),
+      wrapped: wrapKey(root.wrapping, wrapContext.tenantKey(tenantId, use, 1), material[use]),
       createdAt: at,
     }),
   );
+  return { keys: { tenantId, hash: indexKeys(secretKey(material.index)).hash }, statements };
 }
 
 export function openKeyring(db: Database, roots: ReadonlyMap<string, RootKey>, now: () => number): Keyring {
@@ -134,15 +142,8 @@ function tenantKeys(
   index: Versions,
   cachedDataKey: (tenantId: string, wrapping: KeyObject, record: WrappedDataKey) => DataKey,
 ): TenantKeys {
-  const subkeys = new Map<string, KeyObject>();
-  const subkey = (name: string): KeyObject => {
-    const known = subkeys.get(name);
-    if (known !== undefined) return known;
-    const made = indexSubkey(versionOf(index, index.current), name);
-    subkeys.set(name, made);
-    return made;
-  };
   return {
+    ...indexKeys(versionOf(index, index.current)),
     tenantId,
     indexVersion: index.current,
     newDataKey(kind, id) {
@@ -151,6 +152,20 @@ function tenantKeys(
       return { wrapped, keyVersion: data.current, key: dataKey(material) };
     },
     dataKey: (record) => cachedDataKey(tenantId, versionOf(data, record.keyVersion), record),
+  };
+}
+
+/** Tags and hashes under one version of an index key. */
+function indexKeys(indexKey: KeyObject): Pick<TenantKeys, 'tag' | 'hash'> {
+  const subkeys = new Map<string, KeyObject>();
+  const subkey = (name: string): KeyObject => {
+    const known = subkeys.get(name);
+    if (known !== undefined) return known;
+    const made = indexSubkey(indexKey, name);
+    subkeys.set(name, made);
+    return made;
+  };
+  return {
     tag: (field, canonical) => indexTag(subkey(field), canonical),
     hash: (purpose, ...parts) => keyedHash(subkey(`hash/${purpose}`), ...parts),
   };

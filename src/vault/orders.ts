@@ -9,7 +9,7 @@ import { checkText } from '../formats/text.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
 import { leafOf, type Deed } from './audit.ts';
 import type { Caller } from './caller.ts';
-import { grantOf, judged } from './grantOf.ts';
+import { grantOf, judged, stateAt } from './grantOf.ts';
 import { newId } from './ids.ts';
 import { deliveryData, withNationalId, type DeliveryInput } from './orderDelivery.ts';
 import {
@@ -107,7 +107,7 @@ async function readLoaded(
       grant === undefined ? undefined : judged(grant, state, !standing.includes(row.status)),
       fieldsOfOrder(header.party),
     );
-  const decision = decide('open');
+  const decision = decide(grant === undefined ? 'open' : stateAt(grant, vault.now()));
   const closed = grant === undefined ? decision : decide('expired');
   const deed = (d: typeof decision): Deed => ({
     subjectId: row.customerId,
@@ -125,6 +125,7 @@ async function readLoaded(
     status: row.status,
     customerId: row.customerId,
     grantId: grant?.id,
+    maxReads: grant?.maxReads ?? null,
     leaf,
     leafWithoutGrant: leafOf(vault, caller, act, deed(closed), leaf.id),
   };

@@ -33,17 +33,17 @@ function cursorOf(id: string): string {
   return Buffer.from(id, 'latin1').toString('base64url');
 }
 
-/** Turns `limit + 1` rows into a page: `{ items, nextCursor? }`. */
+/** Turns `limit + 1` rows into a page: `{ items, nextCursor? }`. A row that `item` has nothing to show of is left out. */
 export function pageOf<Row, Item>(
   rows: readonly Row[],
   limit: number,
   id: (row: Row) => string,
-  item: (row: Row) => Item,
+  item: (row: Row) => Item | undefined,
 ): { items: Item[]; nextCursor?: string } {
   const shown = rows.slice(0, limit);
   const last = shown.at(-1);
   return {
-    items: shown.map((row) => item(row)),
+    items: shown.map((row) => item(row)).filter((made) => made !== undefined),
     ...(rows.length > limit && last !== undefined ? { nextCursor: cursorOf(id(last)) } : {}),
   };
 }

@@ -3,7 +3,13 @@ import { readCustomerCounted, readCustomers, type CustomerRead, type CustomerRea
 import { findByTags, type Match, type TagQuery } from '../db/customers.ts';
 import type { Database } from '../db/database.ts';
 import { readDeliveries, readDeliveryCounted, type DeliveryRead, type DeliveryReadRow } from '../db/deliveryReads.ts';
-import { selectDeliveryFacts, selectGrantFacts, type DeliveryFacts, type GrantFacts } from '../db/grantFacts.ts';
+import {
+  selectDeliveryFacts,
+  selectGrantFacts,
+  selectParcelGrants,
+  type DeliveryFacts,
+  type GrantFacts,
+} from '../db/grantFacts.ts';
 import { insertLeaves, type LeafRow } from '../db/audit.ts';
 import type { Statement } from '../db/statement.ts';
 import { coalesce } from './coalesce.ts';
@@ -17,6 +23,12 @@ interface Found<Row> {
   readonly row: Row | undefined;
 }
 
+/** A parcel with the grant it rests on. */
+export interface FoundParcel {
+  readonly parcel: DeliveryFacts;
+  readonly grant: GrantFacts | undefined;
+}
+
 /**
  * The statements of the hot paths, each joined with its like in flight. A row comes back only when its audit leaf, written
  * by the same statement, is durable.
@@ -24,9 +36,9 @@ interface Found<Row> {
 export interface Reads {
   customer(read: CustomerRead, counted: boolean): Promise<CustomerReadRow | undefined>;
   delivery(read: DeliveryRead, counted: boolean): Promise<DeliveryReadRow | undefined>;
-  /** What is fixed about a grant from its opening on. No leaf: the read that follows leaves one. */
+  /** What is fixed about a grant from its opening on, as the row says. No leaf: the read that follows leaves one. */
   grantFacts(tenantId: string, grantId: string): Promise<GrantFacts | undefined>;
-  deliveryFacts(tenantId: string, courierClientId: string, shipmentId: string): Promise<DeliveryFacts | undefined>;
+  deliveryFacts(tenantId: string, courierClientId: string, shipmentId: string): Promise<FoundParcel | undefined>;
   matches(query: TagQuery): Promise<readonly Match[]>;
   /** Leaves with no other statement beside them. */
   leaf(leaf: LeafRow): Promise<void>;
@@ -37,9 +49,7 @@ export function openReads(db: Database, now: () => number): Reads {
   const customers = joined(db, (reads: readonly CustomerRead[]) => readCustomers(reads, time()));
   const deliveries = joined(db, (reads: readonly DeliveryRead[]) => readDeliveries(reads, time()));
   const grants = joined(db, (asked: readonly { tenantId: string; id: string }[]) => selectGrantFacts(asked));
-  const shipments = joined(db, (asked: readonly { tenantId: string; courierClientId: string; id: string }[]) =>
-    selectDeliveryFacts(asked),
-  );
+  const parcels = parcelsOf(db);
   return {
     async customer(read, counted) {
       if (!counted) return (await customers(read)).row;
@@ -52,7 +62,7 @@ export function openReads(db: Database, now: () => number): Reads {
       return row;
     },
     grantFacts: async (tenantId, id) => (await grants({ tenantId, id })).row,
-    deliveryFacts: async (tenantId, courierClientId, id) => (await shipments({ tenantId, courierClientId, id })).row,
+    deliveryFacts: async (tenantId, courierClientId, id) => (await parcels({ tenantId, courierClientId, id })).row,
     matches: matchesOf(db),
     leaf: leavesOf(db),
   };
@@ -77,6 +87,30 @@ function joined<Item extends { readonly tenantId: string }, Row extends Numbered
       const [rows] = await commit({ ...db, deadlineMs: leftMs }, scopeOf(items), [statementOf(items)]);
       const found: Found<Row>[] = items.map(() => ({ row: undefined }));
       for (const row of rows) found[row.n - 1] = { row };
+      return found;
+    },
+  });
+}
+
+interface AskedParcel {
+  readonly tenantId: string;
+  readonly courierClientId: string;
+  readonly id: string;
+}
+
+function parcelsOf(db: Database): (asked: AskedParcel) => Promise<Found<FoundParcel>> {
+  return coalesce({
+    lanes,
+    maxBatch,
+    maxWaiting,
+    deadlineMs: db.deadlineMs,
+    async run(asked: readonly AskedParcel[], leftMs) {
+      const statements = [selectDeliveryFacts(asked), selectParcelGrants(asked)] as const;
+      const [parcels, grants] = await commit({ ...db, deadlineMs: leftMs }, scopeOf(asked), statements);
+      const found: Found<FoundParcel>[] = asked.map(() => ({ row: undefined }));
+      for (const parcel of parcels) {
+        found[parcel.n - 1] = { row: { parcel, grant: grants.find(({ n }) => n === parcel.n) } };
+      }
       return found;
     },
   });

@@ -1,6 +1,8 @@
 import { newDeliveryCode } from '../crypto/clientSecret.ts';
+import { selectClientsInService, type ClientRow } from '../db/clients.ts';
 import { selectCustomers } from '../db/customers.ts';
-import { insertGrant, selectGrantees, type GranteeRow } from '../db/grants.ts';
+import { selectParcelGrants } from '../db/grantFacts.ts';
+import { insertGrant } from '../db/grants.ts';
 import { moveOrder, selectOrders, updateOrder, type OrderRow } from '../db/orders.ts';
 import { closeOpenShipment, insertShipment, selectShipment } from '../db/shipments.ts';
 import type { Statement } from '../db/statement.ts';
@@ -17,6 +19,7 @@ import { withNationalId } from './orderDelivery.ts';
 import { dataOf, resealOrder } from './orderRecord.ts';
 import { permit } from './permit.ts';
 import type { SealedRecord } from './record.ts';
+import { checkMac, checkParcel, macOf } from './rowMac.ts';
 import type { Vault } from './vault.ts';
 import type { Policy } from './watch.ts';
 
@@ -40,19 +43,16 @@ export async function createShipment(
   permit(caller, 'shipments.create');
   const { tenantId } = caller;
   const policy = vault.watch.policy(tenantId);
-  const [[order], [courier]] = await load(vault, tenantId, [
-    selectOrders(tenantId, [orderId]),
-    selectGrantees(tenantId, [input.courierClientId]),
-  ]);
-  if (order === undefined) throw new VaultError('not_found');
+  const keys = await vault.keyring.tenant(tenantId);
+  const { order, courier } = await loadDispatch(vault, keys, orderId, input.courierClientId);
   const purpose = shippingPurpose(policy, courier);
   const now = vault.now();
   const window = windowOf(policy, 'shipment', input, now, policy.profile.retention.courier_grant.keep);
   if (courier?.role !== 'courier') throw refuse('invalid_body', '/courierClientId', 'unknown_id');
   if (order.status === 'delivered' || order.status === 'cancelled') throw new VaultError('conflict');
-  const keys = await vault.keyring.tenant(tenantId);
   const sealed = await forCarrier(vault, policy, keys, order, courier);
-  const parcel = newParcel(policy, keys, caller, { order, courier, window, now });
+  const maxReads = input.maxReads ?? null;
+  const parcel = newParcel(policy, keys, caller, { order, courier, window, purpose, maxReads, now });
   const at = new Date(now);
   const statements: Statement[] = [
     moveOrder(tenantId, orderId, ['placed', 'dispatched', 'returned'], 'dispatched', at),
@@ -60,7 +60,7 @@ export async function createShipment(
     ...(sealed === undefined
       ? []
       : [updateOrder(tenantId, { ...sealed, deliveryTo: order.deliveryTo, updatedAt: at })]),
-    insertGrant({ ...parcel.grant, purpose, maxReads: input.maxReads ?? null }),
+    insertGrant(parcel.grant),
     insertShipment(parcel.shipment),
   ];
   const deed = {
@@ -77,8 +77,20 @@ export async function createShipment(
   });
 }
 
+/** The order and, if there is one of that id in service, the client to carry it. */
+async function loadDispatch(vault: Vault, keys: TenantKeys, orderId: string, clientId: string) {
+  const { tenantId } = keys;
+  const [[order], [courier]] = await load(vault, tenantId, [
+    selectOrders(tenantId, [orderId]),
+    selectClientsInService(tenantId, [clientId]),
+  ]);
+  if (order === undefined) throw new VaultError('not_found');
+  if (courier !== undefined) checkMac(keys, 'clients', courier);
+  return { order, courier };
+}
+
 /** Throws `not_permitted` where the policy knows no couriers, or gives the ones of this carrier nothing. */
-function shippingPurpose(policy: Policy, courier: GranteeRow | undefined): string {
+function shippingPurpose(policy: Policy, courier: ClientRow | undefined): string {
   const carrierProfile = courier?.carrierProfile ?? undefined;
   const rule = policy.profile.grantKinds.shipment;
   const allowed = fieldsUnder(policy.profile, 'shipment', { role: 'courier', carrierProfile });
@@ -92,7 +104,7 @@ async function forCarrier(
   policy: Policy,
   keys: TenantKeys,
   order: OrderRow,
-  courier: GranteeRow,
+  courier: ClientRow,
 ): Promise<SealedRecord | undefined> {
   const carrierProfile = courier.carrierProfile ?? undefined;
   if (order.deliveryTo !== 'customer' || !carrierShows(policy.profile, carrierProfile, 'nationalId')) return undefined;
@@ -105,13 +117,16 @@ async function forCarrier(
 
 interface Dispatch {
   readonly order: OrderRow;
-  readonly courier: GranteeRow;
+  readonly courier: ClientRow;
   readonly window: GrantWindow;
+  readonly purpose: string;
+  readonly maxReads: number | null;
   readonly now: number;
 }
 
 /** The rows of a parcel and its code, which expires with the parcel's window or before. */
-function newParcel(policy: Policy, keys: TenantKeys, caller: Caller, { order, courier, window, now }: Dispatch) {
+function newParcel(policy: Policy, keys: TenantKeys, caller: Caller, dispatch: Dispatch) {
+  const { order, courier, window, purpose, maxReads, now } = dispatch;
   const id = newId(now);
   const code = newDeliveryCode();
   const at = new Date(now);
@@ -119,6 +134,7 @@ function newParcel(policy: Policy, keys: TenantKeys, caller: Caller, { order, co
     tenantId: keys.tenantId,
     id: newId(now),
     kind: 'shipment',
+    purpose,
     customerId: order.customerId,
     orderId: order.id,
     granteeRole: null,
@@ -127,10 +143,12 @@ function newParcel(policy: Policy, keys: TenantKeys, caller: Caller, { order, co
     actor: null,
     fields: null,
     externalRef: null,
+    legalOrderId: null,
     policyVersion: policy.number,
     openedBy: caller.clientId,
     openedAt: at,
     ...window,
+    maxReads,
   };
   const shipment = {
     tenantId: keys.tenantId,
@@ -139,11 +157,20 @@ function newParcel(policy: Policy, keys: TenantKeys, caller: Caller, { order, co
     customerId: order.customerId,
     grantId: grant.id,
     courierClientId: courier.id,
-    codeHash: codeHash(keys, id, code),
     codeExpiresAt: earlier(addDuration(at, policy.profile.retention.delivery_code.keep), window.closesAt),
     createdAt: at,
   };
-  return { grant, shipment, code };
+  const hash = codeHash(keys, id, code);
+  return {
+    grant: { ...grant, mac: macOf(keys, 'grants', grant) },
+    shipment: {
+      ...shipment,
+      codeHash: hash,
+      codeMac: macOf(keys, 'delivery_codes', { id, codeHash: hash }),
+      mac: macOf(keys, 'shipments', shipment),
+    },
+    code,
+  };
 }
 
 /** A code of five digits is found by trying, so only a keyed hash of it, bound to its parcel, is kept. */
@@ -155,8 +182,12 @@ export function codeHash(keys: TenantKeys, shipmentId: string, code: string): Bu
 export async function readShipment(vault: Vault, caller: Caller, act: Act, id: string): Promise<Answer> {
   permit(caller, 'shipments.read');
   const { tenantId } = caller;
-  const [[row]] = await load(vault, tenantId, [selectShipment(tenantId, id)]);
+  const [[row], [grant]] = await load(vault, tenantId, [
+    selectShipment(tenantId, id),
+    selectParcelGrants([{ tenantId, id }]),
+  ]);
   if (row === undefined) throw new VaultError('not_found');
+  checkParcel(await vault.keyring.tenant(tenantId), row, grant);
   const deed = { subjectId: row.customerId, object: { kind: 'shipments', id }, grantId: row.grantId };
   return commitAct(vault, caller, act, deed, [], {
     status: 200,
@@ -167,9 +198,9 @@ export async function readShipment(vault: Vault, caller: Caller, act: Act, id: s
       courierClientId: row.courierClientId,
       status: row.status,
       attempts: row.attempts,
-      opensAt: row.opensAt.toISOString(),
-      closesAt: row.closesAt.toISOString(),
-      ...(row.maxReads === null ? {} : { maxReads: row.maxReads }),
+      opensAt: grant.opensAt.toISOString(),
+      closesAt: grant.closesAt.toISOString(),
+      ...(grant.maxReads === null ? {} : { maxReads: grant.maxReads }),
       reads: row.reads,
       createdAt: row.createdAt.toISOString(),
       ...(row.closedAt === null ? {} : { closedAt: row.closedAt.toISOString() }),

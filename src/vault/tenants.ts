@@ -1,13 +1,14 @@
-import { hashClientSecret, newClientSecret } from '../crypto/clientSecret.ts';
 import { digestOf } from '../crypto/digest.ts';
-import { insertClient, insertClientSecret } from '../db/clients.ts';
 import type { Statement } from '../db/statement.ts';
 import { insertPolicyVersion, insertTenant } from '../db/tenants.ts';
+import { VaultError } from '../errors.ts';
 import type { RootKey } from '../keys/folder.ts';
 import { parseProfile } from '../policy/profile.ts';
+import { enrolClient } from './clients.ts';
 import { newId } from './ids.ts';
 import { newTenantKeys } from './keyring.ts';
 import { operatorLeaf } from './operatorLeaf.ts';
+import { macOf } from './rowMac.ts';
 
 /** A tenant to be: what was made for it, and the statements that make it stand, all in one commit. */
 export interface NewTenant {
@@ -23,41 +24,32 @@ export function newTenant(root: RootKey, name: string, profileSource: string, no
   const profile = parseProfile(profileSource);
   const at = new Date(now);
   const tenantId = newId(now);
-  const clientId = newId(now);
-  const clientSecret = newClientSecret();
+  const { keys, statements: keyStatements } = newTenantKeys(root, tenantId, at);
+  const policy = {
+    tenantId,
+    number: 1,
+    profile: profile.id,
+    source: profileSource,
+    publishedAt: at,
+    effectiveFrom: at,
+  };
+  const sourceSha256 = digestOf(Buffer.from(profileSource));
+  const administrator = {
+    name: 'first system administrator',
+    role: 'system_admin',
+    authMethod: 'client_secret',
+  } as const;
+  const { id: clientId, secret, statements: clientStatements } = enrolClient(profile, keys, administrator, now);
+  if (secret === undefined) throw new VaultError('internal');
   return {
     tenantId,
     clientId,
-    clientSecret,
+    clientSecret: secret,
     statements: [
       insertTenant({ id: tenantId, name, createdAt: at }),
-      ...newTenantKeys(root, tenantId, at),
-      insertPolicyVersion({
-        tenantId,
-        number: 1,
-        profile: profile.id,
-        source: profileSource,
-        sourceSha256: digestOf(Buffer.from(profileSource)),
-        publishedAt: at,
-        effectiveFrom: at,
-      }),
-      insertClient({
-        tenantId,
-        id: clientId,
-        name: 'first system administrator',
-        role: 'system_admin',
-        authMethod: 'client_secret',
-        jwk: null,
-        department: null,
-        carrierProfile: null,
-        version: 1,
-        createdAt: at,
-        disabledAt: null,
-      }),
-      insertClientSecret(
-        { tenantId, clientId, id: newId(now), hash: hashClientSecret(clientSecret), createdAt: at },
-        1,
-      ),
+      ...keyStatements,
+      insertPolicyVersion({ ...policy, sourceSha256, mac: macOf(keys, 'policy_versions', policy) }),
+      ...clientStatements,
       firstLeaf(tenantId, clientId, `${profile.id}/1`, now),
     ],
   };

@@ -1,5 +1,6 @@
 import { commit } from '../db/commit.ts';
 import type { Database } from '../db/database.ts';
+import { DbFault } from '../db/fault.ts';
 import { selectPolicyVersions, type PolicyRow } from '../db/tenants.ts';
 import { selectCutOffs, selectRevocations, type CutOffRow, type RevocationRow } from '../db/tokens.ts';
 import { VaultError } from '../errors.ts';
@@ -7,6 +8,8 @@ import { judgeFor, type Judge } from '../policy/judge.ts';
 import { parseProfile, type Profile } from '../policy/profile.ts';
 import { clockMarginMs, maxLifetimeSeconds } from './accessToken.ts';
 import type { Caller } from './caller.ts';
+import type { Keyring } from './keyring.ts';
+import { checkMac } from './rowMac.ts';
 
 const lookEveryMs = 1_000;
 /** Nobody is served on a look older than this; with the look itself it keeps revocation within 5 seconds (P8). */
@@ -24,7 +27,10 @@ export interface Policy extends Judge {
 
 /** What this process knows of changes that any process made: at most five seconds old, or nobody is served. */
 export interface Watch {
-  /** Throws `sealed` for a tenant without a policy, `integrity_failure` for one whose stored policy cannot be read. */
+  /**
+   * Throws `sealed` for a tenant without a policy, `integrity_failure` for one whose stored policy cannot be read or is
+   * not as it was published.
+   */
   policy(tenantId: string): Policy;
   tenants(): readonly string[];
   isRevoked(caller: Caller): boolean;
@@ -52,7 +58,12 @@ interface Known {
   readonly cutOffs: Map<string, CutOff>;
 }
 
-export function openWatch(db: Database, now: () => number, onBrokenPolicy: () => void = () => {}): Watch {
+export function openWatch(
+  db: Database,
+  keyring: Keyring,
+  now: () => number,
+  onBrokenPolicy: () => void = () => {},
+): Watch {
   const known: Known = { policies: new Map(), versions: new Map(), revoked: new Map(), cutOffs: new Map() };
   let lookedAt: number | undefined;
   let looking: Promise<void> | undefined;
@@ -60,7 +71,8 @@ export function openWatch(db: Database, now: () => number, onBrokenPolicy: () =>
 
   async function lookOnce(): Promise<void> {
     const at = now();
-    await readChanges(db, known, at, lookedAt, onBrokenPolicy);
+    const policies = await readChanges(db, known, at, lookedAt);
+    for (const row of policies) if ((await learnPolicy(keyring, known, row)) === 'broken') onBrokenPolicy();
     forget(known, at);
     lookedAt = at;
   }
@@ -107,8 +119,7 @@ async function readChanges(
   known: Known,
   at: number,
   lookedAt: number | undefined,
-  onBrokenPolicy: () => void,
-): Promise<void> {
+): Promise<readonly PolicyRow[]> {
   // Behind the look before: for other clocks, and for transactions that took long to commit.
   const since = new Date(lookedAt === undefined ? 0 : lookedAt - clockMarginMs);
   const cutSince = new Date(Math.max(since.getTime(), at - cutOffKeptMs));
@@ -120,25 +131,31 @@ async function readChanges(
   ]);
   for (const row of revocations) known.revoked.set(row.tokenId, expiryOf(row));
   for (const row of cutOffs) known.cutOffs.set(row.clientId, cutOffOf(row));
-  for (const row of policies) {
-    const policy = readPolicy(row);
-    if (policy === 'broken') onBrokenPolicy();
-    known.policies.set(row.tenantId, policy);
-    known.versions.set(row.tenantId, row.number);
-  }
+  return policies;
 }
 
 const expiryOf = (row: RevocationRow): number => row.expiresAt.getTime();
 const cutOffOf = (row: CutOffRow): CutOff => ({ disabled: row.disabled, validFrom: row.validFrom.getTime() });
 
-/** One tenant's unreadable policy closes that tenant and no other. */
-function readPolicy(row: PolicyRow): Policy | 'broken' {
+/** A tenant whose keys are not to be had stays unknown, and is asked about again by the next look. */
+async function learnPolicy(keyring: Keyring, known: Known, row: PolicyRow): Promise<Policy | 'broken' | undefined> {
+  const policy = await readPolicy(keyring, row);
+  if (policy === undefined) return undefined;
+  known.policies.set(row.tenantId, policy);
+  known.versions.set(row.tenantId, row.number);
+  return policy;
+}
+
+/** One tenant's policy that cannot be read, or was not published here, closes that tenant and no other. */
+async function readPolicy(keyring: Keyring, row: PolicyRow): Promise<Policy | 'broken' | undefined> {
   try {
+    checkMac(await keyring.tenant(row.tenantId), 'policy_versions', row);
     const profile = parseProfile(row.source);
     if (profile.id !== row.profile) return 'broken';
     return Object.freeze({ ...judgeFor(profile), profile, number: row.number, label: `${profile.id}/${row.number}` });
-  } catch {
-    return 'broken';
+  } catch (error) {
+    if (error instanceof DbFault) throw error;
+    return error instanceof VaultError && error.code === 'sealed' ? undefined : 'broken';
   }
 }
 

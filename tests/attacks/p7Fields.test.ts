@@ -5,6 +5,7 @@ import type { JudgedGrant, Reader } from '../../src/policy/judge.ts';
 import { fields as allFields, grantKinds, type Field, type GrantKind, type Role } from '../../src/policy/profile.ts';
 import { newId } from '../../src/vault/ids.ts';
 import { actions } from '../../src/vault/permit.ts';
+import { signGrants } from '../support/signedRows.ts';
 import { startVault, type TestClient, type TestVault } from '../support/vault.ts';
 import { atDatabase, made, newOrder, newParcel, newPerson, subjectOf } from '../support/work.ts';
 import { expected, expectedReason } from '../unit/policy/oracle.ts';
@@ -204,11 +205,16 @@ async function insertGrants(rows: readonly Record<string, unknown>[]): Promise<v
     vault,
     `insert into amanat.grants
        (tenant_id, id, kind, purpose, customer_id, order_id, grantee_role, grantee_client_id, actor, fields, policy_version,
-        opened_by, opened_at, opens_at, closes_at, max_reads, reads, closed_at, closed_reason)
+        opened_by, opened_at, opens_at, closes_at, max_reads, reads, closed_at, closed_reason, mac)
      select tenant_id, id, kind, purpose, customer_id, order_id, grantee_role, grantee_client_id, actor, fields,
-            policy_version, opened_by, opened_at, opens_at, closes_at, max_reads, coalesce(reads, 0), closed_at, closed_reason
+            policy_version, opened_by, opened_at, opens_at, closes_at, max_reads, coalesce(reads, 0), closed_at, closed_reason,
+            '\\x'
        from jsonb_populate_recordset(null::amanat.grants, $1::jsonb)`,
     [JSON.stringify(rows)],
+  );
+  await signGrants(
+    vault,
+    rows.map(({ id }) => String(id)),
   );
 }
 
@@ -314,10 +320,10 @@ describe('P7: customers.read', () => {
     const asked = (await everybody(readers)).filter(
       ({ situation }) => situation === undefined || situation.name.startsWith('open'),
     );
-    await atDatabase(vault, `update amanat.grants set customer_id = $1, order_id = null where id = any ($2)`, [
-      id,
-      asked.flatMap(({ grantId }) => grantId ?? []),
-    ]);
+    const granted = asked.flatMap(({ grantId }) => grantId ?? []);
+    const change = `update amanat.grants set customer_id = $1, order_id = null where id = any ($2)`;
+    await atDatabase(vault, change, [id, granted]);
+    await signGrants(vault, granted);
     const plain = asked.map((one) => ({ ...one, situation: one.situation && withoutOrder(one.situation) }));
     const seen = await readAs(plain, `/v1/customers/${id}`, customerFields);
     expect(seen.flatMap(({ asked: one, text, shown }) => differences(one, text, shown, values, matrix))).toEqual([]);
@@ -404,10 +410,10 @@ describe('P7: the alternate recipient', () => {
     const asked = await everybody(readers);
     // Grants for an order are for this one, save where it is the other one that is looked at.
     if (name !== 'other') {
-      await atDatabase(vault, `update amanat.grants set order_id = $1 where order_id is not null and id = any ($2)`, [
-        orders[name],
-        asked.flatMap(({ grantId }) => grantId ?? []),
-      ]);
+      const granted = asked.flatMap(({ grantId }) => grantId ?? []);
+      const change = `update amanat.grants set order_id = $1 where order_id is not null and id = any ($2)`;
+      await atDatabase(vault, change, [orders[name], granted]);
+      await signGrants(vault, granted);
     }
     const seen = await readAs(asked, `/v1/orders/${orders[name]}`, recipientFields);
     const wrong = seen.flatMap(({ asked: one, text, shown }) => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { housekeep } from '../../../src/vault/housekeeping.ts';
+import { publish } from '../../support/signedRows.ts';
 import { newTokenKey } from '../../unit/tokens/forgeries.ts';
 import {
   basic,
@@ -234,21 +235,12 @@ describe('signing keys in rotation', () => {
 });
 
 describe('policies', () => {
-  const publish = (of: Tenant, number: number, source: string) =>
-    sql(
-      ground,
-      `insert into amanat.policy_versions
-         (tenant_id, number, profile, source, source_sha256, published_at, effective_from)
-       values ($1, $2, 'kalak', $3, '\\x00', now(), now())`,
-      [of.tenantId, number, source],
-    );
-
   test('a newer version is in force after the next look', async () => {
     const of = await ground.tenant();
     await service.vault.watch.look();
     const { watch } = service.vault;
     expect(watch.policy(of.tenantId).label).toBe('kalak/1');
-    await publish(of, 2, changedKalak({ 'processors.courier.allowed': false }));
+    await publish(service.vault, of.tenantId, 2, changedKalak({ 'processors.courier.allowed': false }));
     expect(watch.policy(of.tenantId).label).toBe('kalak/1');
     await watch.look();
     expect(watch.policy(of.tenantId)).toMatchObject({ label: 'kalak/2', number: 2 });
@@ -258,11 +250,11 @@ describe('policies', () => {
   test('one that cannot be read closes its tenant and no other, until a good one is published', async () => {
     const of = await ground.tenant();
     await service.vault.watch.look();
-    await publish(of, 2, 'format: 1\nid: kalak\n');
+    await publish(service.vault, of.tenantId, 2, 'format: 1\nid: kalak\n');
     await service.vault.watch.look();
     expect((await askToken(service, of.admin)).body['code']).toBe('integrity_failure');
     expect((await askToken(service, shop)).status).toBe(200);
-    await publish(of, 3, changedKalak({}));
+    await publish(service.vault, of.tenantId, 3, changedKalak({}));
     await service.vault.watch.look();
     expect((await askToken(service, of.admin)).status).toBe(200);
   });

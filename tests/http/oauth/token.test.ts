@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { housekeep } from '../../../src/vault/housekeeping.ts';
 import { newId } from '../../../src/vault/ids.ts';
+import { publish } from '../../support/signedRows.ts';
 import { partsOf, signRaw } from '../../unit/tokens/forgeries.ts';
 import {
   askToken,
@@ -106,7 +107,7 @@ describe('client credentials', () => {
     const courier = await newAccount(service, narrow.admin, { role: 'courier' });
     const support = await newAccount(service, narrow.admin, { role: 'support' });
     expect((await askToken(service, courier)).status).toBe(200);
-    await publish(narrow, 2, changedKalak({ 'processors.courier.allowed': false }));
+    await publish(service.vault, narrow.tenantId, 2, changedKalak({ 'processors.courier.allowed': false }));
     await service.vault.watch.look();
     const refused = await askToken(service, courier);
     expect([refused.status, refused.body['error']]).toEqual([400, 'unauthorized_client']);
@@ -434,13 +435,3 @@ describe('without the audit (P1)', () => {
     expect((await askToken(service, shop)).status).toBe(200);
   });
 });
-
-async function publish(of: Tenant, number: number, source: string): Promise<void> {
-  await sql(
-    ground,
-    `insert into amanat.policy_versions
-       (tenant_id, number, profile, source, source_sha256, published_at, effective_from)
-     values ($1, $2, 'kalak', $3, sha256($3::text::bytea), now(), now())`,
-    [of.tenantId, number, source],
-  );
-}

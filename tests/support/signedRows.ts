@@ -1,0 +1,37 @@
+import { digestOf } from '../../src/crypto/digest.ts';
+import { commit } from '../../src/db/commit.ts';
+import { selectGrantFacts } from '../../src/db/grantFacts.ts';
+import { insertPolicyVersion } from '../../src/db/tenants.ts';
+import { macOf } from '../../src/vault/rowMac.ts';
+import type { Vault } from '../../src/vault/vault.ts';
+import type { TestVault } from './vault.ts';
+import { atDatabase } from './work.ts';
+
+/** Publishes a further version of a tenant's policy as the vault's own, in force at once; the text is not looked at. */
+export async function publish(
+  { db, keyring, now }: Vault,
+  tenantId: string,
+  number: number,
+  source: string,
+  profile = 'kalak',
+): Promise<void> {
+  const at = new Date(now());
+  const policy = { tenantId, number, profile, source, publishedAt: at, effectiveFrom: at };
+  const mac = macOf(await keyring.tenant(tenantId), 'policy_versions', policy);
+  const sourceSha256 = digestOf(Buffer.from(source));
+  await commit(db, { tenantIds: [tenantId] }, [insertPolicyVersion({ ...policy, sourceSha256, mac })]);
+}
+
+/** Gives grants that a test has written itself the MAC that the vault would have given them. */
+export async function signGrants(vault: TestVault, ids: readonly string[]): Promise<void> {
+  const { db, keyring } = vault.vault;
+  const { tenantId } = vault;
+  const scope = { tenantIds: [tenantId] };
+  const [rows] = await commit(db, scope, [selectGrantFacts(ids.map((id) => ({ tenantId, id })))]);
+  const keys = await keyring.tenant(tenantId);
+  await atDatabase(
+    vault,
+    `update amanat.grants g set mac = s.mac from unnest($1::uuid[], $2::bytea[]) as s (id, mac) where g.id = s.id`,
+    [rows.map(({ id }) => id), rows.map((row) => macOf(keys, 'grants', row))],
+  );
+}
