@@ -40,6 +40,9 @@ export function refusalFor(res: Reply, error: unknown): VaultError {
   const refusal = error instanceof VaultError ? error : new VaultError('internal');
   res.locals.code = refusal.code;
   if (refusal !== error) rules.log.event('fault', { ...faultOf(error), requestId: id });
+  if (refusal.code === 'integrity_failure') {
+    rules.log.event('integrity_failure', { ...faultOf(error, refusal.code), requestId: id });
+  }
   return refusal;
 }
 

@@ -1,12 +1,13 @@
 import { canonicalJson } from '../crypto/canonicalJson.ts';
 import type { SubjectRow } from '../db/legalSubjects.ts';
+import { VaultError } from '../errors.ts';
 import type { Decision, Verdict } from '../policy/judge.ts';
 import type { Field } from '../policy/profile.ts';
-import { singleFields } from './customerFields.ts';
+import { searchKey, singleFields } from './customerFields.ts';
 import { labels, placeFields, type CustomerHeader } from './customerSeal.ts';
 import type { TenantKeys } from './keyring.ts';
 import type { LegalOrderRecord, OrderSubject } from './legalOrderRecord.ts';
-import { headerOf, openRecord, reveal, type OpenRecord } from './record.ts';
+import { forResealing, headerOf, openRecord, reveal, type OpenRecord } from './record.ts';
 import { endOfDay, jalaliDayOf, jalaliOf, startOfDay } from './tehranDay.ts';
 
 /** What one execution of an order hands out: computed from the order's scope alone. */
@@ -27,10 +28,12 @@ export interface ExportContent {
 
 type Full = Extract<Verdict, { state: 'full' }>;
 
+type Identifier = Extract<OrderSubject, { by: string }>;
+
 interface Holder {
   readonly row: SubjectRow;
   /** The identifiers of the order that led here; a vault id is nobody's business outside. */
-  readonly identifiedBy: readonly Extract<OrderSubject, { by: string }>[];
+  readonly identifiedBy: readonly Identifier[];
 }
 
 /**
@@ -112,6 +115,8 @@ function headOf(record: LegalOrderRecord, { at, salt }: { readonly at: Date; rea
 function personOf(keys: TenantKeys, { row, identifiedBy }: Holder, number: number, released: ReadonlyMap<Field, Full>) {
   const opened = openRecord(keys, 'customer', row);
   const header = headerOf<CustomerHeader>(opened);
+  // Index tags can be moved by whoever can write to the database; the sealed record has the last word on who it is.
+  if (!identifiedBy.every((one) => holds(opened, header, one))) throw new VaultError('integrity_failure');
   const capturedAt = row.updatedAt.toISOString();
   const values = [...released].map(
     ([field, verdict]) => [field, valuesOf(opened, header, field, verdict, capturedAt)] as const,
@@ -128,6 +133,16 @@ function personOf(keys: TenantKeys, { row, identifiedBy }: Holder, number: numbe
       notHeld: values.filter(([, value]) => value === undefined).map(([field]) => field),
     },
   };
+}
+
+function holds(opened: OpenRecord, header: CustomerHeader, { by, value }: Identifier): boolean {
+  const single = singleFields.find((known) => known === by);
+  const phones = header.phones.filter(({ kind }) => kind === by).map(({ id }) => labels.phone(id));
+  const stored = single === undefined || header.fields[single] === undefined ? phones : [single];
+  return stored.some((label) => {
+    const held = forResealing(opened.value(label));
+    return typeof held === 'string' && searchKey(by, held) === value;
+  });
 }
 
 /** `{ value, capturedAt }`, or a list of them where a customer holds several; undefined where there is none. */

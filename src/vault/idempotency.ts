@@ -30,20 +30,21 @@ export function idempotencyKey(value: string): string {
  */
 export async function earlierAnswer(vault: Vault, caller: Caller, request: Idempotency): Promise<Answer | undefined> {
   const keys = await vault.keyring.tenant(caller.tenantId);
+  const hashes = hashesOf(keys, request);
   const [[row]] = await load(vault, caller.tenantId, [
-    selectIdempotentAnswer(caller.tenantId, caller.clientId, keyHash(keys, request), new Date(vault.now())),
+    selectIdempotentAnswer(caller.tenantId, caller.clientId, hashes.key, new Date(vault.now())),
   ]);
   if (row === undefined) return undefined;
-  if (!row.bodyHash.equals(bodyHash(keys, request))) {
+  if (!row.bodyHash.equals(hashes.body)) {
     throw refuse('idempotency_key_reused', 'header:Idempotency-Key');
   }
   const key = keys.dataKey({ kind: 'answer', id: row.answerId, keyVersion: row.keyVersion, wrapped: row.dataKey });
-  const text = open(key, context(caller, row.answerId), row.answer).toString('utf8');
+  const text = open(key, context(caller, row.answerId, hashes), row.answer).toString('utf8');
   return JSON.parse(text) as Answer;
 }
 
 export function claimStatement(vault: Vault, caller: Caller, keys: TenantKeys, request: Idempotency): Statement {
-  return claimIdempotencyKey(caller.tenantId, caller.clientId, keyHash(keys, request), new Date(vault.now()));
+  return claimIdempotencyKey(caller.tenantId, caller.clientId, hashesOf(keys, request).key, new Date(vault.now()));
 }
 
 export function storeStatement(
@@ -56,29 +57,36 @@ export function storeStatement(
   const time = vault.now();
   const answerId = newId(time);
   const { key, wrapped, keyVersion } = keys.newDataKey('answer', answerId);
+  const hashes = hashesOf(keys, request);
   return insertIdempotentAnswer({
     tenantId: caller.tenantId,
     clientId: caller.clientId,
-    keyHash: keyHash(keys, request),
-    bodyHash: bodyHash(keys, request),
+    keyHash: hashes.key,
+    bodyHash: hashes.body,
     answerId,
     keyVersion,
     dataKey: wrapped,
-    answer: seal(key, context(caller, answerId), JSON.stringify(answer)),
+    answer: seal(key, context(caller, answerId, hashes), JSON.stringify(answer)),
     createdAt: new Date(time),
     expiresAt: new Date(time + keptMs),
   });
 }
 
-// Both are keyed, so that neither a key that names a person nor a body can be found by trying.
-function keyHash(keys: TenantKeys, request: Idempotency): Buffer {
-  return keys.hash('idempotency key', request.key);
+interface Hashes {
+  readonly key: Buffer;
+  readonly body: Buffer;
 }
 
-function bodyHash(keys: TenantKeys, request: Idempotency): Buffer {
-  return keys.hash('idempotency body', request.target, request.body);
+/** Both are keyed, so that neither a key that names a person nor a body can be found by trying. */
+function hashesOf(keys: TenantKeys, request: Idempotency): Hashes {
+  return {
+    key: keys.hash('idempotency key', request.key),
+    body: keys.hash('idempotency body', request.target, request.body),
+  };
 }
 
-function context(caller: Caller, answerId: string) {
-  return { tenantId: caller.tenantId, kind: 'answer', recordId: answerId, version: 1, field: 'answer' } as const;
+/** An answer opens for the client, key and body it was given to, whatever row it stands in. */
+function context({ tenantId, clientId }: Caller, answerId: string, { key, body }: Hashes) {
+  const field = `${clientId}/${key.toString('hex')}/${body.toString('hex')}`;
+  return { tenantId, kind: 'answer', recordId: answerId, version: 1, field } as const;
 }

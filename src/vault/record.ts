@@ -28,7 +28,9 @@ export interface SealedRecord extends StoredRecord {
   readonly digest: Buffer;
 }
 
-type Value = string | number | boolean | null | readonly Value[] | { readonly [name: string]: Value | undefined };
+/** What can be sealed: JSON. */
+export type Value =
+  string | number | boolean | null | readonly Value[] | { readonly [name: string]: Value | undefined };
 /** Label to value, as JSON. */
 export type Values = ReadonlyMap<string, Value>;
 
@@ -74,6 +76,8 @@ export interface OpenRecord {
 }
 
 export function openRecord(keys: TenantKeys, kind: RecordKind, stored: StoredRecord): OpenRecord {
+  // Erasure alone empties a row, and one that was erased comes here no more.
+  if (!Buffer.isBuffer(stored.sealed) || !Buffer.isBuffer(stored.dataKey)) throw new VaultError('integrity_failure');
   const entries = unpackRecord(stored.sealed);
   const key = keyOf(keys, kind, stored);
   return {
