@@ -35,8 +35,9 @@ export async function burst(
     if (answered === strikeAt) strike();
   };
   const work = async (): Promise<void> => {
-    // A strike that stops nothing does not keep them for ever.
-    while (answered < strikeAt + 20 * connections) {
+    for (;;) {
+      // A strike that stops nothing does not keep them for ever.
+      if (answered > strikeAt + 20 * connections) return;
       const customer = begin(people, known.length % 3 === 0);
       known.push(customer);
       if (!(await create(shop, customer, count))) return;

@@ -15,16 +15,14 @@ export interface SmallDisk {
 }
 
 /** A file system seen by nobody else, gone with the last process that sees it. */
-const ownNamespace =
-  process.getuid?.() === 0 ? ['unshare', '--mount'] : ['unshare', '--user', '--map-root-user', '--mount'];
+const ownNamespace = process.getuid?.() === 0 ? ['--mount'] : ['--user', '--map-root-user', '--mount'];
 const mount = (megabytes: number) => `mount -t tmpfs -o size=${megabytes}m,mode=0755 amanat "$0" && exec "$@"`;
 
 /** May this user mount anything at all? Some containers forbid it. */
 export function canMount(): boolean {
   const place = mkdtempSync(join(tmpdir(), 'amanat-mount-'));
   try {
-    const [command = '', ...words] = [...ownNamespace, 'sh', '-c', mount(1), place, 'true'];
-    return spawnSync(command, words).status === 0;
+    return spawnSync('unshare', [...ownNamespace, 'sh', '-c', mount(1), place, 'true']).status === 0;
   } finally {
     rmSync(place, { recursive: true });
   }
@@ -33,7 +31,7 @@ export function canMount(): boolean {
 export async function smallDisk(megabytes: number): Promise<SmallDisk> {
   const place = mkdtempSync(join(tmpdir(), 'amanat-disk-'));
   const folder = join(place, 'data');
-  const through = [...ownNamespace, 'sh', '-c', mount(megabytes), place];
+  const through = ['unshare', ...ownNamespace, 'sh', '-c', mount(megabytes), place];
   const service = await foreignService(folder, { through });
   const { ownerUrl, supervisorPid } = factsOf(service);
   // proc_pid_root(5): the file system as that process sees it.
