@@ -46,7 +46,8 @@ const asSuperuser = <T>(work: (client: Client) => Promise<T>): Promise<T> => wit
 /** Look-ups that come before a tenant is known, or are about all of them, and why each has to be. */
 const directory: Readonly<Record<string, string>> = {
   select_policy_versions: 'every process keeps the policy in force of every tenant',
-  select_client_for_authentication: 'a token request names its client before its tenant is known',
+  select_clients_named: 'a token request names its client before its tenant is known',
+  select_secrets_named: 'the same client’s secrets, in the same round trip',
   select_revocations: 'every process keeps every live revocation',
   select_cut_offs: 'every process keeps who was cut off',
 };
