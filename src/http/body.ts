@@ -46,7 +46,7 @@ export async function readForm(res: Reply): Promise<ReadonlyMap<string, string>>
  * numbers. Nothing is read ahead of the one who asks. Throws `body_too_large` for a line over `maxLineBytes`.
  */
 export function readLines(res: Reply, maxLineBytes: number = lineMaxBytes): AsyncIterable<Buffer> {
-  if (!hasBody(res.req)) throw new VaultError('malformed_request');
+  if (!hasBody(res.req)) throw new VaultError('malformed_request', [{ pointer: '', code: 'required' }]);
   requireMediaType(res.req, 'application/x-ndjson');
   expectBody(res);
   return linesOf(res, maxLineBytes);

@@ -95,7 +95,7 @@ export function clients(declare: DeclareAct, vault: Vault): void {
     return disableClient(vault, caller, act, idOf(request), version);
   });
   declare('post', '/v1/clients/:id/secret', 'clients.renew_secret', { body: 'jsonIfAny' }, (request, caller, act) => {
-    const { overlapSeconds } = parseBody(renewal, request.body ?? {});
+    const { overlapSeconds } = parseBody(renewal, request.body === undefined ? {} : request.body);
     return renewSecret(vault, caller, act, idOf(request), overlapSeconds);
   });
 }

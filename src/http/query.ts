@@ -32,13 +32,19 @@ export function readPairs(text: string, pointer: '?' | '/'): Map<string, string>
   for (const part of parts) {
     if (part === '') continue;
     const cut = part.indexOf('=');
-    const name = decodeForm(cut < 0 ? part : part.slice(0, cut));
+    const name = decodeForm(cut < 0 ? part : part.slice(0, cut), pointer);
     if (pairs.has(name)) throw refuse('malformed_request', pointerTo(pointer, name), 'duplicate');
-    pairs.set(name, cut < 0 ? '' : decodeForm(part.slice(cut + 1)));
+    pairs.set(name, cut < 0 ? '' : decodeForm(part.slice(cut + 1), pointerTo(pointer, name)));
   }
   return pairs;
 }
 
 const pointerTo = (pointer: string, name: string): string => (safeName.test(name) ? pointer + name : pointer);
 
-const decodeForm = (text: string): string => decode(text.replaceAll('+', ' '));
+function decodeForm(text: string, pointer: string): string {
+  try {
+    return decode(text.replaceAll('+', ' '));
+  } catch {
+    throw refuse('malformed_request', pointer, 'encoding');
+  }
+}
