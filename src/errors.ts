@@ -74,13 +74,16 @@ export class VaultError extends Error {
   readonly faults: readonly Fault[];
   /** Seconds; sent as Retry-After. */
   readonly retryAfter: number | undefined;
+  /** Its leaf is in the audit already, committed with what the refusal changed. */
+  readonly recorded: boolean;
 
-  constructor(code: Code, faults: readonly Fault[] = [], retryAfter?: number) {
+  constructor(code: Code, faults: readonly Fault[] = [], retryAfter?: number, recorded = false) {
     super(code);
     this.name = 'VaultError';
     this.code = code;
     this.faults = faults;
     this.retryAfter = retryAfter;
+    this.recorded = recorded;
   }
 
   /** HTTP status of the code. */

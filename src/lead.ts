@@ -6,7 +6,7 @@ import type { Log } from './log.ts';
 import { serveMetrics } from './metrics.ts';
 import { checkProfile } from './policy/check.ts';
 import { parseProfile } from './policy/profile.ts';
-import { firstRunFile, prepare, readProfile, type Ground } from './prepare.ts';
+import { firstRunFile, prepare, type Ground } from './prepare.ts';
 import { freePort, serve, type Serving, type WorkOrder } from './worker.ts';
 
 const version = (
@@ -35,7 +35,8 @@ export async function lead(config: Config, log: Log): Promise<void> {
   const issuer = config.issuer ?? url;
   const stopEarly = stopOnSignal(log, async () => process.exit(0));
   const ground = await prepare(config, { url, issuer });
-  await tellContradictions(config, log);
+  tellContradictions(ground, log);
+  tellPlainHttp(config, log);
   const order = { serviceUrl: ground.serviceUrl, issuer, port };
   const serving =
     config.workers === 1 ? await serveHere(config, log, ground, order) : await serveByWorkers(config, log, order);
@@ -127,12 +128,21 @@ function stopOnSignal(log: Log, stop: () => Promise<void>): () => void {
 }
 
 /** A profile that makes a shop's work impossible is accepted and said aloud, never relaxed. */
-async function tellContradictions(config: Config, log: Log): Promise<void> {
-  const profile = parseProfile(await readProfile(config.profile));
-  for (const finding of checkProfile(profile)) {
-    if (finding.severity === 'contradiction')
+function tellContradictions(ground: Ground, log: Log): void {
+  for (const source of ground.profiles) {
+    const profile = parseProfile(source);
+    for (const finding of checkProfile(profile)) {
+      if (finding.severity !== 'contradiction') continue;
       log.event('profile_contradiction', { profile: profile.id, code: finding.code });
+    }
   }
+}
+
+/** Tokens and personal data would cross the network in clear, unless something in front ends TLS. */
+function tellPlainHttp(config: Config, log: Log): void {
+  const local = ['127.0.0.1', '::1', 'localhost'].includes(config.host);
+  if (local || config.tls !== undefined || config.issuer?.startsWith('https:') === true) return;
+  log.event('warning', { code: 'plain_http_beyond_this_machine' });
 }
 
 /** For the person at the terminal, on stderr: where everything is and what to try next. */

@@ -7,6 +7,7 @@ import { ConfigFault, type Config } from './config.ts';
 import { commit } from './db/commit.ts';
 import {
   checkDurability,
+  checkRole,
   checkVersion,
   closeDatabase,
   openDatabase,
@@ -17,7 +18,7 @@ import { startEmbedded, type Embedded } from './db/embedded.ts';
 import { migrate } from './db/migrate.ts';
 import { ensureServiceLogin } from './db/roles.ts';
 import { scramVerifier } from './db/scram.ts';
-import { selectTenantKeys, selectTenants } from './db/tenants.ts';
+import { selectPolicyVersions, selectTenantKeys, selectTenants } from './db/tenants.ts';
 import { createKeyFolder, KeyFault, loadKeyFolder, rootSecret, type KeyFolder } from './keys/folder.ts';
 import { openKeyring } from './vault/keyring.ts';
 import { newTenant } from './vault/tenants.ts';
@@ -39,6 +40,8 @@ export interface Ground {
   /** A tenant was made by this start. */
   readonly firstStart: boolean;
   readonly keys: KeyFolder;
+  /** Texts of the policies in force, each once. */
+  readonly profiles: readonly string[];
 }
 
 const profilesFolder = fileURLToPath(new URL('../policies/', import.meta.url));
@@ -67,12 +70,13 @@ export async function prepare(config: Config, address: { url: string; issuer: st
     const serviceUrl =
       config.databaseOwnerUrl === undefined ? await ownLogin(ownerUrl, keys) : (config.databaseUrl ?? '');
     await withDatabase(serviceUrl, async (db) => {
+      await checkRole(db);
       await checkVersion(db);
       await checkDurability(db);
       if (empty) await makeFirstTenant(db, config, keys, address);
     });
     await refreshFirstRun(config, address);
-    return { serviceUrl, embedded, firstStart: empty, keys };
+    return { serviceUrl, embedded, firstStart: empty, keys, profiles: await publishedProfiles(serviceUrl) };
   } catch (error) {
     await embedded?.stop();
     throw error;
@@ -84,6 +88,13 @@ async function refuseUnusable(config: Config): Promise<void> {
   for (const url of [config.databaseOwnerUrl, config.databaseUrl]) if (url !== undefined) transportOf(url);
   await readProfile(config.profile).catch(() => {
     throw new ConfigFault(['AMANAT_PROFILE must be the name of a profile in policies/.']);
+  });
+}
+
+function publishedProfiles(serviceUrl: string): Promise<readonly string[]> {
+  return withDatabase(serviceUrl, async (db) => {
+    const [rows] = await commit(db, 'directory', [selectPolicyVersions([], new Date())]);
+    return [...new Set(rows.map((row) => row.source))];
   });
 }
 

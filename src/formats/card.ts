@@ -4,7 +4,7 @@
  */
 import { foldLetters } from './text.ts';
 
-const anyDigit = /[0-9\u06F0-\u06F9\u0660-\u0669\uFF10-\uFF19]/;
+const anyDigit = /[0-9\u06F0-\u06F9\u0660-\u0669\uFF10-\uFF19]/g;
 // Without the honorific ligatures of U+FDF0…, which are whole phrases.
 const presentationForms = /[\uFB50-\uFDCF\uFE70-\uFEFC\uFF01-\uFF5E]/g;
 
@@ -21,9 +21,15 @@ const secretNearDigits = new RegExp(`\\d{3}${secret}|${secret}\\D{0,14}\\d\\D{0,
 
 /** True where the text holds a card number (16 digits that pass Luhn) or a card's secret, in any script or spacing. */
 export function containsCardData(text: string): boolean {
-  if (!anyDigit.test(text)) return false;
+  const digits = countDigits(text);
+  if (digits === 0) return false;
   const folded = foldLetters(text.replace(presentationForms, (form) => form.normalize('NFKC')));
-  return cardNumberCandidates(folded).some(isCardNumber) || secretNearDigits.test(lettersAndDigits(folded));
+  if (digits >= 16 && cardNumberCandidates(folded).some(isCardNumber)) return true;
+  return secretNearDigits.test(lettersAndDigits(folded));
+}
+
+function countDigits(text: string): number {
+  return text.match(anyDigit)?.length ?? 0;
 }
 
 function cardNumberCandidates(folded: string): string[] {

@@ -3,8 +3,8 @@ import { listAudit } from '../vault/audit.ts';
 import { parsePage } from '../vault/page.ts';
 import type { Vault } from '../vault/vault.ts';
 import type { DeclareAct } from './acts.ts';
+import { idInQuery } from './queryId.ts';
 
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 /** RFC 3339 with any offset. */
 const instant = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
 
@@ -13,19 +13,14 @@ export function audit(declare: DeclareAct, vault: Vault): void {
   const query = ['subject', 'client', 'grant', 'from', 'to', 'limit', 'cursor'] as const;
   declare('get', '/v1/audit', 'audit.list', { query }, ({ query: asked }, caller, act) =>
     listAudit(vault, caller, act, {
-      subject: id('subject', asked.subject),
-      client: id('client', asked.client),
-      grant: id('grant', asked.grant),
+      subject: idInQuery('subject', asked.subject),
+      client: idInQuery('client', asked.client),
+      grant: idInQuery('grant', asked.grant),
       from: time('from', asked.from),
       to: time('to', asked.to),
       page: parsePage(asked.limit, asked.cursor),
     }),
   );
-}
-
-function id(name: string, text: string | undefined): string | undefined {
-  if (text !== undefined && !uuid.test(text)) throw refuse('invalid_query', `?${name}`, 'format');
-  return text?.toLowerCase();
 }
 
 function time(name: string, text: string | undefined): Date | undefined {

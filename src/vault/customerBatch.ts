@@ -5,7 +5,8 @@ import { VaultError, type Fault } from '../errors.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
 import { leafOf } from './audit.ts';
 import type { Caller } from './caller.ts';
-import { checkCustomer } from './customerRecord.ts';
+import type { SingleField } from './customerFields.ts';
+import { checkCustomer, pointerTo } from './customerRecord.ts';
 import { rowOf, sealCustomer, tagsOf } from './customerSeal.ts';
 import type { NewCustomer } from './customers.ts';
 import { newId } from './ids.ts';
@@ -154,7 +155,7 @@ function settle(batch: Batch, held: Set<string>): { kept: Prepared[]; results: r
       kept.push(item);
       for (const tag of own) taken.add(nameOf(tag));
     } else {
-      const pointer = clash.field === 'externalRef' ? '/externalRef' : `/fields/${clash.field}`;
+      const pointer = pointerTo(clash.field as SingleField);
       results[item.at] = refusedItem(new VaultError('already_exists', [{ pointer, code: 'already_exists' }]));
     }
   }

@@ -1,4 +1,5 @@
 import { VaultError, type Code, type Fault } from '../errors.ts';
+import { foldDigits } from '../formats/identifier.ts';
 import { checkItems, isDeclared } from '../policy/items.ts';
 import type { Field } from '../policy/profile.ts';
 import { checkPlace, type Place, type PlaceInput } from './addressParts.ts';
@@ -87,7 +88,8 @@ function undeclared(policy: Policy, input: CustomerInput): Fault[] {
   return faults;
 }
 
-function pointerTo(field: SingleField): string {
+/** Where in a customer's body a field stands. */
+export function pointerTo(field: SingleField): string {
   return field === 'externalRef' ? '/externalRef' : `/fields/${field}`;
 }
 
@@ -122,13 +124,14 @@ function checkPhones(input: CustomerInput, faults: Fault[]): Phone[] {
       faults.push({ pointer: `/phones/${i}/number`, code: parsed.reason });
       return;
     }
-    if (phone.extension !== undefined && !/^\d{1,6}$/.test(phone.extension)) {
+    const extension = phone.extension === undefined ? undefined : foldDigits(phone.extension);
+    if (extension !== undefined && !/^\d{1,6}$/.test(extension)) {
       faults.push({ pointer: `/phones/${i}/extension`, code: 'format' });
     }
     const first =
       !input.phones.some((p) => p.kind === phone.kind && p.primary === true) &&
       !phones.some((p) => p.kind === phone.kind);
-    const { id, kind, extension } = phone;
+    const { id, kind } = phone;
     const primary = phone.primary === true || first;
     phones.push({ id, kind, number: parsed.canonical, primary, ...(extension === undefined ? {} : { extension }) });
   });

@@ -19,6 +19,7 @@ import { grantOf, judged, stateAt } from './grantOf.ts';
 import { newId } from './ids.ts';
 import { pageOf, type Page } from './page.ts';
 import { permit } from './permit.ts';
+import { namingTaken } from './takenIdentifiers.ts';
 import type { Vault } from './vault.ts';
 
 export interface NewCustomer extends CustomerInput {
@@ -42,13 +43,15 @@ export async function createCustomer(vault: Vault, caller: Caller, act: Act, inp
     headers: { Location: `/v1/customers/${id}`, ETag: '"1"' },
     body: { id, version: 1, createdAt: row.createdAt.toISOString(), warnings: data.warnings },
   };
-  if (act.idempotency !== undefined) {
-    return commitAct(vault, caller, act, deed, [insertCustomers([row]), insertTags(tags)], answer);
+  try {
+    if (act.idempotency !== undefined) {
+      return await commitAct(vault, caller, act, deed, [insertCustomers([row]), insertTags(tags)], answer);
+    }
+    await vault.create({ row, tags, leaf: leafOf(vault, caller, act, deed) });
+    return answer;
+  } catch (error) {
+    throw await namingTaken(vault, caller, tags, refusalOf(vault, error));
   }
-  await vault.create({ row, tags, leaf: leafOf(vault, caller, act, deed) }).catch((error: unknown) => {
-    throw refusalOf(vault, error);
-  });
-  return answer;
 }
 
 export interface ReadRequest {
@@ -114,16 +117,20 @@ export async function patchCustomer(
   );
   const sealed = resealCustomer(keys, policy, stored, data);
   const updatedAt = new Date(vault.now());
+  const tags = tagsOf(keys, policy, id, data);
   const statements = [
     updateCustomer(caller.tenantId, { id, version: sealed.version, sealed: sealed.sealed, updatedAt }),
     deleteTags(caller.tenantId, id),
-    insertTags(tagsOf(keys, policy, id, data)),
+    insertTags(tags),
   ];
   const deed: Deed = { subjectId: id, digest: sealed.digest, recordVersion: sealed.version };
-  return commitAct(vault, caller, act, deed, statements, {
+  const answer: Answer = {
     status: 200,
     headers: { ETag: `"${sealed.version}"` },
     body: { id, version: sealed.version, updatedAt: updatedAt.toISOString(), warnings: data.warnings },
+  };
+  return commitAct(vault, caller, act, deed, statements, answer).catch(async (error: unknown) => {
+    throw await namingTaken(vault, caller, tags, error);
   });
 }
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { synthetic } from '../../src/cli/synthetic.ts';
+import { toPersianDigits } from '../../src/formats/jalali.ts';
 import { legalDesk } from '../http/legalDesk.ts';
 import { clientOf, startVault, type Answer, type TestClient, type TestVault } from '../support/vault.ts';
 import {
@@ -55,7 +56,7 @@ async function holders(by: string, value: string | undefined): Promise<string[]>
 describe('P11: creates', () => {
   test('of one identifier in many spellings, one is made', async () => {
     const nationalId = people.nationalId();
-    const persian = nationalId.replace(/\d/g, (digit) => '۰۱۲۳۴۵۶۷۸۹'[Number(digit)] ?? digit);
+    const persian = toPersianDigits(nationalId);
     const answers = await race(30, (by, turn) => {
       const sent = people.naturalCustomer();
       const fields = { ...sent.fields, nationalId: turn % 3 === 0 ? persian : nationalId };

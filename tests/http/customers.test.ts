@@ -99,6 +99,7 @@ describe('create', () => {
     const persian = String(first.fields['nationalId']).replace(/\d/g, (d) => '۰۱۲۳۴۵۶۷۸۹'[Number(d)] ?? d);
     const answer = await shop.post('/v1/customers', { ...second, fields: { ...second.fields, nationalId: persian } });
     expect([answer.status, answer.body.code]).toEqual([409, 'already_exists']);
+    expect(codes(answer.body)).toEqual(['/fields/nationalId already_exists']);
     const found = await shop.post('/v1/customers/search', { by: 'email', value: second.fields['email'] });
     expect(found.body.matches).toEqual([]);
   });

@@ -12,6 +12,7 @@ import { readProfile } from '../../src/prepare.ts';
 import type { Caller } from '../../src/vault/caller.ts';
 import { newTenant } from '../../src/vault/tenants.ts';
 import type { Vault } from '../../src/vault/vault.ts';
+import { contractFetch } from './contract.ts';
 import { testDatabase, type TestDatabase } from './postgres.ts';
 
 export interface Answer {
@@ -190,7 +191,7 @@ async function send(
   path: string,
   { token, body, headers = {} }: { token?: string; body?: string | Buffer; headers?: Record<string, string> },
 ): Promise<Answer> {
-  const response = await fetch(url + path, {
+  const response = await contractFetch(url)(path, {
     method,
     headers: { ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...headers },
     ...(body === undefined ? {} : { body: typeof body === 'string' ? body : new Uint8Array(body) }),
