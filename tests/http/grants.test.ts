@@ -1,5 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { synthetic } from '../../src/cli/synthetic.ts';
+import { commit } from '../../src/db/commit.ts';
+import { insertGrant } from '../../src/db/grants.ts';
+import { newId } from '../../src/vault/ids.ts';
+import { macOf } from '../../src/vault/rowMac.ts';
 import { startVault, type TestClient, type TestVault } from '../support/vault.ts';
 import {
   atDatabase,
@@ -185,7 +189,11 @@ describe('a grant is opened', () => {
     const { id } = made(await open({ actor: 'staff-3' }));
     const [right, wrong] = await Promise.all([support.as('staff-3'), support.as('staff-4')]);
     expect(made(await read(id, right), 200).fields.email.state).toBe('full');
-    for (const by of [wrong, support]) expect(made(await read(id, by), 200).fields.email.state).toBe('masked');
+    for (const by of [wrong, support]) {
+      expect(made(await read(id, by), 200).fields.email.state).toBe('masked');
+      expect((await by.get(`/v1/grants/${id}`)).status).toBe(404);
+    }
+    expect((await right.get(`/v1/grants/${id}`)).status).toBe(200);
   });
 });
 
@@ -228,6 +236,44 @@ describe('a grant is read', () => {
       kind: 'shipment',
       grantee: { clientId: courier.id },
     });
+  });
+
+  test('what rests on a legal order is nobody’s to see here or to close, and outlives the order’s cancellation', async () => {
+    const taken = await newOrder(shop, person);
+    const { keyring, db, now } = vault.vault;
+    const openedAt = new Date(now());
+    const secret = {
+      id: newId(now()),
+      kind: 'legal_order',
+      purpose: 'legal',
+      customerId: person.id,
+      orderId: taken,
+      granteeRole: 'legal_registrar',
+      granteeClientId: null,
+      granteeDepartment: null,
+      actor: null,
+      fields: null,
+      legalOrderId: null,
+      policyVersion: 1,
+      openedBy: shop.id,
+      openedAt,
+      opensAt: openedAt,
+      closesAt: new Date(now() + day),
+      maxReads: null,
+    };
+    const mac = macOf(await keyring.tenant(vault.tenantId), 'grants', secret);
+    const row = { ...secret, tenantId: vault.tenantId, externalRef: null, mac };
+    await commit(db, { tenantIds: [vault.tenantId] }, [insertGrant(row)]);
+    const registrar = await vault.client('legal_registrar');
+    for (const by of [shop, dpo]) {
+      expect(bytesOf(await by.get(`/v1/grants/${row.id}`))).toBe(bytesOf(await by.get(`/v1/grants/${unknownId}`)));
+      const listed = made(await by.get(`/v1/grants?customerId=${person.id}&limit=100`), 200).items;
+      expect(listed.map((item: { id: string }) => item.id)).not.toContain(row.id);
+    }
+    expect((await shop.post(`/v1/grants/${row.id}/close`)).status).toBe(404);
+    made(await shop.post(`/v1/orders/${taken}/cancel`), 200);
+    // The control: it is there and still opens what it is for.
+    expect(made(await read(row.id, registrar), 200).fields.email.state).toBe('full');
   });
 });
 

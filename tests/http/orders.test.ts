@@ -296,6 +296,15 @@ describe('an order is read', () => {
     expect(answer.body.delivery.name).toEqual({ state: 'full', value: recipient.name });
   });
 
+  test('with masks once the shop has closed the ticket', async () => {
+    const { buyer, orderId } = await toRecipient();
+    const grant = await ticket(buyer.id, { orderId });
+    const name = async () => made(await support.get(`/v1/orders/${orderId}?grant=${grant}`), 200).delivery.name;
+    expect((await name()).state).toBe('full');
+    made(await shop.post(`/v1/grants/${grant}/close`), 200);
+    expect(await name()).toMatchObject({ state: 'masked', reason: 'expired' });
+  });
+
   test('of 20 reads at once under a ticket for one, exactly one is full', async () => {
     const { buyer, orderId } = await toRecipient();
     const grant = await ticket(buyer.id, { orderId, maxReads: 1 });
