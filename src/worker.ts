@@ -95,13 +95,13 @@ export async function work(config: Config, log: Log): Promise<void> {
   process.once('disconnect', stop);
 }
 
-/** A port that is free now, for a leading process whose workers must all have the same. */
+/** A port that is free now, for a leading process whose workers must all have the same. Throws `ConfigFault`. */
 export function freePort(host: string): Promise<number> {
-  return new Promise((resolve, reject) => {
+  return new Promise<number>((resolve, reject) => {
     const probe = createServer().once('error', reject);
     probe.listen(0, host, () => {
       const address = probe.address();
       probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
     });
-  });
+  }).catch(refuseAddress);
 }

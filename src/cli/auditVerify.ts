@@ -9,8 +9,6 @@ import { progress } from './progress.ts';
 import { withDatabase } from './vaultDatabase.ts';
 
 export const auditVerify: Command = {
-  name: 'audit verify',
-  summary: 'look at every audit leaf, and at every record against the leaf that wrote it',
   words: '',
   options: { tenant: { type: 'string' } },
   help: { tenant: 'id of one tenant; all of them when left out' },

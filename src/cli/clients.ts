@@ -16,8 +16,6 @@ const tenantHelp = 'id of the tenant; may be left out where there is only one';
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 export const clientsCreate: Command = {
-  name: 'clients create',
-  summary: "make a client where no administrator's token is at hand (else: POST /v1/clients)",
   words: '',
   options: {
     tenant: { type: 'string' },
@@ -56,8 +54,6 @@ export const clientsCreate: Command = {
 };
 
 export const clientsList: Command = {
-  name: 'clients list',
-  summary: 'list the clients of a tenant, newest first',
   words: '',
   options: { tenant: { type: 'string' } },
   help: { tenant: tenantHelp },
@@ -81,8 +77,6 @@ function stateOf({ genuine, disabled }: ListedClient): string {
 }
 
 export const clientsDisable: Command = {
-  name: 'clients disable',
-  summary: 'cut a client off: no further token, and those it has are refused within five seconds',
   words: '<client id>',
   options: { tenant: { type: 'string' } },
   help: { tenant: tenantHelp },

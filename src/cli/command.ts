@@ -16,11 +16,15 @@ const meanings: Readonly<Record<Exclude<Exit, 1>, string>> = {
   [exit.config]: 'settings, keys, credentials or schema are not acceptable',
 };
 
-/** One verb of the operator's command. */
-export interface Command {
+/** One verb of the operator's command, as `amanat --help` lists it. What does the work is loaded when it is called. */
+export interface Listed {
   /** `profile check`. */
   readonly name: string;
   readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+export interface Command {
   /** Words after the name, for the usage line. */
   readonly words: string;
   readonly options: Options;
@@ -76,12 +80,12 @@ export function parseCommand(command: Command, argv: readonly string[]): Argumen
   }
 }
 
-export function usageOf(command: Command): string {
+export function usageOf({ name, summary }: Listed, command: Command): string {
   const options = { ...command.help, json: 'print the result as JSON', help: 'this text' };
   const sections = [
-    `amanat ${command.name} ${command.words}`.trimEnd(),
-    command.summary,
-    columns(Object.entries(options).map(([name, meaning]) => [`--${name}`, meaning])),
+    `amanat ${name} ${command.words}`.trimEnd(),
+    summary,
+    columns(Object.entries(options).map(([option, meaning]) => [`--${option}`, meaning])),
     ...(command.more === undefined ? [] : [command.more.join('\n')]),
     `Exit codes\n${exitCodes(command.found)}`,
   ];
@@ -95,10 +99,28 @@ export function exitCodes(found: string | undefined): string {
   return columns(rows);
 }
 
-/** Two columns, indented. */
+const lineLength = 120;
+
+/** Two columns, indented; the second goes on below itself. */
 export function columns(rows: readonly (readonly [string, string])[]): string {
   const width = Math.max(...rows.map(([name]) => name.length));
-  return rows.map(([name, meaning]) => `  ${name.padEnd(width)}  ${meaning}`).join('\n');
+  return rows
+    .map(([name, meaning]) => {
+      const lines = wrapped(meaning.split(' '), lineLength - width - 4).join(`\n${' '.repeat(width + 4)}`);
+      return `  ${name.padEnd(width)}  ${lines}`;
+    })
+    .join('\n');
+}
+
+/** Words in lines of at most so many characters. */
+export function wrapped(words: readonly string[], most: number): string[] {
+  const lines: string[] = [];
+  for (const word of words) {
+    const line = lines.at(-1);
+    if (line === undefined || line.length + 1 + word.length > most) lines.push(word);
+    else lines[lines.length - 1] = `${line} ${word}`;
+  }
+  return lines;
 }
 
 /** The one word a command takes. Throws `UsageFault`. */

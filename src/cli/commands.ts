@@ -1,26 +1,65 @@
-import { auditVerify } from './auditVerify.ts';
-import { clientsCreate, clientsDisable, clientsList } from './clients.ts';
-import type { Command } from './command.ts';
-import { demo } from './demo.ts';
-import { importCustomers } from './import.ts';
-import { init } from './init.ts';
-import { keysCheck } from './keysCheck.ts';
-import { migrate } from './migrate.ts';
-import { profileCheck } from './profileCheck.ts';
-import { tenantsCreate, tenantsList } from './tenants.ts';
+import type { Listed } from './command.ts';
 
 /** Every command there is, in the order `amanat --help` lists them. */
-export const commands: readonly Command[] = [
-  init,
-  migrate,
-  keysCheck,
-  tenantsCreate,
-  tenantsList,
-  clientsCreate,
-  clientsList,
-  clientsDisable,
-  profileCheck,
-  importCustomers,
-  auditVerify,
-  demo,
+export const commands: readonly Listed[] = [
+  {
+    name: 'init',
+    summary: 'make a keys folder with new keys, for a vault that holds nothing yet',
+    load: async () => (await import('./init.ts')).init,
+  },
+  {
+    name: 'migrate',
+    summary: 'bring the schema forward to this build, as the owner of the database',
+    load: async () => (await import('./migrate.ts')).migrate,
+  },
+  {
+    name: 'keys check',
+    summary: 'read the keys folder as the service would, and list what is in it',
+    load: async () => (await import('./keysCheck.ts')).keysCheck,
+  },
+  {
+    name: 'tenants create',
+    summary: 'make a tenant with its keys, its policy and one system_admin client',
+    load: async () => (await import('./tenants.ts')).tenantsCreate,
+  },
+  {
+    name: 'tenants list',
+    summary: 'list the tenants and the policy version in force for each',
+    load: async () => (await import('./tenants.ts')).tenantsList,
+  },
+  {
+    name: 'clients create',
+    summary: "make a client where no administrator's token is at hand (else: POST /v1/clients)",
+    load: async () => (await import('./clients.ts')).clientsCreate,
+  },
+  {
+    name: 'clients list',
+    summary: 'list the clients of a tenant, newest first',
+    load: async () => (await import('./clients.ts')).clientsList,
+  },
+  {
+    name: 'clients disable',
+    summary: 'cut a client off: no further token, and those it has are refused within five seconds',
+    load: async () => (await import('./clients.ts')).clientsDisable,
+  },
+  {
+    name: 'profile check',
+    summary: 'look for holes and contradictions in a profile, before it is published',
+    load: async () => (await import('./profileCheck.ts')).profileCheck,
+  },
+  {
+    name: 'import',
+    summary: 'store the customers of an NDJSON or CSV file through a running vault',
+    load: async () => (await import('./import.ts')).importCustomers,
+  },
+  {
+    name: 'audit verify',
+    summary: 'look at every audit leaf, and at every record against the leaf that wrote it',
+    load: async () => (await import('./auditVerify.ts')).auditVerify,
+  },
+  {
+    name: 'demo',
+    summary: 'start a vault in a temporary folder and play a day of its work with made-up people',
+    load: async () => (await import('./demo.ts')).demo,
+  },
 ];

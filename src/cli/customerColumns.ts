@@ -6,7 +6,7 @@
  * | kind                                                    | natural or legal; without it, legal where legalName or legalNationalId is there |
  * | externalRef, source                                     | the same; source is `import` without the column          |
  * | givenName … iban                                        | fields                                                   |
- * | mobile, mobile2 … mobile5, landline … landline5         | phones; the first that is there is the primary one       |
+ * | mobile, mobile2 … mobile5, landline … landline5         | phones; the first of each kind is the primary one        |
  * | landlineExtension … landline5Extension                  | extension of that landline                               |
  * | province … note, postalCode, lat, lng                   | the first address                                        |
  * | address2.province … address5.lng                        | further addresses                                        |
@@ -85,14 +85,13 @@ export function customerOfRow(columns: readonly (string | undefined)[], cells: r
 }
 
 function phonesOf(row: Row): object[] {
-  const phones = phoneKinds.flatMap((kind) =>
+  return phoneKinds.flatMap((kind) =>
     numbers.flatMap((n) => {
       const number = row[`${kind}${n}`];
       const extension = kind === 'landline' ? row[`landline${n}Extension`] : undefined;
       return number === undefined ? [] : [{ kind, number, ...(extension === undefined ? {} : { extension }) }];
     }),
   );
-  return phones.map((phone, i) => ({ ...phone, primary: i === 0 }));
 }
 
 function placeOf(row: Row, prefix: string): object[] {

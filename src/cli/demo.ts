@@ -11,8 +11,6 @@ import { askForSupport, deliver, disclose, readLog, storeCustomers, type Cast } 
 import { ServiceFault } from './service.ts';
 
 export const demo: Command = {
-  name: 'demo',
-  summary: 'start a vault in a temporary folder and play a day of its work with made-up people',
   words: '',
   options: { exit: { type: 'boolean' } },
   help: { exit: 'end the vault when the story is told, instead of leaving it to be played with' },

@@ -1,5 +1,5 @@
 import { open, readFile, stat, type FileHandle } from 'node:fs/promises';
-import { exit, onlyWord, required, UsageFault, type Arguments, type Command, type Output } from './command.ts';
+import { exit, onlyWord, required, UsageFault, wrapped, type Arguments, type Command, type Output } from './command.ts';
 import { columnNames } from './customerColumns.ts';
 import { isCsv, readImport, type ImportOptions } from './importFile.ts';
 import { parcelsOf, sendParcel, type LineResult } from './importSending.ts';
@@ -12,8 +12,6 @@ const localUrl = 'http://127.0.0.1:8787';
 const resultsFile = (path: string): string => `${path}.results.ndjson`;
 
 export const importCustomers: Command = {
-  name: 'import',
-  summary: 'store the customers of an NDJSON or CSV file through a running vault',
   words: '<file.ndjson | file.csv>',
   options: {
     url: { type: 'string' },
@@ -36,7 +34,7 @@ export const importCustomers: Command = {
   found: 'lines were refused; the others are stored',
   more: [
     'NDJSON: each line is a body of POST /v1/customers. CSV: UTF-8, the first line names the columns, which are',
-    ...wrapped(columnNames.filter((name) => !/[2345]/.test(name))),
+    ...indented(columnNames.filter((name) => !/[2345]/.test(name))),
     '  mobile2 … mobile5, landline2 … landline5, address2.city … address5.lng for further phones and addresses.',
     '',
     'Writes <file>.import.json (the key under which a broken import goes on: run the same command again within 23 hours;',
@@ -69,15 +67,8 @@ export const importCustomers: Command = {
   },
 };
 
-/** Words in lines that a terminal holds. */
-function wrapped(words: readonly string[]): string[] {
-  const lines: string[] = [];
-  for (const word of words) {
-    const line = lines.at(-1);
-    if (line === undefined || line.length + word.length > 110) lines.push(`  ${word}`);
-    else lines[lines.length - 1] = `${line} ${word}`;
-  }
-  return lines;
+function indented(words: readonly string[]): string[] {
+  return wrapped(words, 110).map((line) => `  ${line}`);
 }
 
 async function secretOf(args: Arguments): Promise<string> {
@@ -128,7 +119,9 @@ function count(outcome: Outcome, { status, code, errors }: LineResult): void {
     return;
   }
   outcome.refused += 1;
-  const reasons = (errors ?? []).map((e) => `${e.code} ${e.pointer.replace(/\/\d+(?=\/|$)/g, '/…')}`);
+  // Where a line is no JSON, its places say nothing that the code does not.
+  const places = code === 'malformed_json' ? [] : (errors ?? []);
+  const reasons = places.map((e) => `${e.code} ${e.pointer.replace(/\/\d+(?=\/|$)/g, '/…')}`);
   for (const reason of new Set(reasons.length === 0 ? [code ?? String(status)] : reasons)) {
     outcome.reasons.set(reason, (outcome.reasons.get(reason) ?? 0) + 1);
   }

@@ -6,8 +6,6 @@ import { exit, noWords, type Command } from './command.ts';
 import { hasEmbedded, withOwner } from './vaultDatabase.ts';
 
 export const init: Command = {
-  name: 'init',
-  summary: 'make a keys folder with new keys, for a vault that holds nothing yet',
   words: '',
   options: {},
   help: {},

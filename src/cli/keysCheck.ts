@@ -16,8 +16,6 @@ interface ListedKey {
 }
 
 export const keysCheck: Command = {
-  name: 'keys check',
-  summary: 'read the keys folder as the service would, and list what is in it',
   words: '',
   options: {},
   help: {},

@@ -4,8 +4,6 @@ import { exit, noWords, type Command } from './command.ts';
 import { withOwner } from './vaultDatabase.ts';
 
 export const migrate: Command = {
-  name: 'migrate',
-  summary: 'bring the schema forward to this build, as the owner of the database',
   words: '',
   options: {},
   help: {},

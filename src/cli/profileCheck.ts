@@ -10,8 +10,6 @@ const clauseFile = z.object({
 });
 
 export const profileCheck: Command = {
-  name: 'profile check',
-  summary: 'look for holes and contradictions in a profile, before it is published',
   words: '<file | name of a shipped profile>',
   options: { clauses: { type: 'string' } },
   help: {

@@ -14,8 +14,6 @@ import { table } from './table.ts';
 import { withDatabase, withWatch } from './vaultDatabase.ts';
 
 export const tenantsCreate: Command = {
-  name: 'tenants create',
-  summary: 'make a tenant with its keys, its policy and one system_admin client',
   words: '',
   options: { name: { type: 'string' }, profile: { type: 'string' } },
   help: {
@@ -76,8 +74,6 @@ async function makeTenant(
 }
 
 export const tenantsList: Command = {
-  name: 'tenants list',
-  summary: 'list the tenants and the policy version in force for each',
   words: '',
   options: {},
   help: {},

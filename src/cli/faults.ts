@@ -1,0 +1,39 @@
+import { ConfigFault } from '../config.ts';
+import { DatabaseRefusal } from '../db/database.ts';
+import { EmbeddedFault } from '../db/embeddedFault.ts';
+import { DbFault } from '../db/fault.ts';
+import { MigrationFault } from '../db/migrationFault.ts';
+import { VaultError } from '../errors.ts';
+import { KeyFault } from '../keys/keyFault.ts';
+import { exit, UsageFault, type Exit } from './command.ts';
+import { ServiceFault } from './service.ts';
+
+/** Messages of these classes are written for the operator and hold no data. */
+const known = [UsageFault, ServiceFault, ConfigFault, KeyFault, MigrationFault, DatabaseRefusal, EmbeddedFault];
+const settings = [ConfigFault, KeyFault, MigrationFault, DatabaseRefusal];
+
+/** What a fault means to a shell. */
+export function exitOf(error: unknown): Exit {
+  if (error instanceof UsageFault) return exit.usage;
+  if (error instanceof ServiceFault) return exit[error.kind];
+  if (error instanceof EmbeddedFault) return error.code === 'folder_in_use' ? exit.busy : exit.config;
+  if (error instanceof MigrationFault && error.code === 'unreachable') return exit.unavailable;
+  if (settings.some((kind) => error instanceof kind)) return exit.config;
+  if (error instanceof VaultError) return vaultExit(error);
+  if (error instanceof DbFault) return error.kind === 'unavailable' ? exit.unavailable : exit.software;
+  return exit.software;
+}
+
+function vaultExit(error: VaultError): Exit {
+  if (error.status < 500) return exit.usage;
+  return error.status === 503 ? exit.unavailable : exit.software;
+}
+
+/** What a fault means to a person; of any other error only its class is told. */
+export function messageOf(error: unknown): string {
+  if (error instanceof VaultError)
+    return [error.code, ...error.faults.map((f) => `${f.pointer} ${f.code}`)].join('\n  ');
+  if (error instanceof DbFault) return `the database answered: ${error.message}`;
+  if (error instanceof Error && known.some((kind) => error instanceof kind)) return error.message;
+  return error instanceof Error ? `unexpected ${error.name}` : 'unexpected fault';
+}

@@ -1,0 +1,84 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { afterAll, describe, expect, test } from 'vitest';
+import { edited } from '../unit/policy/kalak.ts';
+import { amanat, temporaryFolder } from './process.ts';
+
+const folder = temporaryFolder();
+afterAll(() => folder.remove());
+const clauses = new URL('../../../shared/domain/clauses.json', import.meta.url);
+
+function file(name: string, text: string): string {
+  const path = join(folder.path, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+const kalakWith = (name: string, edits: Record<string, unknown>): string => file(name, stringify(edited(edits)));
+
+describe('amanat profile check', () => {
+  test('a shipped profile has nothing wrong', async () => {
+    const { code, stdout } = await amanat(['profile', 'check', 'kalak']);
+    expect(code).toBe(0);
+    expect(stdout).toContain('kalak: 0 errors, 0 contradictions, 0 notes');
+  });
+
+  test('an error is 1 and is told in both languages', async () => {
+    const { code, stdout } = await amanat(['profile', 'check', kalakWith('error.yaml', { '/masks/iban': undefined })]);
+    expect(code).toBe(1);
+    expect(stdout).toContain('ERROR         mask_missing');
+    expect(stdout).toMatch(/\u2068[^\u2069]*\p{Script=Arabic}[^\u2069]*\u2069/u);
+  });
+
+  test('a contradiction is told and accepted', async () => {
+    const path = kalakWith('contradiction.yaml', { '/processors/courier/allowed': false });
+    const { code, json } = await amanat(['profile', 'check', path, '--json']);
+    const codes = json.findings.map((f: { severity: string; code: string }) => `${f.severity} ${f.code}`);
+    expect(codes).toContain('contradiction courier_off');
+    expect(code).toBe(codes.some((c: string) => c.startsWith('error')) ? 1 : 0);
+  });
+
+  test('a file that breaks the schema is 1, with the place', async () => {
+    const { code, json } = await amanat([
+      'profile',
+      'check',
+      kalakWith('broken.yaml', { '/controller': undefined }),
+      '--json',
+    ]);
+    expect(code).toBe(1);
+    expect(json.findings.map((f: { message: string }) => f.message)).toContainEqual(
+      expect.stringContaining('/controller'),
+    );
+    const yaml = await amanat(['profile', 'check', file('no.yaml', 'a: [1,\nb: 2')]);
+    expect(yaml.code).toBe(1);
+    expect(yaml.stdout).toContain('#line=');
+  });
+
+  test('clauses: one without a rule, and a rule without a clause', async () => {
+    const list = (ids: string[]) =>
+      JSON.stringify({ clauses: ids.map((id) => ({ id, profile: 'kalak', scope: 'vault' })) });
+    const { code, json } = await amanat([
+      'profile',
+      'check',
+      'kalak',
+      '--clauses',
+      file('clauses.json', list(['E6', 'E999'])),
+      '--json',
+    ]);
+    expect(code).toBe(1);
+    const codes = new Set(json.findings.map((f: { code: string }) => f.code));
+    expect(codes).toEqual(new Set(['clause_without_rule', 'clause_unknown']));
+    const unreadable = await amanat(['profile', 'check', 'kalak', '--clauses', file('none.json', '[1')]);
+    expect(unreadable.code).toBe(64);
+  });
+});
+
+if (!existsSync(clauses)) process.stdout.write(`skipped: ${clauses.pathname} is not there\n`);
+describe.skipIf(!existsSync(clauses))('with the published clauses', () => {
+  test('kalak answers each', async () => {
+    expect(readFileSync(clauses, 'utf8').length).toBeGreaterThan(1000);
+    const { code, stdout } = await amanat(['profile', 'check', 'kalak', '--clauses', clauses.pathname]);
+    expect(code, stdout).toBe(0);
+  });
+});
