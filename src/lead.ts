@@ -33,15 +33,14 @@ export async function lead(config: Config, log: Log): Promise<void> {
   const port = config.port === 0 ? await freePort(config.host) : config.port;
   const url = `${config.tls === undefined ? 'http' : 'https'}://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
   const issuer = config.issuer ?? url;
-  const stopEarly = stopOnSignal(log, async () => process.exit(0));
+  const stopBy = stopOnSignal(log, async () => process.exit(0));
   const ground = await prepare(config, { url, issuer });
   tellContradictions(ground, log);
   tellPlainHttp(config, log);
   const order = { serviceUrl: ground.serviceUrl, issuer, port };
   const serving =
     config.workers === 1 ? await serveHere(config, log, ground, order) : await serveByWorkers(config, log, order);
-  stopEarly();
-  stopOnSignal(log, () => end(log, serving, ground));
+  stopBy(() => end(log, serving, ground));
   ground.embedded?.onExit(() => {
     log.event('fault', { code: 'embedded_postgres_gone' });
     log.flush();
@@ -114,8 +113,12 @@ async function end(log: Log, serving: Serving, ground: Ground): Promise<void> {
   process.exit(0);
 }
 
-/** The first signal ends things in order, later ones change nothing. Returns how to take the listener away. */
-function stopOnSignal(log: Log, stop: () => Promise<void>): () => void {
+/**
+ * The first signal ends things in order, later ones change nothing. Returns how to change what ends them: a listener that
+ * is taken away for another can lose the signal that came in between.
+ */
+function stopOnSignal(log: Log, first: () => Promise<void>): (stop: () => Promise<void>) => void {
+  let stop = first;
   let stopping = false;
   const listener = (signal: NodeJS.Signals): void => {
     if (stopping) return;
@@ -124,7 +127,9 @@ function stopOnSignal(log: Log, stop: () => Promise<void>): () => void {
     void stop();
   };
   process.on('SIGTERM', listener).on('SIGINT', listener);
-  return () => process.off('SIGTERM', listener).off('SIGINT', listener);
+  return (next) => {
+    stop = next;
+  };
 }
 
 /** A profile that makes a shop's work impossible is accepted and said aloud, never relaxed. */
