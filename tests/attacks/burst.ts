@@ -54,10 +54,13 @@ function begin(people: Synthetic, keyless: boolean): Known {
   return { sent, key, id: undefined, version: 0, email: sent.fields.email, pending: sent.fields.email };
 }
 
+/** What may be said of a record that a crash has taken back; whether it may, `lost` judges. */
+const gone = new Set([404, 409, 412]);
+
 /** A write's answer, or undefined where the client cannot know. */
 async function answerOf(call: Promise<Answer>): Promise<Answer | undefined> {
   const answer = await call.catch(() => undefined);
-  if (answer === undefined || answer.status >= 500) return undefined;
+  if (answer === undefined || answer.status >= 500 || gone.has(answer.status)) return undefined;
   if (answer.status >= 300) throw new Error(`${answer.status} ${answer.text}`);
   return answer;
 }

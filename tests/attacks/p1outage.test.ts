@@ -7,8 +7,8 @@ import { ownCluster, processesOf, until, type OwnCluster } from './ownCluster.ts
 import { expectNoConnectionLost, expectRefused, expectServed, expectSilence, makeAll } from './silence.ts';
 import { canMount, smallDisk, type SmallDisk } from './smallDisk.ts';
 
-/** A fifth of production's, for a PostgreSQL that does not answer at all. */
-const deadlineMs = 1_000;
+/** Less than a third of production's, for a PostgreSQL that does not answer at all. */
+const deadlineMs = 1_500;
 const open = (database: TestVault['db']) => startVault({ database, wrapDatabase: (db) => ({ ...db, deadlineMs }) });
 
 /** Once more until it is served: connections that died are found out by using them. */

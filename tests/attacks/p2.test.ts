@@ -14,6 +14,8 @@ import { startProcess, startService, type ShippedService } from './shippedServic
 
 /** Answered writes before the blow; eight more are on their way. */
 const strikeAt = 40;
+/** Starting a service a few times may take long on a busy machine. */
+const patienceMs = 240_000;
 const people = synthetic(201);
 
 /** What was not answered is there or not, and the same request again gives the first result, twice over. */
@@ -34,7 +36,7 @@ async function expectRepeatable(shop: TestClient, known: readonly Known[]): Prom
   }
 }
 
-describe('P2: the service as shipped, creating and patching from eight connections', () => {
+describe('P2: the service as shipped, creating and patching from eight connections', { timeout: patienceMs }, () => {
   const dataDir = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'amanat-crash-'));
   let service: ShippedService;
   let shopSecret: { readonly id: string; readonly secret: string };
@@ -47,7 +49,7 @@ describe('P2: the service as shipped, creating and patching from eight connectio
     );
     shop = await login(service.url, shopSecret.id, shopSecret.secret);
   };
-  beforeAll(start);
+  beforeAll(start, patienceMs);
   afterAll(async () => {
     await service.stop();
     rmSync(dataDir, { recursive: true, force: true });
@@ -76,7 +78,7 @@ describe('P2: the service as shipped, creating and patching from eight connectio
   });
 });
 
-describe('P2: control', () => {
+describe('P2: control', { timeout: patienceMs }, () => {
   let cluster: OwnCluster;
   const dataDir = mkdtempSync(join(tmpdir(), 'amanat-refused-'));
   // Nothing but the commits themselves writes the log to the disk.
