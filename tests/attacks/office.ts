@@ -86,7 +86,7 @@ function callsOf({ shop, registrar, support, dpo, courier }: Staff, { id, sent }
   const mobile = `+98${sent.phones[0]?.number.slice(1)}`;
   const path = `/v1/customers/${id}`;
   const city = String(sent.addresses[0]?.address.city);
-  const find = { by: 'nationalId', value: sent.fields['nationalId' as keyof typeof sent.fields] };
+  const find = { by: 'nationalId', value: sent.fields['nationalId'] };
   return [
     { name: 'a granted read', make: () => support.get(`${path}?grant=${facts.grantId}`), shows: email },
     {
@@ -123,7 +123,7 @@ function callsOf({ shop, registrar, support, dpo, courier }: Staff, { id, sent }
     {
       name: 'the fetch of a package',
       make: () => registrar.get(`/v1/exports/${facts.exportId}/package`),
-      shows: String(sent.fields['nationalId' as keyof typeof sent.fields]),
+      shows: String(sent.fields['nationalId']),
       once: true,
     },
   ];
@@ -146,7 +146,7 @@ function refusalsOf({ shop, registrar, support, rival }: Staff, facts: Facts): C
 /** Every value as it was sent and as it is shown. */
 function canariesOf({ sent }: Person, newcomer: Person['sent']): string[] {
   return [sent, newcomer].flatMap(({ fields, phones, addresses }) => [
-    ...Object.values(fields as Record<string, string>),
+    ...Object.values(fields),
     ...phones.map(({ number }) => number.slice(1)),
     ...addresses.flatMap(({ address, postalCode }) => [address.city, address.street, address.alley, postalCode]),
   ]);

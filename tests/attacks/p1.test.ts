@@ -102,6 +102,7 @@ describe.each(Object.entries(faults))('P1: %s', (_name, { strike, lift, hidden }
       const again = work.calls.filter(({ name }) => name !== 'a create');
       expectSilence(await makeAll([...work.calls, ...again]), work.canaries);
       await expectRefused(work, { looksUp: true });
+      await expect(office.desk.shop.as(undefined), 'no token without its leaf').rejects.toThrow('token: 503');
       // One look at readiness stands for a second.
       vault.advance(1_001);
       expect((await vault.request('GET', '/readyz')).status).toBe(hidden ? 200 : 503);
