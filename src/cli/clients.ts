@@ -60,20 +60,15 @@ export const clientsList: Command = {
   async run(args, out) {
     noWords(args);
     const clients = await withTenant(args, (db, keys) => clientsOf(db, keys));
-    out.result({ clients }, () =>
-      table(
-        ['id', 'role', 'created', 'state', 'name'],
-        clients.map((c) => [c.id, c.role, c.createdAt.slice(0, 10), stateOf(c), c.name]),
-      ),
-    );
+    out.result({ clients }, () => table(['id', 'role', 'created', 'state', 'name'], clients.map(lineOf)));
     return exit.ok;
   },
 };
 
-/** A row that was changed behind the vault's back is shown as it now reads; nobody authenticates by it. */
-function stateOf({ genuine, disabled }: ListedClient): string {
-  if (!genuine) return 'not genuine';
-  return disabled ? 'disabled' : 'in use';
+function lineOf(client: ListedClient): string[] {
+  if (!client.genuine) return [client.id, '', '', 'not genuine: changed behind the vault’s back', ''];
+  const { id, role, createdAt, disabled, name } = client;
+  return [id, role, createdAt.slice(0, 10), disabled ? 'disabled' : 'in use', name];
 }
 
 export const clientsDisable: Command = {

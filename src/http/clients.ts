@@ -1,14 +1,13 @@
 import * as z from 'zod';
 import { checkText } from '../formats/text.ts';
+import { disableClient, renewSecret } from '../vault/clientChange.ts';
 import {
   clientRoles,
   createClient,
   defaultOverlapSeconds,
-  disableClient,
   listClients,
   maxOverlapSeconds,
   readClient,
-  renewSecret,
 } from '../vault/clients.ts';
 import { parsePage } from '../vault/page.ts';
 import type { Vault } from '../vault/vault.ts';

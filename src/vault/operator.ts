@@ -3,7 +3,8 @@ import type { Database } from '../db/database.ts';
 import { disableClient as disableStatement, listClients as listStatement, selectClient } from '../db/clients.ts';
 import { refuse, VaultError } from '../errors.ts';
 import { checkText } from '../formats/text.ts';
-import { digestOfClient, disabled, enrolClient, viewOf, type NewClient } from './clients.ts';
+import { disabled } from './clientChange.ts';
+import { digestOfClient, enrolClient, viewOf, type NewClient } from './clients.ts';
 import { operatorLeaf } from './operatorLeaf.ts';
 import { checkMac, isGenuine, type MacKeys } from './rowMac.ts';
 import type { Policy } from './watch.ts';
@@ -74,10 +75,9 @@ export async function disableByOperator(
   return true;
 }
 
-export type ListedClient = ReturnType<typeof viewOf> & {
-  /** False where the row is not as it was made here: the vault believes nothing of it. */
-  readonly genuine: boolean;
-};
+/** Of a row that is not as it was made here nothing but its id is told: the vault believes nothing of it either. */
+export type ListedClient =
+  (ReturnType<typeof viewOf> & { readonly genuine: true }) | { readonly id: string; readonly genuine: false };
 
 /** Every client of the tenant, newest first. */
 export async function clientsOf(db: Database, keys: MacKeys): Promise<ListedClient[]> {
@@ -85,7 +85,11 @@ export async function clientsOf(db: Database, keys: MacKeys): Promise<ListedClie
   const clients: ListedClient[] = [];
   for (let after: string | undefined; ;) {
     const [rows] = await commit(db, { tenantIds: [tenantId] }, [listStatement(tenantId, after, pageSize)]);
-    clients.push(...rows.map((row) => ({ ...viewOf(row), genuine: isGenuine(keys, 'clients', row) })));
+    for (const row of rows) {
+      clients.push(
+        isGenuine(keys, 'clients', row) ? { ...viewOf(row), genuine: true } : { id: row.id, genuine: false },
+      );
+    }
     if (rows.length < pageSize) return clients;
     after = rows.at(-1)?.id;
   }

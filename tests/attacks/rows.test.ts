@@ -5,6 +5,7 @@ import { synthetic } from '../../src/cli/synthetic.ts';
 import { hashClientSecret, newClientSecret } from '../../src/crypto/clientSecret.ts';
 import { commit } from '../../src/db/commit.ts';
 import { newId } from '../../src/vault/ids.ts';
+import { clientsOf, disableByOperator } from '../../src/vault/operator.ts';
 import { isGenuine, macOf } from '../../src/vault/rowMac.ts';
 import { newTenant } from '../../src/vault/tenants.ts';
 import { signRaw } from '../unit/tokens/forgeries.ts';
@@ -240,6 +241,23 @@ describe('a client', () => {
     });
     expect(await present(foreign)).toEqual(invalid);
     expect(await present(own)).toEqual(served);
+  });
+
+  test('whose row was changed is told of by the operator’s command, by its id alone', async () => {
+    const [client, other] = [await enrol(), await enrol()];
+    const { db, keyring, watch, now } = vault.vault;
+    const keys = await keyring.tenant(vault.tenantId);
+    const list = async () => (await clientsOf(db, keys)).filter(({ id }) => [client.id, other.id].includes(id));
+    const whole = { genuine: true, role: 'support', disabled: false };
+    for (const set of [`role = 'system_admin'`, `jwk = '{'`, `created_at = 'infinity'`]) {
+      await changed('clients', client.id, set, async () => {
+        expect(await list()).toMatchObject([{ id: other.id, ...whole }, { id: client.id }]);
+        expect((await list())[1]).toEqual({ id: client.id, genuine: false });
+        const disabling = disableByOperator(db, keys, watch.policy(vault.tenantId), client.id, now());
+        await expect(disabling).rejects.toMatchObject({ code: 'integrity_failure' });
+      });
+    }
+    expect(await list()).toMatchObject([other.id, client.id].map((id) => ({ id, ...whole })));
   });
 
   test('whose row was changed is given no grant and no parcel', async () => {
