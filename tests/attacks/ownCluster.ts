@@ -24,7 +24,7 @@ export interface OwnCluster {
 }
 
 export async function ownCluster(settings: Readonly<Record<string, string>> = {}): Promise<OwnCluster> {
-  const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'amanat-attacks-'));
+  const folder = newFolder();
   const embedded = await startEmbedded({ folder, settings });
   const signal = (name: NodeJS.Signals) => signalAll(embedded.pid, name);
   const supervisor = (name: NodeJS.Signals) => process.kill(embedded.supervisorPid, name);
@@ -46,6 +46,11 @@ export async function ownCluster(settings: Readonly<Record<string, string>> = {}
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Named so that a run that was killed is cleaned up after by the next (globalSetup.ts). */
+export function newFolder(): string {
+  return mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), `amanat-tests-${process.pid}-`));
 }
 
 export const secretOf = (folder: string): string => readFileSync(join(folder, 'superuser.secret'), 'utf8').trim();

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -9,7 +9,7 @@ import { databaseUrl } from '../support/testCluster.ts';
 import { login, startVault, type TestClient } from '../support/vault.ts';
 import { made } from '../support/work.ts';
 import { burst, findBy, lost, sendCreate, torn, type Known } from './burst.ts';
-import { ownCluster, until, type OwnCluster } from './ownCluster.ts';
+import { newFolder, ownCluster, until, type OwnCluster } from './ownCluster.ts';
 import { startProcess, startService, type ShippedService } from './shippedService.ts';
 
 /** Answered writes before the blow; eight more are on their way. */
@@ -37,7 +37,7 @@ async function expectRepeatable(shop: TestClient, known: readonly Known[]): Prom
 }
 
 describe('P2: the service as shipped, creating and patching from eight connections', { timeout: patienceMs }, () => {
-  const dataDir = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'amanat-crash-'));
+  const dataDir = newFolder();
   let service: ShippedService;
   let shopSecret: { readonly id: string; readonly secret: string };
   let shop: TestClient;

@@ -73,7 +73,11 @@ function removeAbandoned(place: string): void {
   for (const name of readdirSync(place)) {
     const pid = new RegExp(`^${folderPrefix}(\\d+)-`).exec(name)?.[1];
     if (pid === undefined || isAlive(Number(pid))) continue;
-    rmSync(join(place, name), { recursive: true, force: true });
+    try {
+      rmSync(join(place, name), { recursive: true, force: true });
+    } catch {
+      // Another user's, who will remove it.
+    }
   }
 }
 
