@@ -1,4 +1,4 @@
-import pg from 'pg';
+import { Client } from 'pg';
 import { synthetic } from '../src/cli/synthetic.ts';
 import type { Work } from './load.ts';
 
@@ -19,7 +19,7 @@ export interface FloorSeed {
 
 export async function seedFloor(url: string, count: number): Promise<FloorSeed> {
   const people = synthetic(1);
-  const client = new pg.Client({ connectionString: url });
+  const client = new Client({ connectionString: url });
   await client.connect();
   const bodies = Array.from({ length: count }, () => plainCustomer(people));
   const { rows } = await client.query<{ id: string; nid: string }>(
@@ -46,6 +46,14 @@ export function floorWorks(url: string, seed: FloorSeed): Readonly<Record<FloorW
     read: { url, next: () => ({ method: 'GET', path: `/customers/${any(seed.ids)}` }) },
     search: { url, next: () => post('/customers/search', { value: any(seed.nationalIds) }) },
     create: { url, next: () => post('/customers', plainCustomer(fresh)) },
-    batch: { url, records: 100, next: () => post('/customers/batch', Array.from({ length: 100 }, () => plainCustomer(fresh))) },
+    batch: {
+      url,
+      records: 100,
+      next: () =>
+        post(
+          '/customers/batch',
+          Array.from({ length: 100 }, () => plainCustomer(fresh)),
+        ),
+    },
   };
 }

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
-import pg from 'pg';
+import { Client } from 'pg';
 import { runningOwnerUrl } from '../src/db/embeddedAttach.ts';
 import { seedFloor, floorWorks } from './floorWorks.ts';
 import { load, median, type Measured, type Work } from './load.ts';
@@ -71,10 +71,21 @@ async function main(): Promise<void> {
       rows.push(await measure(name, goal, floorSide[against], vaultSide.of(name)));
       console.log(table(rows.slice(-1)).split('\n')[2]);
     }
-    const machine = { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version, date: new Date().toISOString() };
-    console.log(`\n${table(rows)}\n\n${connections} connections, one process, ${rounds} interleaved rounds of ${seconds} s, medians; ${machine.cores} cores, Node ${machine.node}.`);
-    if (rows.some((r) => r.spread > noisy)) console.log('The machine was too noisy to judge the rows marked so: run again.');
-    await writeFile('dist-bench/results.json', `${JSON.stringify({ machine, customers, connections, rounds, seconds, rows }, null, 2)}\n`);
+    const machine = {
+      cpu: cpus()[0]?.model,
+      cores: cpus().length,
+      node: process.version,
+      date: new Date().toISOString(),
+    };
+    console.log(
+      `\n${table(rows)}\n\n${connections} connections, one process, ${rounds} interleaved rounds of ${seconds} s, medians; ${machine.cores} cores, Node ${machine.node}.`,
+    );
+    if (rows.some((r) => r.spread > noisy))
+      console.log('The machine was too noisy to judge the rows marked so: run again.');
+    await writeFile(
+      'dist-bench/results.json',
+      `${JSON.stringify({ machine, customers, connections, rounds, seconds, rows }, null, 2)}\n`,
+    );
   } finally {
     await floor.stop();
     await service.stop();
@@ -83,7 +94,7 @@ async function main(): Promise<void> {
 
 /** A database of the floor's own in the same PostgreSQL. */
 async function floorDatabase(ownerUrl: string): Promise<string> {
-  const client = new pg.Client({ connectionString: ownerUrl });
+  const client = new Client({ connectionString: ownerUrl });
   await client.connect();
   await client.query('create schema floor');
   await client.query('create table floor.customers (id uuid primary key, national_id text, body jsonb not null)');

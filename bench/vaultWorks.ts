@@ -45,13 +45,30 @@ export async function seedVault(service: Service, count: number): Promise<Seed> 
   const deliveries: string[] = [];
   const closesAt = new Date(Date.now() + 3_600_000).toISOString();
   for (const { id, addressId } of addressed) {
-    const order = await post(url, '/v1/orders', { customerId: id, externalRef: `O-${id}`, delivery: { to: 'customer', addressId } }, shop.bearer());
+    const order = await post(
+      url,
+      '/v1/orders',
+      { customerId: id, externalRef: `O-${id}`, delivery: { to: 'customer', addressId } },
+      shop.bearer(),
+    );
     const ticket = { kind: 'ticket', customerId: id, orderId: order['id'], grantee: { role: 'support' }, closesAt };
     grants.push({ customerId: id, grantId: (await post(url, '/v1/grants', ticket, shop.bearer()))['id'] as string });
-    const shipment = await post(url, `/v1/orders/${String(order['id'])}/shipments`, { courierClientId: courier.id }, shop.bearer());
+    const shipment = await post(
+      url,
+      `/v1/orders/${String(order['id'])}/shipments`,
+      { courierClientId: courier.id },
+      shop.bearer(),
+    );
     deliveries.push(shipment['id'] as string);
   }
-  return { people, ids, nationalIds, grants, deliveries, bearer: { shop: shop.bearer, support: support.bearer, courier: courier.bearer } };
+  return {
+    people,
+    ids,
+    nationalIds,
+    grants,
+    deliveries,
+    bearer: { shop: shop.bearer, support: support.bearer, courier: courier.bearer },
+  };
 }
 
 interface Named {
@@ -66,7 +83,11 @@ interface Named {
 export function vaultWorks(url: string, seed: Seed) {
   const fresh = seed.people;
   const { shop, support, courier } = seed.bearer;
-  const read = (who: () => string, path: string) => ({ method: 'GET' as const, path, headers: { authorization: who() } });
+  const read = (who: () => string, path: string) => ({
+    method: 'GET' as const,
+    path,
+    headers: { authorization: who() },
+  });
   const send = (path: string, body: unknown) => ({
     method: 'POST' as const,
     path,
@@ -94,7 +115,12 @@ export function vaultWorks(url: string, seed: Seed) {
         return read(support, `/v1/customers/${customerId}?grant=${grantId}`);
       },
     },
-    { name: 'courier read', goal: 0.65, against: 'read', next: () => read(courier, `/v1/deliveries/${any(seed.deliveries)}`) },
+    {
+      name: 'courier read',
+      goal: 0.65,
+      against: 'read',
+      next: () => read(courier, `/v1/deliveries/${any(seed.deliveries)}`),
+    },
     {
       name: 'search',
       goal: 0.65,
@@ -107,7 +133,8 @@ export function vaultWorks(url: string, seed: Seed) {
       goal: 0.13,
       against: 'batch',
       records: 100,
-      next: () => send('/v1/customers/batch', { customers: Array.from({ length: 100 }, () => fresh.naturalCustomer()) }),
+      next: () =>
+        send('/v1/customers/batch', { customers: Array.from({ length: 100 }, () => fresh.naturalCustomer()) }),
     },
   ];
   return {

@@ -6,15 +6,7 @@ import { earlierAnswer, idempotencyKey, type Idempotency } from '../vault/idempo
 import { permit, type Action } from '../vault/permit.ts';
 import type { Vault } from '../vault/vault.ts';
 import { refuseCardData } from './cardData.ts';
-import {
-  pathId,
-  type Bodies,
-  type BodyKind,
-  type Declare,
-  type Incoming,
-  type Method,
-  type RouteOptions,
-} from './route.ts';
+import { pathId, type BodyKind, type Declare, type Incoming, type Method, type RouteOptions } from './route.ts';
 import type { Answer as HttpAnswer } from './respond.ts';
 
 /** The methods by which routes are declared; the base app's. */
@@ -77,7 +69,7 @@ function isRecorded(error: VaultError): boolean {
   return error.status < 500 && error.code !== 'too_many_requests';
 }
 
-function idempotencyOf(request: Incoming<Caller, keyof Bodies>): Idempotency | undefined {
+function idempotencyOf(request: Incoming<Caller>): Idempotency | undefined {
   const key = request.headers['idempotency-key'];
   if (key === undefined) return undefined;
   return {

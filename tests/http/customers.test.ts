@@ -23,7 +23,8 @@ async function create(sent: object = people.naturalCustomer()): Promise<string> 
   return made.body.id;
 }
 
-const codes = (body: { errors: { pointer: string; code: string }[] }) => body.errors.map((e) => `${e.pointer} ${e.code}`);
+const codes = (body: { errors: { pointer: string; code: string }[] }) =>
+  body.errors.map((e) => `${e.pointer} ${e.code}`);
 
 describe('create', () => {
   test('answers nothing personal, and the customer reads back in masks', async () => {
@@ -50,18 +51,36 @@ describe('create', () => {
   });
 
   test.each([
-    ['an item of the other kind', { legalName: 'شرکت نمونه ۱ (سهامی خاص)' }, 'field_not_declared', '/fields/legalName field_not_declared'],
-    ['an item nobody declared', { birthDate: '1370/01/01' }, 'field_not_declared', '/fields/birthDate field_not_declared'],
+    [
+      'an item of the other kind',
+      { legalName: 'شرکت نمونه ۱ (سهامی خاص)' },
+      'field_not_declared',
+      '/fields/legalName field_not_declared',
+    ],
+    [
+      'an item nobody declared',
+      { birthDate: '1370/01/01' },
+      'field_not_declared',
+      '/fields/birthDate field_not_declared',
+    ],
     ['a wrong check digit', { nationalId: '9901234566' }, 'invalid_body', '/fields/nationalId checksum'],
     ['a repeated digit', { nationalId: '1111111111' }, 'invalid_body', '/fields/nationalId repeated_digit'],
     ['an IBAN of another country', { iban: 'DE89370400440532013000' }, 'invalid_body', '/fields/iban country'],
-    ['an economic code of somebody else', { economicCode: '99234567810001' }, 'invalid_body', '/fields/economicCode does_not_match_id'],
+    [
+      'an economic code of somebody else',
+      { economicCode: '99234567810001' },
+      'invalid_body',
+      '/fields/economicCode does_not_match_id',
+    ],
     ['a bidi override', { givenName: 'زهرا\u202Eabc' }, 'invalid_body', '/fields/givenName bidi_control'],
     ['a formula', { familyName: '=1+1' }, 'invalid_body', '/fields/familyName formula'],
     ['a name of nothing', { givenName: '\u200c' }, 'invalid_body', '/fields/givenName empty'],
   ])('refuses %s', async (_what, change, code, fault) => {
     const sent = people.naturalCustomer();
-    const answer = await shop.post('/v1/customers', { ...sent, fields: { ...sent.fields, nationalId: '9901234565', ...change } });
+    const answer = await shop.post('/v1/customers', {
+      ...sent,
+      fields: { ...sent.fields, nationalId: '9901234565', ...change },
+    });
     expect(answer.status).toBe(422);
     expect(answer.body.code).toBe(code);
     expect(codes(answer.body)).toContain(fault);
@@ -82,7 +101,13 @@ describe('create', () => {
   });
 
   test.each([
-    ['in a note', (c: Sent) => ({ ...c, addresses: [{ address: { province: 'تهران', city: 'تهران', note: 'کارتم ۹۹۹۹۹۹۰۰۰۰۰۰۰۰۱۴ است' } }] })],
+    [
+      'in a note',
+      (c: Sent) => ({
+        ...c,
+        addresses: [{ address: { province: 'تهران', city: 'تهران', note: 'کارتم ۹۹۹۹۹۹۰۰۰۰۰۰۰۰۱۴ است' } }],
+      }),
+    ],
     ['as a name', (c: Sent) => ({ ...c, fields: { ...c.fields, givenName: '9999 9900 0000 0014' } })],
     ['as a member', (c: Sent) => ({ ...c, cvv2: '123' })],
     ['as a number', (c: Sent) => ({ ...c, extra: 6_037_990_000_000_006 })],
@@ -96,7 +121,7 @@ describe('create', () => {
     const first = people.naturalCustomer();
     await create(first);
     const second = people.naturalCustomer();
-    const persian = String(first.fields['nationalId']).replace(/\d/g, (d) => '۰۱۲۳۴۵۶۷۸۹'[Number(d)] ?? d);
+    const persian = first.fields['nationalId'].replace(/\d/g, (d) => '۰۱۲۳۴۵۶۷۸۹'[Number(d)] ?? d);
     const answer = await shop.post('/v1/customers', { ...second, fields: { ...second.fields, nationalId: persian } });
     expect([answer.status, answer.body.code]).toEqual([409, 'already_exists']);
     expect(codes(answer.body)).toEqual(['/fields/nationalId already_exists']);
@@ -112,7 +137,10 @@ describe('create', () => {
         return shop.post('/v1/customers', { ...sent, fields: { ...sent.fields, nationalId } });
       }),
     );
-    expect(answers.map((a) => a.status).toSorted()).toEqual([201, ...Array.from({ length: 19 }, () => 409)]);
+    expect(answers.map((a) => a.status).toSorted((a, b) => a - b)).toEqual([
+      201,
+      ...Array.from({ length: 19 }, () => 409),
+    ]);
   });
 });
 
@@ -174,7 +202,9 @@ describe('idempotency', () => {
 describe('patch', () => {
   test('needs If-Match; a stale one is refused; members merge, null removes', async () => {
     const id = await create();
-    expect((await shop.patch(`/v1/customers/${id}`, { fields: {} }, undefined)).body.code).toBe('precondition_required');
+    expect((await shop.patch(`/v1/customers/${id}`, { fields: {} }, undefined)).body.code).toBe(
+      'precondition_required',
+    );
     const first = await shop.patch(`/v1/customers/${id}`, { fields: { email: 'new@example.org', iban: null } }, 1);
     expect([first.status, first.body.version]).toEqual([200, 2]);
     expect(first.headers.get('etag')).toBe('"2"');
@@ -191,7 +221,11 @@ describe('patch', () => {
     const id = await create();
     const before = (await shop.get(`/v1/customers/${id}`)).body;
     const phone = people.mobile();
-    const answer = await shop.patch(`/v1/customers/${id}`, { phones: [{ id: before.phones[0].id }, { kind: 'mobile', number: phone }] }, 1);
+    const answer = await shop.patch(
+      `/v1/customers/${id}`,
+      { phones: [{ id: before.phones[0].id }, { kind: 'mobile', number: phone }] },
+      1,
+    );
     expect(answer.status, answer.text).toBe(200);
     const after = (await shop.get(`/v1/customers/${id}`)).body;
     expect(after.phones.map((p: { id: string }) => p.id)[0]).toBe(before.phones[0].id);
@@ -207,10 +241,14 @@ describe('patch', () => {
   test('of 200 with the same If-Match exactly one wins', async () => {
     const id = await create();
     const answers = await Promise.all(
-      Array.from({ length: 200 }, (_, i) => shop.patch(`/v1/customers/${id}`, { fields: { email: `p${i}@example.com` } }, 1)),
+      Array.from({ length: 200 }, (_, i) =>
+        shop.patch(`/v1/customers/${id}`, { fields: { email: `p${i}@example.com` } }, 1),
+      ),
     );
     expect(answers.filter((a) => a.status === 200)).toHaveLength(1);
-    expect(new Set(answers.filter((a) => a.status !== 200).map((a) => a.body.code))).toEqual(new Set(['precondition_failed']));
+    expect(new Set(answers.filter((a) => a.status !== 200).map((a) => a.body.code))).toEqual(
+      new Set(['precondition_failed']),
+    );
     expect((await shop.get(`/v1/customers/${id}`)).body.version).toBe(2);
   });
 
@@ -232,20 +270,20 @@ describe('search and match', () => {
       phones: [...sent.phones, { kind: 'landline', number: landline }],
     });
     const persian = (text: string) => text.replace(/\d/g, (d) => '۰۱۲۳۴۵۶۷۸۹'[Number(d)] ?? d);
-    const nationalId = String(sent.fields['nationalId']);
-    const mobile = String(sent.phones[0]?.number);
-    const iban = String(sent.fields['iban']);
+    const nationalId = sent.fields['nationalId'];
+    const mobile = sent.phones[0]?.number ?? '';
+    const iban = sent.fields['iban'];
     const spellings: [string, string][] = [
       ['nationalId', persian(nationalId)],
       ['nationalId', `${nationalId.slice(0, 3)}-${nationalId.slice(3, 9)}-${nationalId.slice(9)}`],
       ['economicCode', persian(`${nationalId}0001`)],
-      ['email', String(sent.fields['email']).toUpperCase()],
+      ['email', sent.fields['email'].toUpperCase()],
       ['mobile', persian(mobile)],
       ['mobile', `+98 ${mobile.replace(/\D/g, '').replace(/^0/, '').replace(/^98/, '')}`],
       ['landline', persian(landline)],
       ['iban', iban.replace(/(.{4})/g, '$1 ')],
       ['iban', iban.slice(2)],
-      ['externalRef', String(sent.externalRef)],
+      ['externalRef', sent.externalRef],
     ];
     for (const [by, value] of spellings) {
       const found = await shop.post('/v1/customers/search', { by, value });
@@ -254,11 +292,17 @@ describe('search and match', () => {
     }
     const legal = people.legalCustomer();
     const legalId = await create(legal);
-    const found = await shop.post('/v1/customers/search', { by: 'legalNationalId', value: persian(String(legal.fields['legalNationalId'])) });
+    const found = await shop.post('/v1/customers/search', {
+      by: 'legalNationalId',
+      value: persian(legal.fields['legalNationalId']),
+    });
     expect(found.body.matches[0].id).toBe(legalId);
     const foreign = people.foreignCustomer();
     const foreignId = await create(foreign);
-    const byForeigner = await shop.post('/v1/customers/search', { by: 'foreignerId', value: persian(String(foreign.fields['foreignerId'])) });
+    const byForeigner = await shop.post('/v1/customers/search', {
+      by: 'foreignerId',
+      value: persian(foreign.fields['foreignerId']),
+    });
     expect(byForeigner.body.matches[0].id).toBe(foreignId);
   });
 
@@ -267,16 +311,20 @@ describe('search and match', () => {
     const id = await create(sent);
     const before = vault.vault.keyring.unwraps();
     const ask = (value: string) => support.post('/v1/customers/match', { id, field: 'nationalId', value });
-    expect((await ask(String(sent.fields['nationalId']))).body).toEqual({ match: true });
+    expect((await ask(sent.fields['nationalId'])).body).toEqual({ match: true });
     expect((await ask(people.nationalId())).body).toEqual({ match: false });
     expect(vault.vault.keyring.unwraps()).toBe(before);
   });
 
   test('a value that cannot be one is refused with its reason, by roles that may search', async () => {
-    expect(codes((await shop.post('/v1/customers/search', { by: 'mobile', value: '+971501234567' })).body)).toEqual(['/value country']);
+    expect(codes((await shop.post('/v1/customers/search', { by: 'mobile', value: '+971501234567' })).body)).toEqual([
+      '/value country',
+    ]);
     const marketing = await vault.client('marketing').catch(() => undefined);
     if (marketing !== undefined) {
-      expect((await marketing.post('/v1/customers/search', { by: 'mobile', value: people.mobile() })).body.code).toBe('not_permitted');
+      expect((await marketing.post('/v1/customers/search', { by: 'mobile', value: people.mobile() })).body.code).toBe(
+        'not_permitted',
+      );
     }
   });
 });
@@ -297,8 +345,13 @@ describe('lists, batches, imports', () => {
     const good = people.naturalCustomer();
     const bad = { ...people.naturalCustomer(), fields: { givenName: 'مریم' } };
     const card = { ...people.naturalCustomer(), externalRef: '9999990000000014' };
-    const twice = { ...people.naturalCustomer(), fields: { ...people.naturalCustomer().fields, nationalId: good.fields['nationalId'] } };
-    const answer = await shop.post('/v1/customers/batch', { customers: [good, bad, card, twice, people.legalCustomer()] });
+    const twice = {
+      ...people.naturalCustomer(),
+      fields: { ...people.naturalCustomer().fields, nationalId: good.fields['nationalId'] },
+    };
+    const answer = await shop.post('/v1/customers/batch', {
+      customers: [good, bad, card, twice, people.legalCustomer()],
+    });
     expect(answer.status, answer.text).toBe(200);
     expect(answer.body.results.map((r: { status: number; code?: string }) => r.code ?? r.status)).toEqual([
       201,
@@ -315,11 +368,19 @@ describe('lists, batches, imports', () => {
     lines[7] = '{"kind":"natural"';
     lines[9] = '';
     const send = (body: string) =>
-      shop.call('POST', '/v1/customers/import', body, { 'content-type': 'application/x-ndjson', 'idempotency-key': 'import-1', accept: 'application/x-ndjson' });
+      shop.call('POST', '/v1/customers/import', body, {
+        'content-type': 'application/x-ndjson',
+        'idempotency-key': 'import-1',
+        accept: 'application/x-ndjson',
+      });
     const half = await send(`${lines.slice(0, 300).join('\n')}\n`);
     expect(half.status, half.text.slice(0, 300)).toBe(200);
     const whole = await send(lines.join('\n'));
-    const parse = (text: string) => text.trim().split('\n').map((line) => JSON.parse(line) as { line: number; status: number; id?: string; code?: string });
+    const parse = (text: string) =>
+      text
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as { line: number; status: number; id?: string; code?: string });
     const [first, second] = [parse(half.text), parse(whole.text)];
     expect(second.map((r) => r.line)).toEqual(lines.map((_, i) => i + 1).filter((n) => n !== 10));
     expect(second.find((r) => r.line === 8)).toMatchObject({ status: 400, code: 'malformed_json' });

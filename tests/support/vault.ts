@@ -70,8 +70,8 @@ const keyFolders = new WeakMap<TestVault, string>();
 
 /** A whole vault over real PostgreSQL, real keys and real HTTP on a free port, with one tenant. */
 export async function startVault(options: TestVaultOptions = {}): Promise<TestVault> {
-  const { profile = 'kalak', beside, wrapDatabase = (db) => db, database: given, ...httpOptions } = options;
-  const database = given ?? beside?.db ?? (await testDatabase());
+  const { profile = 'kalak', beside, wrapDatabase = (db) => db, database: shared, ...httpOptions } = options;
+  const database = shared ?? beside?.db ?? (await testDatabase());
   const keysFolder = (beside && keyFolders.get(beside)) ?? (await mkdtemp(join(tmpdir(), 'amanat-keys-')));
   if (beside === undefined) await createKeyFolder(join(keysFolder, 'keys'));
   const keys = await loadKeyFolder(join(keysFolder, 'keys'), { production: true });
@@ -87,7 +87,7 @@ export async function startVault(options: TestVaultOptions = {}): Promise<TestVa
   vault.watch.start();
   const running = await listen(createApp(vault, log, httpOptions), { host: '127.0.0.1', port: 0 });
   const { url } = running;
-  const request: TestVault['request'] = (method, path, given = {}) => send(url, method, path, given);
+  const request: TestVault['request'] = (method, path, sent = {}) => send(url, method, path, sent);
   const admin = first === undefined ? beside!.admin : await login(url, first.clientId, first.clientSecret);
   const started: TestVault = {
     url,
