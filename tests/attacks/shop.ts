@@ -101,7 +101,7 @@ export async function openShop(vault: TestVault, side: Side, seed: number): Prom
 }
 
 /** Legal staff are two clients and two persons; the others act for themselves. */
-async function hire(side: Side): Promise<Record<StaffRole, TestClient>> {
+export async function hire(side: Side): Promise<Record<StaffRole, TestClient>> {
   const hired = await Promise.all(
     staffRoles.map(async (role) => {
       const actor = role.startsWith('legal') ? { actor: `staff-${role}` } : {};
