@@ -163,9 +163,7 @@ function welcome(config: Config, ground: Ground, url: string): void {
     ...(ground.keys.example
       ? ['  WARNING    these are the example keys, known to everybody. Make your own: npx amanat init']
       : []),
-    ...(ground.firstStart
-      ? ['', 'Try it: npm run demo (in another folder), or the five minutes with curl in README.md.']
-      : []),
+    ...(ground.firstStart ? ['', 'Try it: npm run demo, or the five minutes with curl in README.md.'] : []),
     ...(config.production
       ? []
       : ['For production: docs/operations.md (own PostgreSQL, TLS, keys apart, NODE_ENV=production).']),
