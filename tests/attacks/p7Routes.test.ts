@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createApp } from '../../src/app.ts';
+import { synthetic } from '../../src/cli/synthetic.ts';
 import { createLog } from '../../src/log.ts';
-import { roles, type Role } from '../../src/policy/profile.ts';
+import { roles, searchKeys, type Role } from '../../src/policy/profile.ts';
 import { actions, type Action, type Scope } from '../../src/vault/permit.ts';
 import type { Operation } from '../support/openapi.ts';
 import { startVault, type Answer, type TestClient, type TestVault } from '../support/vault.ts';
@@ -187,6 +188,43 @@ describe('P7: route x role', () => {
         expect([answer.status, answer.body.code], `${method} ${path}`).toEqual([405, 'method_not_allowed']);
         expect(answer.headers.get('allow')?.split(', ')).toEqual(expect.arrayContaining(known));
       }
+    }
+  });
+});
+
+describe('P7: what may be searched and matched by', () => {
+  const people = synthetic(72);
+  const values: Readonly<Record<string, () => string>> = {
+    nationalId: people.nationalId,
+    foreignerId: people.foreignerId,
+    legalNationalId: people.legalNationalId,
+    economicCode: () => people.economicCode('legal'),
+    email: people.email,
+    mobile: people.mobile,
+    landline: people.landline,
+    iban: people.iban,
+    externalRef: people.externalRef,
+  };
+
+  test.each(['search', 'match'] as const)('%s: every role x identifier, as the policy says', async (call) => {
+    const permitted: readonly Role[] = actions[`customers.${call}`].roles;
+    const outcomes: string[] = [];
+    const told: string[] = [];
+    for (const role of roles) {
+      for (const key of searchKeys) {
+        const value = values[key]?.() ?? '';
+        const body = call === 'search' ? { by: key, value } : { id: shop.ids.customer, field: key, value };
+        const answer = await as(role, everyScope).post(`/v1/customers/${call}`, body);
+        if (answer.status === 200) outcomes.push(`${role} ${key}`);
+        else expect([answer.status, answer.body.code], `${role} ${key}`).toEqual([403, 'not_permitted']);
+        if (permitted.includes(role) && kalak[call][role]?.fields.includes(key) === true) told.push(`${role} ${key}`);
+      }
+    }
+    expect(outcomes).toEqual(told);
+    expect(outcomes.length).toBeGreaterThan(5);
+    // Who sees no value, or one parcel, or one payment, finds nobody.
+    for (const role of ['marketing', 'courier', 'payment_processor', 'system_admin', 'subject', 'department']) {
+      expect(outcomes.filter((cell) => cell.startsWith(role))).toEqual([]);
     }
   });
 });
