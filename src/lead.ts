@@ -29,11 +29,11 @@ export class WorkerFault extends Error {
 /** The leading process: prepares the ground, serves (itself, or through workers), and ends everything in order. */
 export async function lead(config: Config, log: Log): Promise<void> {
   const started = performance.now();
+  const stopBy = stopOnSignal(log, async () => process.exit(0));
   log.event('starting', { version, workers: config.workers });
   const port = config.port === 0 ? await freePort(config.host) : config.port;
   const url = `${config.tls === undefined ? 'http' : 'https'}://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
   const issuer = config.issuer ?? url;
-  const stopBy = stopOnSignal(log, async () => process.exit(0));
   const ground = await prepare(config, { url, issuer });
   tellContradictions(ground, log);
   tellPlainHttp(config, log);

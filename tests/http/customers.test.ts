@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { synthetic } from '../../src/cli/synthetic.ts';
 import { withClient } from '../support/postgres.ts';
+import { toPersianDigits } from '../../src/formats/jalali.ts';
 import { startVault, type TestClient, type TestVault } from '../support/vault.ts';
 
 let vault: TestVault;
@@ -121,7 +122,7 @@ describe('create', () => {
     const first = people.naturalCustomer();
     await create(first);
     const second = people.naturalCustomer();
-    const persian = first.fields['nationalId'].replace(/\d/g, (d) => '۰۱۲۳۴۵۶۷۸۹'[Number(d)] ?? d);
+    const persian = toPersianDigits(first.fields.nationalId);
     const answer = await shop.post('/v1/customers', { ...second, fields: { ...second.fields, nationalId: persian } });
     expect([answer.status, answer.body.code]).toEqual([409, 'already_exists']);
     expect(codes(answer.body)).toEqual(['/fields/nationalId already_exists']);
@@ -269,7 +270,7 @@ describe('search and match', () => {
       fields: { ...sent.fields, economicCode: `${sent.fields['nationalId']}0001` },
       phones: [...sent.phones, { kind: 'landline', number: landline }],
     });
-    const persian = (text: string) => text.replace(/\d/g, (d) => '۰۱۲۳۴۵۶۷۸۹'[Number(d)] ?? d);
+    const persian = toPersianDigits;
     const nationalId = sent.fields['nationalId'];
     const mobile = sent.phones[0]?.number ?? '';
     const iban = sent.fields['iban'];
