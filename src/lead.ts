@@ -1,5 +1,5 @@
 import cluster, { type Worker } from 'node:cluster';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Config } from './config.ts';
 import type { Log } from './log.ts';
@@ -159,7 +159,9 @@ function welcome(config: Config, ground: Ground, url: string): void {
     `Amanat serves on ${url}   API: ${url}/docs`,
     `  database   ${embedded}`,
     `  keys       ${config.keysDir}   keep a copy apart from the data: without them nothing can be read`,
-    `  first run  ${firstRunFile(config)}   tenant, system_admin client and its secret`,
+    ...(existsSync(firstRunFile(config))
+      ? [`  first run  ${firstRunFile(config)}   tenant, system_admin client and its secret`]
+      : []),
     ...(ground.keys.example
       ? ['  WARNING    these are the example keys, known to everybody. Make your own: npx amanat init']
       : []),

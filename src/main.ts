@@ -1,6 +1,7 @@
 import cluster from 'node:cluster';
 import { ConfigFault, readConfig } from './config.ts';
 import { DatabaseRefusal } from './db/database.ts';
+import { DbFault } from './db/fault.ts';
 import { EmbeddedFault } from './db/embeddedFault.ts';
 import { MigrationFault } from './db/migrationFault.ts';
 import { KeyFault } from './keys/folder.ts';
@@ -15,7 +16,7 @@ function exitCodeOf(error: unknown): number {
   if (error instanceof EmbeddedFault) return error.code === 'folder_in_use' ? 75 : 78;
   if (error instanceof MigrationFault && error.code === 'unreachable') return 69;
   if ([ConfigFault, KeyFault, MigrationFault, DatabaseRefusal].some((kind) => error instanceof kind)) return 78;
-  return error instanceof Error && error.name === 'DbFault' ? 69 : 70;
+  return error instanceof DbFault && error.kind === 'unavailable' ? 69 : 70;
 }
 
 /** These messages are written for the operator and hold no data; of any other error only its class and place are told. */
@@ -23,6 +24,11 @@ function explain(error: unknown): void {
   const known = [ConfigFault, KeyFault, MigrationFault, DatabaseRefusal, EmbeddedFault, WorkerFault];
   if (error instanceof Error && known.some((kind) => error instanceof kind)) {
     process.stderr.write(`amanat does not start: ${error.message}\n`);
+    return;
+  }
+  if (error instanceof DbFault && error.kind === 'unavailable') {
+    const sqlstate = error.sqlstate === undefined ? '' : ` (SQLSTATE ${error.sqlstate})`;
+    process.stderr.write(`amanat does not start: the database cannot be reached, or cannot answer now${sqlstate}.\n`);
     return;
   }
   const { class: name, code, where, sqlstate } = faultOf(error);

@@ -2,24 +2,13 @@ import { readFile, rename, writeFile, mkdir, open } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Client } from 'pg';
 import { ConfigFault, type Config } from './config.ts';
 import { commit } from './db/commit.ts';
-import {
-  checkDurability,
-  checkRole,
-  checkVersion,
-  closeDatabase,
-  openDatabase,
-  transportOf,
-  type Database,
-} from './db/database.ts';
+import { openAccess, withDatabase } from './databaseAccess.ts';
+import { checkDurability, checkRole, checkVersion, transportOf, type Database } from './db/database.ts';
 import { startEmbedded, type Embedded } from './db/embedded.ts';
-import { migrate } from './db/migrate.ts';
-import { ensureServiceLogin } from './db/roles.ts';
-import { scramVerifier } from './db/scram.ts';
 import { selectPolicyVersions, selectTenantKeys, selectTenants } from './db/tenants.ts';
-import { createKeyFolder, KeyFault, loadKeyFolder, rootSecret, type KeyFolder } from './keys/folder.ts';
+import { createKeyFolder, KeyFault, loadKeyFolder, type KeyFolder } from './keys/folder.ts';
 import { openKeyring } from './vault/keyring.ts';
 import { newTenant } from './vault/tenants.ts';
 
@@ -62,21 +51,20 @@ export async function prepare(config: Config, address: { url: string; issuer: st
   const embedded =
     config.databaseUrl === undefined ? await startEmbedded({ folder: join(config.dataDir, 'postgres') }) : undefined;
   try {
-    const ownerUrl = config.databaseOwnerUrl ?? config.databaseUrl ?? embedded?.ownerUrl ?? '';
-    await migrate(ownerUrl);
-    const empty = await isEmpty(ownerUrl);
+    const access = await openAccess(config, embedded?.ownerUrl);
+    const empty = await withDatabase(config, access.url, isEmpty);
     const keys = await keysFor(config, empty);
-    await withDatabase(ownerUrl, (db) => openEveryTenant(db, keys));
-    const serviceUrl =
-      config.databaseOwnerUrl === undefined ? await ownLogin(ownerUrl, keys) : (config.databaseUrl ?? '');
-    await withDatabase(serviceUrl, async (db) => {
+    await withDatabase(config, access.url, (db) => openEveryTenant(db, keys));
+    const serviceUrl = await access.serviceUrl(keys);
+    const profiles = await withDatabase(config, serviceUrl, async (db) => {
       await checkRole(db);
       await checkVersion(db);
       await checkDurability(db);
       if (empty) await makeFirstTenant(db, config, keys, address);
+      return publishedProfiles(db);
     });
     await refreshFirstRun(config, address);
-    return { serviceUrl, embedded, firstStart: empty, keys, profiles: await publishedProfiles(serviceUrl) };
+    return { serviceUrl, embedded, firstStart: empty, keys, profiles };
   } catch (error) {
     await embedded?.stop();
     throw error;
@@ -91,18 +79,14 @@ async function refuseUnusable(config: Config): Promise<void> {
   });
 }
 
-function publishedProfiles(serviceUrl: string): Promise<readonly string[]> {
-  return withDatabase(serviceUrl, async (db) => {
-    const [rows] = await commit(db, 'directory', [selectPolicyVersions([], new Date())]);
-    return [...new Set(rows.map((row) => row.source))];
-  });
+async function publishedProfiles(db: Database): Promise<readonly string[]> {
+  const [rows] = await commit(db, 'directory', [selectPolicyVersions([], new Date())]);
+  return [...new Set(rows.map((row) => row.source))];
 }
 
-async function isEmpty(ownerUrl: string): Promise<boolean> {
-  return withDatabase(ownerUrl, async (db) => {
-    const [tenants] = await commit(db, 'directory', [selectTenants()]);
-    return tenants.length === 0;
-  });
+async function isEmpty(db: Database): Promise<boolean> {
+  const [tenants] = await commit(db, 'directory', [selectTenants()]);
+  return tenants.length === 0;
 }
 
 /** Loads the keys folder; makes one only for an empty database. Throws `KeyFault`. */
@@ -141,24 +125,6 @@ export async function openEveryTenant(db: Database, keys: KeyFolder): Promise<vo
   }
 }
 
-/** The service's login, its password derived from the root key, so that it is stored nowhere. */
-async function ownLogin(ownerUrl: string, keys: KeyFolder): Promise<string> {
-  const password = rootSecret(keys.root.current, 'database service login').toString('base64url');
-  const owner = new Client({ connectionString: ownerUrl });
-  await owner.connect();
-  try {
-    const role = await ensureServiceLogin(owner, {
-      verifier: await scramVerifier(password, rootSecret(keys.root.current, 'database service salt').subarray(0, 16)),
-    });
-    const url = new URL(ownerUrl);
-    url.username = role;
-    url.password = password;
-    return url.href;
-  } finally {
-    await owner.end();
-  }
-}
-
 async function makeFirstTenant(
   db: Database,
   config: Config,
@@ -191,13 +157,4 @@ async function refreshFirstRun(config: Config, address: { url: string; issuer: s
   if (!existsSync(firstRunFile(config))) return;
   const kept = JSON.parse(await readFile(firstRunFile(config), 'utf8')) as FirstRun;
   if (kept.url !== address.url || kept.issuer !== address.issuer) await writeFirstRun(config, { ...kept, ...address });
-}
-
-async function withDatabase<T>(connectionString: string, work: (db: Database) => Promise<T>): Promise<T> {
-  const db = openDatabase({ connectionString, max: 2, applicationName: 'amanat prepare' });
-  try {
-    return await work(db);
-  } finally {
-    await closeDatabase(db);
-  }
 }

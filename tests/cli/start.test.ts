@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { synthetic } from '../../src/cli/synthetic.ts';
-import { emptyDatabase, withClient, type EmptyDatabase } from '../support/postgres.ts';
+import { emptyDatabase, testDatabase, withClient, type EmptyDatabase } from '../support/postgres.ts';
 import { login, type TestClient } from '../support/vault.ts';
 import { amanat, launchService, refusedStart, startService, temporaryFolder, type Service } from './process.ts';
 
@@ -319,5 +319,48 @@ describe('settings that cannot work', () => {
         expect({ code, stderr }).toEqual({ code: 78, stderr: expect.stringContaining('AMANAT_PORT') });
       }
     });
+  });
+});
+
+describe('whose login the service was given', () => {
+  test('its own alone: it serves on the schema as it is, and brings none forward', async () => {
+    const prepared = await testDatabase();
+    const home = temporaryFolder();
+    const own = { AMANAT_DATABASE_URL: prepared.serviceUrl, AMANAT_DATA_DIR: home.path };
+    try {
+      await started(own, async ({ url }) => {
+        expect((await (await shopOf(url, home.path)).get('/v1/customers')).status).toBe(200);
+      });
+      const sql = (text: string) => withClient(prepared.superuserUrl, (client) => client.query(text));
+      await sql(
+        `delete from amanat.schema_migrations where version = (select max(version) from amanat.schema_migrations)`,
+      );
+      const older = await refusedStart(own);
+      expect({ code: older.code, stderr: older.stderr }).toEqual({
+        code: 78,
+        stderr: expect.stringContaining('amanat migrate'),
+      });
+    } finally {
+      await prepared.drop();
+      home.remove();
+    }
+  });
+
+  test('an older version refuses a newer schema', async () => {
+    const sql = (text: string) => withClient(database.superuserUrl, (client) => client.query(text));
+    await sql(`insert into amanat.schema_migrations (version, name, checksum, applied_at)
+               select max(version) + 1, '000999_of_the_future.sql', 'x', now() from amanat.schema_migrations`);
+    const newer = await refusedStart(env);
+    expect({ code: newer.code, stderr: newer.stderr }).toEqual({
+      code: 78,
+      stderr: expect.stringContaining('000999_of_the_future.sql, which this version does not know'),
+    });
+    await sql(`delete from amanat.schema_migrations where name = '000999_of_the_future.sql'`);
+  });
+
+  test('an owner, or a superuser, in place of its own is refused', async () => {
+    const settings = { AMANAT_DATABASE_OWNER_URL: database.ownerUrl, AMANAT_DATABASE_URL: database.superuserUrl };
+    const { code, stderr } = await refusedStart({ ...env, ...settings });
+    expect({ code, stderr }).toEqual({ code: 78, stderr: expect.stringContaining('owner or administrator') });
   });
 });
