@@ -16,90 +16,94 @@ import { timeOf } from './idTime.ts';
 /** Customers looked at together, and sealed records fetched together. */
 const pageSize = 50;
 const fetchSize = 200;
-/** A record that is written while it is looked at seems broken now and then, not so many times in a row. */
-const tries = 25;
 
-/** Every customer, order and invoice against the newest leaf that tells of its writing. */
+interface Looked {
+  readonly count: number;
+  readonly breach: Breach | undefined;
+}
+
+/** Every customer, order and invoice against the leaf that tells of its writing. */
 export async function verifyRecords(
   db: Database,
   tenantId: string,
   onProgress: (share: number, count: number) => void,
-): Promise<{ readonly count: number; readonly breach: Breach | undefined }> {
-  const scope = { tenantIds: [tenantId] };
+): Promise<Looked> {
   const started = Date.now();
   let count = 0;
   let first: string | undefined;
   for (let after: string | undefined; ;) {
-    const [page] = await commit(db, scope, [selectCustomerPage(tenantId, after, pageSize)]);
+    const [page] = await commit(db, { tenantIds: [tenantId] }, [selectCustomerPage(tenantId, after, pageSize)]);
     if (page.length === 0) return { count, breach: undefined };
-    const looked = await verifyCustomers(
-      db,
-      tenantId,
-      page.map((c) => c.id),
-    );
+    const ids = page.map((customer) => customer.id);
+    const looked = await verifyCustomers(db, tenantId, ids);
     count += looked.count;
     if (looked.breach !== undefined) return { count, breach: looked.breach };
-    first ??= page[0]?.id ?? '';
-    after = page.at(-1)?.id ?? '';
+    first ??= ids[0] ?? '';
+    after = ids.at(-1) ?? '';
     onProgress(Math.min(1, (timeOf(after) - timeOf(first)) / Math.max(1, started - timeOf(first))), count);
   }
 }
 
-async function verifyCustomers(db: Database, tenantId: string, customerIds: readonly string[]) {
-  for (let attempt = 1; ; attempt += 1) {
-    const looked = await lookOnce(db, tenantId, customerIds);
-    if (looked.breach === undefined || attempt === tries) return looked;
+/**
+ * Records first, leaves after them: whatever is written meanwhile, the leaf of the version that was read is there. A newer
+ * leaf is no sign of anything here: that a row is older than the log was looked for with the leaves themselves.
+ */
+async function verifyCustomers(db: Database, tenantId: string, customerIds: readonly string[]): Promise<Looked> {
+  const stored = await storedRecords(db, tenantId, customerIds);
+  const written = await writtenDigests(db, tenantId, customerIds);
+  for (const [i, { kind, id, version, digest }] of stored.entries()) {
+    const recorded = written.get(`${kind}/${id}/${version}`);
+    const code = judge(digest, recorded);
+    if (code !== undefined) return { count: i, breach: { code, kind, id } };
   }
+  return { count: stored.length, breach: undefined };
 }
 
-interface Written {
+function judge(stored: Buffer | undefined, recorded: Buffer | undefined): Breach['code'] | undefined {
+  if (stored === undefined) return 'record_emptied';
+  if (recorded === undefined) return 'record_unrecorded';
+  return stored.equals(recorded) ? undefined : 'record_digest';
+}
+
+interface StoredDigest {
+  readonly kind: SealedKind;
+  readonly id: string;
   readonly version: number;
-  readonly digest: Buffer;
+  /** Undefined where nothing is held any more. */
+  readonly digest: Buffer | undefined;
 }
 
-async function lookOnce(
+/** The customers and all that belongs to them; of what they hold only digests stay in memory. */
+async function storedRecords(
   db: Database,
   tenantId: string,
   customerIds: readonly string[],
-): Promise<{ readonly count: number; readonly breach: Breach | undefined }> {
-  const [records] = await commit(db, { tenantIds: [tenantId] }, [selectRecordsOf(tenantId, customerIds)]);
+): Promise<readonly StoredDigest[]> {
+  const scope = { tenantIds: [tenantId] };
+  const [records] = await commit(db, scope, [selectRecordsOf(tenantId, customerIds)]);
   const idsOf: Readonly<Record<SealedKind, readonly string[]>> = {
     customers: customerIds,
     orders: records.filter((r) => r.kind === 'orders').map((r) => r.id),
     invoices: records.filter((r) => r.kind === 'invoices').map((r) => r.id),
   };
-  const written = await newestWrites(db, tenantId, customerIds);
-  let count = 0;
+  const stored: StoredDigest[] = [];
   for (const kind of ['customers', 'orders', 'invoices'] as const) {
     for (let from = 0; from < idsOf[kind].length; from += fetchSize) {
       const ids = idsOf[kind].slice(from, from + fetchSize);
-      const [rows] = await commit(db, { tenantIds: [tenantId] }, [selectSealed(tenantId, kind, ids)]);
-      for (const row of rows) {
-        const code = judge(row, written.get(`${kind}/${row.id}`));
-        if (code !== undefined) return { count, breach: { code, kind, id: row.id } };
-        count += 1;
-      }
+      const [rows] = await commit(db, scope, [selectSealed(tenantId, kind, ids)]);
+      for (const { id, version, sealed } of rows)
+        stored.push({ kind, id, version, digest: sealed === null ? undefined : digestOf(sealed) });
     }
   }
-  return { count, breach: undefined };
+  return stored;
 }
 
-function judge(
-  row: { readonly version: number; readonly sealed: Buffer | null },
-  written: Written | undefined,
-): Breach['code'] | undefined {
-  if (row.sealed === null) return 'record_emptied';
-  if (written === undefined || written.version < row.version) return 'record_unrecorded';
-  if (written.version > row.version) return 'record_older';
-  return digestOf(row.sealed).equals(written.digest) ? undefined : 'record_digest';
-}
-
-/** The newest write of each record that belongs to these customers, by `kind/id`. */
-async function newestWrites(
+/** What the log says was stored, by `kind/id/version`, of every record that belongs to these customers. */
+async function writtenDigests(
   db: Database,
   tenantId: string,
   customerIds: readonly string[],
-): Promise<Map<string, Written>> {
+): Promise<ReadonlyMap<string, Buffer>> {
   const scope = { tenantIds: [tenantId] };
   const [rows] = await commit(db, scope, [selectWriteLeaves(tenantId, customerIds)]);
   const writes = rows.flatMap(({ leaf: bytes }) => {
@@ -110,11 +114,10 @@ async function newestWrites(
   const parcels = writes.filter((w) => w.kind === 'shipments').map((w) => w.id);
   const [shipped] = await commit(db, scope, [selectShippedOrders(tenantId, parcels)]);
   const orderOf = new Map(shipped.map((s) => [s.id, s.orderId]));
-  const newest = new Map<string, Written>();
-  for (const { kind, id, version, digest } of writes) {
-    const name = kind === 'shipments' ? `orders/${orderOf.get(id) ?? id}` : `${kind}/${id}`;
-    const known = newest.get(name);
-    if (known === undefined || known.version <= version) newest.set(name, { version, digest });
-  }
-  return newest;
+  return new Map(
+    writes.map(({ kind, id, version, digest }) => [
+      kind === 'shipments' ? `orders/${orderOf.get(id) ?? id}/${version}` : `${kind}/${id}/${version}`,
+      digest,
+    ]),
+  );
 }
