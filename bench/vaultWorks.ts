@@ -48,7 +48,7 @@ export async function seedVault(service: Service, count: number): Promise<Seed> 
     const order = await post(
       url,
       '/v1/orders',
-      { customerId: id, externalRef: `O-${id}`, delivery: { to: 'customer', addressId } },
+      { customerId: id, externalRef: `O-${id.slice(-12)}`, delivery: { to: 'customer', addressId } },
       shop.bearer(),
     );
     const ticket = { kind: 'ticket', customerId: id, orderId: order['id'], grantee: { role: 'support' }, closesAt };

@@ -8,6 +8,8 @@ const anyDigit = /[0-9\u06F0-\u06F9\u0660-\u0669\uFF10-\uFF19]/g;
 // Without the honorific ligatures of U+FDF0…, which are whole phrases.
 const presentationForms = /[\uFB50-\uFDCF\uFE70-\uFEFC\uFF01-\uFF5E]/g;
 
+// References are often UUIDs, and one in some hundreds has sixteen digits in a row by chance (RFC 9562: version, variant).
+const uuids = /\b[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\b/gi;
 // A run is digits, spaces and dashes; 20 to 24 digits are a postal tracking number and are never cut into sixteens.
 const betweenRuns = /[^\d\s\p{Dash_Punctuation}\u2212]+/u;
 const sixteenTogether = /(?<!\d)\d{16}(?!\d)/g;
@@ -23,7 +25,8 @@ const secretNearDigits = new RegExp(`\\d{3}${secret}|${secret}\\D{0,14}\\d\\D{0,
 export function containsCardData(text: string): boolean {
   const digits = countDigits(text);
   if (digits === 0) return false;
-  const folded = foldLetters(text.replace(presentationForms, (form) => form.normalize('NFKC')));
+  const written = digits >= 16 ? text.replace(uuids, ' ') : text;
+  const folded = foldLetters(written.replace(presentationForms, (form) => form.normalize('NFKC')));
   if (digits >= 16 && cardNumberCandidates(folded).some(isCardNumber)) return true;
   return secretNearDigits.test(lettersAndDigits(folded));
 }

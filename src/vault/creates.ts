@@ -15,7 +15,7 @@ export interface Creation {
 /** Stores one; resolves when it is durable. Throws the database's fault. */
 export type Create = (creation: Creation) => Promise<void>;
 
-const lanes = 2;
+const lanes = 4;
 const maxBatch = 32;
 const maxWaiting = 1024;
 
