@@ -38,8 +38,12 @@ export async function lead(config: Config, log: Log): Promise<void> {
   tellContradictions(ground, log);
   tellPlainHttp(config, log);
   const order = { serviceUrl: ground.serviceUrl, issuer, port };
-  const serving =
-    config.workers === 1 ? await serveHere(config, log, ground, order) : await serveByWorkers(config, log, order);
+  const starting = config.workers === 1 ? serveHere(config, log, ground, order) : serveByWorkers(config, log, order);
+  const serving = await starting.catch(async (error: unknown) => {
+    // Whoever sees this process end may take the folder away.
+    await ground.embedded?.stop();
+    throw error;
+  });
   stopBy(() => end(log, serving, ground));
   ground.embedded?.onExit(() => {
     log.event('fault', { code: 'embedded_postgres_gone' });

@@ -26,12 +26,15 @@ export const demo: Command = {
     });
     try {
       const story = tell(service, out.line);
+      // Interrupted, it ends on its own somewhere, and nobody asks how.
+      story.catch(() => undefined);
       await Promise.race([story, interrupted]);
-      if (!args.flag('exit')) await Promise.race([interrupted, service.ended]);
+      if (args.flag('exit')) return exit.ok;
+      const gone = service.ended.then(() => exit.unavailable);
+      return await Promise.race([interrupted.then(() => exit.ok), gone]);
     } finally {
       await service.stop();
     }
-    return exit.ok;
   },
 };
 
