@@ -18,7 +18,7 @@ interface Reason {
 }
 
 /** A request carries at most this much; it is sent again whole when it breaks off. */
-const mostLines = 2_000;
+const mostLines = 1_000;
 const mostBytes = 2 * 1024 * 1024;
 /** The vault takes no longer line. */
 const longestLine = 64 * 1024;
