@@ -48,6 +48,8 @@ function open(
   return db;
 }
 
+const kindOf = (error: unknown): unknown => (error instanceof DbFault ? error.kind : error);
+
 async function refusal(promise: Promise<unknown>): Promise<DbFault> {
   const error: unknown = await promise.then(
     () => undefined,
@@ -347,10 +349,11 @@ describe('time and loss', () => {
       await commit(db, inA, []);
       const holding = refusal(commit(db, inA, [selectNotes()]));
       await until(() => db.pool.idleCount === 0);
-      const waiting = refusal(commit(db, inA, []));
+      // It may be served after all when the first one gives its place back a moment before its own time is up.
+      const waiting = commit(db, inA, []).then(() => 'served', kindOf);
       expect(await refusal(commit(db, inA, []))).toMatchObject({ kind: 'overloaded' });
       expect(await holding).toMatchObject({ kind: 'unavailable' });
-      expect(await waiting).toMatchObject({ kind: 'unavailable' });
+      expect(['served', 'unavailable']).toContain(await waiting);
       await blocker.query('rollback');
     });
     await commit(db, inA, [selectNotes()]);
