@@ -8,6 +8,7 @@ import { parseLegalNationalId } from '../formats/legalNationalId.ts';
 import { parseMobile } from '../formats/mobile.ts';
 import { parseNationalId } from '../formats/nationalId.ts';
 import { checkText } from '../formats/text.ts';
+import { searchKeys, type SearchKey } from '../policy/profile.ts';
 
 export type PartyKind = 'natural' | 'legal';
 
@@ -100,18 +101,8 @@ export function parsePhone(kind: 'mobile' | 'landline', input: string): Parsed {
 }
 
 /** Every `by` a search may name. */
-export const searchable = [
-  'nationalId',
-  'foreignerId',
-  'legalNationalId',
-  'economicCode',
-  'email',
-  'mobile',
-  'landline',
-  'iban',
-  'externalRef',
-] as const;
-export type Searchable = (typeof searchable)[number];
+export const searchable = searchKeys;
+export type Searchable = SearchKey;
 
 export function isSearchable(field: string): field is Searchable {
   return (searchable as readonly string[]).includes(field);
