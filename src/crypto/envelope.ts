@@ -2,7 +2,7 @@ import { createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto';
 import { VaultError } from '../errors.ts';
 import { decrypt, encrypt, nonceLength, tagLength } from './gcm.ts';
 import { expandSha512 } from './hkdf.ts';
-import { drawNonce } from './nonce.ts';
+import { drawNonce } from './randomPool.ts';
 
 /**
  * Authenticated encryption that commits to its key. GCM alone does not: one ciphertext can be made to open under two keys.

@@ -1,4 +1,4 @@
-import { numberLength, putByte, putNumber, putText, putUuid, uuidLength, type Cursor } from './framing.ts';
+import { numberLength, putByte, putBytes, putNumber, putText, putUuid, uuidLength, type Cursor } from './framing.ts';
 
 /**
  * The associated data of a sealed field: where the value belongs. A value opens only under the label it was sealed with.
@@ -15,29 +15,42 @@ import { numberLength, putByte, putNumber, putText, putUuid, uuidLength, type Cu
 export type RecordKind =
   'customer' | 'order' | 'invoice' | 'grant' | 'shipment' | 'legal_order' | 'export' | 'answer' | 'import';
 
-export interface SealContext {
+export interface RecordContext {
   /** UUID, lower case, like `recordId`. */
   readonly tenantId: string;
   readonly kind: RecordKind;
   readonly recordId: string;
   /** The record's version at this write; an older version's value does not open. */
   readonly version: number;
+}
+
+export interface SealContext extends RecordContext {
   /** Printable ASCII without space, 1 to 255 characters. */
   readonly field: string;
 }
 
 export const sealedFormat = 1;
-const fixedLength = 1 + 2 * uuidLength + numberLength + 2;
+const fixedLength = 1 + 2 * uuidLength + numberLength + 1;
 
 /** Throws `internal` for a context that has no encoding. */
 export function associatedData(context: SealContext): Buffer {
-  const { tenantId, kind, recordId, version, field } = context;
-  const cursor: Cursor = { bytes: Buffer.allocUnsafe(fixedLength + kind.length + field.length), at: 0 };
+  return withField(recordLabel(context), context.field);
+}
+
+/** What all values of one record have in common: the associated data up to the field's label, once for a record. */
+export function recordLabel({ tenantId, kind, recordId, version }: RecordContext): Buffer {
+  const cursor: Cursor = { bytes: Buffer.allocUnsafe(fixedLength + kind.length), at: 0 };
   putByte(cursor, sealedFormat);
   putUuid(cursor, tenantId);
   putUuid(cursor, recordId);
   putNumber(cursor, version);
   putText(cursor, kind);
+  return cursor.bytes;
+}
+
+export function withField(record: Buffer, field: string): Buffer {
+  const cursor: Cursor = { bytes: Buffer.allocUnsafe(record.length + 1 + field.length), at: 0 };
+  putBytes(cursor, record);
   putText(cursor, field);
   return cursor.bytes;
 }

@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { VaultError } from '../errors.ts';
-import { committedKey, openEnvelope, sealEnvelope, secretLength, type CommittedKey } from './envelope.ts';
-import { associatedData, type SealContext } from './label.ts';
+import { committedKey, openEnvelope, sealEnvelope, type CommittedKey } from './envelope.ts';
+import { associatedData, recordLabel, withField, type RecordContext, type SealContext } from './label.ts';
 import { pad, unpad } from './padding.ts';
+import { drawSecret } from './randomPool.ts';
 
 declare const sealsFields: unique symbol;
 
@@ -13,7 +13,7 @@ export interface DataKey extends CommittedKey {
 
 /** 32 random bytes; kept only wrapped (wrap.ts). */
 export function newDataKeyMaterial(): Buffer {
-  return randomBytes(secretLength);
+  return drawSecret();
 }
 
 /** Throws `integrity_failure` for anything but 32 bytes. */
@@ -23,15 +23,25 @@ export function dataKey(material: Buffer): DataKey {
 
 /**
  * A sealed field: the layout of envelope.ts around the padded value, with the label of label.ts as associated data.
- * Opens its own output before returning it, so what cannot come back exactly (a lone surrogate, say) is never stored.
+ * Opens its own output before returning it, and refuses what cannot come back exactly (a lone surrogate).
  * Throws `integrity_failure`.
  */
 export function seal(key: DataKey, context: SealContext, plaintext: string | Buffer): Buffer {
-  const associated = associatedData(context);
-  const sealed = sealEnvelope(key, associated, pad(plaintext));
-  const opened = unpad(openEnvelope(key, associated, sealed));
-  const same = typeof plaintext === 'string' ? opened.toString('utf8') === plaintext : opened.equals(plaintext);
-  if (!same) throw new VaultError('integrity_failure');
+  return sealUnder(key, associatedData(context), plaintext);
+}
+
+/** Seals the values of one record one after the other, as `seal` does. */
+export function sealerOf(key: DataKey, context: RecordContext): (field: string, plaintext: string) => Buffer {
+  const record = recordLabel(context);
+  return (field, plaintext) => sealUnder(key, withField(record, field), plaintext);
+}
+
+function sealUnder(key: DataKey, associated: Buffer, plaintext: string | Buffer): Buffer {
+  // What UTF-8 cannot carry comes back as something else.
+  if (typeof plaintext === 'string' && !plaintext.isWellFormed()) throw new VaultError('integrity_failure');
+  const padded = pad(plaintext);
+  const sealed = sealEnvelope(key, associated, padded);
+  if (!openEnvelope(key, associated, sealed).equals(padded)) throw new VaultError('integrity_failure');
   return sealed;
 }
 

@@ -4,7 +4,6 @@
  */
 import { foldLetters } from './text.ts';
 
-const anyDigit = /[0-9\u06F0-\u06F9\u0660-\u0669\uFF10-\uFF19]/g;
 // Without the honorific ligatures of U+FDF0…, which are whole phrases.
 const presentationForms = /[\uFB50-\uFDCF\uFE70-\uFEFC\uFF01-\uFF5E]/g;
 
@@ -23,16 +22,48 @@ const secretNearDigits = new RegExp(`\\d{3}${secret}|${secret}\\D{0,14}\\d\\D{0,
 
 /** True where the text holds a card number (16 digits that pass Luhn) or a card's secret, in any script or spacing. */
 export function containsCardData(text: string): boolean {
-  const digits = countDigits(text);
-  if (digits === 0) return false;
+  const { digits, maySpellSecret } = glance(text);
+  if (digits === 0 || (digits < 16 && !maySpellSecret)) return false;
   const written = digits >= 16 ? text.replace(uuids, ' ') : text;
   const folded = foldLetters(written.replace(presentationForms, (form) => form.normalize('NFKC')));
   if (digits >= 16 && cardNumberCandidates(folded).some(isCardNumber)) return true;
-  return secretNearDigits.test(lettersAndDigits(folded));
+  return maySpellSecret && secretNearDigits.test(lettersAndDigits(folded));
 }
 
-function countDigits(text: string): number {
-  return text.match(anyDigit)?.length ?? 0;
+const [c, v, zain, qaf, dad] = ['c', 'v', 'ز', 'ق', 'ض'].map((letter) => letter.charCodeAt(0));
+
+/**
+ * One look at every character, since this stands before each value of each request: how many digits, in any script, and
+ * are the rarest letters of a secret's name there (`cv`, ز, ق with ض), or a presentation form, which could be any letter?
+ */
+function glance(text: string): { readonly digits: number; readonly maySpellSecret: boolean } {
+  let digits = 0;
+  let [sawC, sawV, sawZain, sawQaf, sawDad, sawForm] = [false, false, false, false, false, false];
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    const lower = unit | 0x20;
+    if (isDigit(unit)) digits++;
+    else if (unit < 0x80) {
+      sawC ||= lower === c;
+      sawV ||= lower === v;
+    } else {
+      sawZain ||= unit === zain;
+      sawQaf ||= unit === qaf;
+      sawDad ||= unit === dad;
+      sawForm ||= unit >= 0xfb50;
+    }
+  }
+  return { digits, maySpellSecret: (sawC && sawV) || sawZain || (sawQaf && sawDad) || sawForm };
+}
+
+/** ASCII, Persian, Arabic, full width. */
+function isDigit(unit: number): boolean {
+  return (
+    (unit >= 0x30 && unit <= 0x39) ||
+    (unit >= 0x6f0 && unit <= 0x6f9) ||
+    (unit >= 0x660 && unit <= 0x669) ||
+    (unit >= 0xff10 && unit <= 0xff19)
+  );
 }
 
 function cardNumberCandidates(folded: string): string[] {

@@ -12,7 +12,7 @@ interface Waiting<Item, Result> {
 export interface Coalescing<Item, Result> {
   /** Does the work of a whole batch in one statement, in the time left; results in the order of the items. */
   readonly run: (items: readonly Item[], leftMs: number) => Promise<readonly Result[]>;
-  /** Statements under way at once. */
+  /** Statements under way at once, at most. */
   readonly lanes: number;
   readonly maxBatch: number;
   /** Items that may wait; one more is refused with `overloaded`. */
@@ -21,22 +21,42 @@ export interface Coalescing<Item, Result> {
   readonly deadlineMs: number;
 }
 
+/** A statement that takes longer than this holds nobody else up: the next arrival opens another lane. Milliseconds. */
+const slowMs = 20;
+
 /**
- * Joins work that is in flight into batches without timers: while every lane is busy, arrivals wait; when a lane comes
- * free, all of them go together. An idle lane takes a single item at once, so a lone request waits for nobody.
+ * Joins work that is in flight into batches without timers: while a statement is under way, arrivals wait; when it comes
+ * back, all of them go together. A lone request waits for nobody. A further lane opens only when a whole batch waits, or
+ * when the last statement sent is slow: few large commits cost less than half of what many small ones do.
  */
 export function coalesce<Item, Result>(options: Coalescing<Item, Result>): (item: Item) => Promise<Result> {
   const { run, lanes, maxBatch, maxWaiting, deadlineMs } = options;
   let waiting: Waiting<Item, Result>[] = [];
   let busy = 0;
+  let lastSent = 0;
+
+  let rescue: NodeJS.Timeout | undefined;
+
+  /** Whoever waits now goes with the statement under way when it is back; not for ever, should it never come back. */
+  function send(): void {
+    const isSlow = performance.now() - lastSent > slowMs;
+    if (busy === 0 || (busy < lanes && (waiting.length >= maxBatch || isSlow))) void drain();
+    else rescue ??= setTimeout(rescueWaiting, slowMs).unref();
+  }
+
+  function rescueWaiting(): void {
+    rescue = undefined;
+    if (waiting.length > 0) send();
+  }
 
   async function drain(): Promise<void> {
     busy += 1;
     while (waiting.length > 0) {
+      lastSent = performance.now();
       const batch = waiting.slice(0, maxBatch);
       waiting = waiting.slice(maxBatch);
       // The first has waited longest, and is not to wait a second deadline through.
-      const leftMs = deadlineMs - (performance.now() - (batch[0]?.since ?? 0));
+      const leftMs = deadlineMs - (lastSent - (batch[0]?.since ?? 0));
       if (leftMs > 0) await settle(run, batch, leftMs);
       else for (const { reject } of batch) reject(new DbFault('unavailable'));
     }
@@ -50,7 +70,7 @@ export function coalesce<Item, Result>(options: Coalescing<Item, Result>): (item
         return;
       }
       waiting.push({ item, since: performance.now(), resolve, reject });
-      if (busy < lanes) void drain();
+      send();
     });
 }
 

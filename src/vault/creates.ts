@@ -12,11 +12,15 @@ export interface Creation {
   readonly leaf: LeafRow;
 }
 
-/** Stores one; resolves when it is durable. Throws the database's fault. */
-export type Create = (creation: Creation) => Promise<void>;
+/**
+ * Stores one; resolves when it is durable. Throws the database's fault. `seal` is called when its batch goes out: the
+ * ciphers of many customers one after the other cost a quarter less than each between two requests.
+ */
+export type Create = (seal: () => Creation) => Promise<void>;
 
-const lanes = 4;
-const maxBatch = 32;
+const lanes = 2;
+/** Measured: 12 at a time leave the event loop free often enough, and cost hardly more than 32. */
+const maxBatch = 12;
 const maxWaiting = 1024;
 
 /**
@@ -24,24 +28,40 @@ const maxWaiting = 1024;
  * is tried by itself, so that nobody fails for another's reason.
  */
 export function openCreates(db: Database): Create {
-  const join = coalesce<Creation, { readonly fault?: unknown }>({
+  const join = coalesce<() => Creation, Outcome>({
     lanes,
     maxBatch,
     maxWaiting,
     deadlineMs: db.deadlineMs,
-    async run(creations, leftMs) {
+    async run(sealings, leftMs) {
       const within = { ...db, deadlineMs: leftMs };
-      if (creations.length > 1 && (await storeAll(within, creations))) return creations.map(() => ({}));
-      return Promise.all(creations.map((creation) => storeOne(within, creation)));
+      const sealed = sealings.map(sealOne);
+      const creations = sealed.flatMap(({ creation }) => creation ?? []);
+      if (creations.length > 1 && (await storeAll(within, creations))) return sealed;
+      return Promise.all(
+        sealed.map(async ({ creation, fault }) => (creation === undefined ? { fault } : storeOne(within, creation))),
+      );
     },
   });
-  return async (creation) => {
-    const { fault } = await join(creation);
+  return async (seal) => {
+    const { fault } = await join(seal);
     if (fault !== undefined) throw fault;
   };
 }
 
-async function storeOne(db: Database, creation: Creation): Promise<{ readonly fault?: unknown }> {
+interface Outcome {
+  readonly fault?: unknown;
+}
+
+function sealOne(seal: () => Creation): Outcome & { readonly creation?: Creation } {
+  try {
+    return { creation: seal() };
+  } catch (fault) {
+    return { fault };
+  }
+}
+
+async function storeOne(db: Database, creation: Creation): Promise<Outcome> {
   try {
     await store(db, [creation]);
     return {};

@@ -34,23 +34,30 @@ export async function createCustomer(vault: Vault, caller: Caller, act: Act, inp
   const keys = await vault.keyring.tenant(caller.tenantId);
   const now = vault.now();
   const id = newId(now);
-  const sealed = sealCustomer(keys, policy, id, data);
-  const row = rowOf(caller.tenantId, input.kind, input.source, sealed, new Date(now));
-  const tags = tagsOf(keys, policy, id, data);
-  const deed: Deed = { subjectId: id, digest: sealed.digest, recordVersion: 1 };
+  const at = new Date(now);
   const answer: Answer = {
     status: 201,
     headers: { Location: `/v1/customers/${id}`, ETag: '"1"' },
-    body: { id, version: 1, createdAt: row.createdAt.toISOString(), warnings: data.warnings },
+    body: { id, version: 1, createdAt: at.toISOString(), warnings: data.warnings },
+  };
+  const seal = () => {
+    const sealed = sealCustomer(keys, policy, id, data);
+    const row = rowOf(caller.tenantId, input.kind, input.source, sealed, at);
+    const deed: Deed = { subjectId: id, digest: sealed.digest, recordVersion: 1 };
+    return { row, tags: tagsOf(keys, policy, id, data), deed };
   };
   try {
     if (act.idempotency !== undefined) {
+      const { row, tags, deed } = seal();
       return await commitAct(vault, caller, act, deed, [insertCustomers([row]), insertTags(tags)], answer);
     }
-    await vault.create({ row, tags, leaf: leafOf(vault, caller, act, deed) });
+    await vault.create(() => {
+      const { deed, ...stored } = seal();
+      return { ...stored, leaf: leafOf(vault, caller, act, deed) };
+    });
     return answer;
   } catch (error) {
-    throw await namingTaken(vault, caller, tags, refusalOf(vault, error));
+    throw await namingTaken(vault, caller, tagsOf(keys, policy, id, data), refusalOf(vault, error));
   }
 }
 

@@ -14,7 +14,7 @@ import { insertLeaves, type LeafRow } from '../db/audit.ts';
 import type { Statement } from '../db/statement.ts';
 import { coalesce } from './coalesce.ts';
 
-/** Reads under way at once a kind, and how many join one statement. Measured: two to four lanes, no timers. */
+/** Reads under way at once a kind, and how many join one statement. */
 const lanes = 3;
 const maxBatch = 64;
 const maxWaiting = 4096;

@@ -1,7 +1,7 @@
 import { packRecord, unpackRecord } from '../crypto/container.ts';
 import { digestOf } from '../crypto/digest.ts';
 import type { RecordKind } from '../crypto/label.ts';
-import { open, seal, type DataKey } from '../crypto/seal.ts';
+import { open, sealerOf, type DataKey } from '../crypto/seal.ts';
 import { VaultError } from '../errors.ts';
 import type { Verdict } from '../policy/judge.ts';
 import type { TenantKeys } from './keyring.ts';
@@ -60,10 +60,9 @@ function sealWith(
   values: Values,
 ): SealedRecord {
   const { id, version, keyVersion, dataKey } = record;
+  const seal = sealerOf(key, { tenantId, kind, recordId: id, version });
   const entries = new Map<string, Buffer>();
-  for (const [field, value] of values) {
-    entries.set(field, seal(key, { tenantId, kind, recordId: id, version, field }, JSON.stringify(value)));
-  }
+  for (const [field, value] of values) entries.set(field, seal(field, JSON.stringify(value)));
   const sealed = packRecord(entries);
   return { id, version, keyVersion, dataKey, sealed, digest: digestOf(sealed) };
 }

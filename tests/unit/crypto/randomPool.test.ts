@@ -4,13 +4,13 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { drawNonce } from '../../../src/crypto/nonce.ts';
+import { drawNonce } from '../../../src/crypto/randomPool.ts';
 import { compiled } from '../keys/compiled.ts';
 
 const draws = 2000;
 let folder = '';
 beforeAll(() => {
-  folder = compiled('crypto/nonce.ts');
+  folder = compiled('crypto/randomPool.ts');
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -39,7 +39,7 @@ test('processes forked and threads started while the pool is half used draw nonc
     program,
     `import { parentPort, workerData } from 'node:worker_threads';
      import { fork } from 'node:child_process';
-     import { drawNonce } from './crypto/nonce.js';
+     import { drawNonce } from './crypto/randomPool.js';
      const draw = () => Array.from({ length: ${draws} }, () => drawNonce().toString('hex'));
      const grandchild = process.argv[2] === 'child';
      const mine = draw();
