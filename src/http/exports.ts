@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { VaultError } from '../errors.ts';
-import { executeLegalOrder, fetchPackage, listExports } from '../vault/exports.ts';
+import { listExports } from '../vault/exportRegister.ts';
+import { executeLegalOrder, fetchPackage } from '../vault/exports.ts';
 import { parsePage } from '../vault/page.ts';
 import type { Vault } from '../vault/vault.ts';
 import { idOf, type DeclareAct } from './acts.ts';
