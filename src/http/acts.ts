@@ -6,7 +6,15 @@ import { earlierAnswer, idempotencyKey, type Idempotency } from '../vault/idempo
 import { permit, type Action } from '../vault/permit.ts';
 import type { Vault } from '../vault/vault.ts';
 import { refuseCardData } from './cardData.ts';
-import { pathId, type BodyKind, type Declare, type Incoming, type Method, type RouteOptions } from './route.ts';
+import {
+  pathId,
+  type BodyKind,
+  type Declare,
+  type Incoming,
+  type Method,
+  type Refused,
+  type RouteOptions,
+} from './route.ts';
 import type { Answer as HttpAnswer } from './respond.ts';
 
 /** The methods by which routes are declared; the base app's. */
@@ -19,7 +27,7 @@ export interface ActOptions<Kind extends BodyKind, Name extends string> extends 
   /** Pointers at which sixteen digits are no card number. */
   readonly cardExempt?: readonly string[];
   /** What else a refusal is about than the id in the path. Ids only, of the right form. */
-  readonly concerns?: (request: { readonly body: unknown }) => Pick<Deed, 'legalOrderId'>;
+  readonly concerns?: (request: Refused) => Pick<Deed, 'legalOrderId'>;
   /** Every known caller gets as far as the act itself, which refuses in its own words. */
   readonly anyone?: boolean;
 }
@@ -58,7 +66,9 @@ export function acts(api: Declarations, vault: Vault): DeclareAct {
       const idempotency = method === 'post' ? idempotencyOf(request) : undefined;
       const act: Act = { action, requestId: request.id, ...(idempotency === undefined ? {} : { idempotency }) };
       if (request.bytes !== undefined) refuseCardData(request.body, cardExempt);
-      const once = idempotency === undefined || options.body === 'lines' ? undefined : idempotency;
+      // What is not there yet cannot be compared: an act with a streamed body asks for its earlier answer itself.
+      const streamed = options.body === 'lines' || options.body === 'bytes';
+      const once = streamed ? undefined : idempotency;
       return (once && (await earlierAnswer(vault, caller, once))) ?? (await doing(request, caller, act));
     });
   };

@@ -1,10 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 
-import { VaultError } from '../errors.ts';
+import { refuse, VaultError } from '../errors.ts';
 import { parseStrictJson } from '../formats/json.ts';
 import { hasBody, type Reply } from './exchange.ts';
 import { requireMediaType } from './mediaType.ts';
 import { readPairs } from './query.ts';
+import type { ByteBody } from './route.ts';
 
 export const jsonMaxBytes = 256 * 1024;
 const formMaxBytes = 16 * 1024;
@@ -46,7 +47,7 @@ export async function readForm(res: Reply): Promise<ReadonlyMap<string, string>>
  * numbers. Nothing is read ahead of the one who asks. Throws `body_too_large` for a line over `maxLineBytes`.
  */
 export function readLines(res: Reply, maxLineBytes: number = lineMaxBytes): AsyncIterable<Buffer> {
-  if (!hasBody(res.req)) throw new VaultError('malformed_request', [{ pointer: '', code: 'required' }]);
+  if (!hasBody(res.req)) throw missingBody();
   requireMediaType(res.req, 'application/x-ndjson');
   expectBody(res);
   return linesOf(res, maxLineBytes);
@@ -71,6 +72,39 @@ async function* linesOf(res: Reply, maxLineBytes: number): AsyncGenerator<Buffer
   if (rest.length > 0) yield rest;
 }
 
+/**
+ * A body of one of `types` as it comes, of `maxBytes` at most. The client is asked to send it, and its time begins, with
+ * the first piece that is asked for: a request refused before that costs it nothing. Throws `malformed_request` for none.
+ */
+export function readPieces(res: Reply, types: readonly string[], maxBytes: number = jsonMaxBytes): ByteBody {
+  if (!hasBody(res.req)) throw missingBody();
+  const mediaType = requireMediaType(res.req, ...types);
+  refuseDeclared(res.req, maxBytes);
+  return { mediaType, pieces: piecesOf(res, maxBytes) };
+}
+
+async function* piecesOf(res: Reply, maxBytes: number): AsyncGenerator<Buffer> {
+  expectBody(res);
+  let length = 0;
+  for (;;) {
+    const piece = await nextPiece(res.req, performance.now() + res.locals.rules.bodyMs);
+    if (piece === undefined) break;
+    length += piece.length;
+    if (length > maxBytes) throw new VaultError('body_too_large');
+    yield piece;
+  }
+  if (length === 0) throw missingBody();
+}
+
+function missingBody(): VaultError {
+  return refuse('malformed_request', '', 'required');
+}
+
+function refuseDeclared({ headers }: IncomingMessage, maxBytes: number): void {
+  const declared = headers['content-length'];
+  if (declared !== undefined && Number(declared) > maxBytes) throw new VaultError('body_too_large');
+}
+
 /** Throws `malformed_request` when a request that takes no body has one. */
 export function refuseBody(req: IncomingMessage): void {
   if (hasBody(req)) throw new VaultError('malformed_request', [{ pointer: '', code: 'body_not_taken' }]);
@@ -78,8 +112,7 @@ export function refuseBody(req: IncomingMessage): void {
 
 async function readBytes(res: Reply, maxBytes: number): Promise<Buffer> {
   const { req } = res;
-  const declared = req.headers['content-length'];
-  if (declared !== undefined && Number(declared) > maxBytes) throw new VaultError('body_too_large');
+  refuseDeclared(req, maxBytes);
   expectBody(res);
   const deadline = performance.now() + res.locals.rules.bodyMs;
   const pieces: Buffer[] = [];

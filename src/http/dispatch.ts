@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 
-import { readForm, readJson, readLines, refuseBody } from './body.ts';
+import { readForm, readJson, readLines, readPieces, refuseBody } from './body.ts';
 import { hasBody, type Reply } from './exchange.ts';
 import { VaultError } from '../errors.ts';
 import type { Gate, RateLimiter } from './limits.ts';
@@ -109,7 +109,8 @@ function readNone(req: IncomingMessage): Body {
   return noBody;
 }
 
-async function readBody(kind: BodyKind, { maxBytes, maxDepth }: RouteOptions, res: Reply): Promise<Body> {
+async function readBody(kind: BodyKind, options: RouteOptions, res: Reply): Promise<Body> {
+  const { maxBytes, maxDepth, bodyTypes = [] } = options;
   switch (kind) {
     case 'none':
       return readNone(res.req);
@@ -123,5 +124,7 @@ async function readBody(kind: BodyKind, { maxBytes, maxDepth }: RouteOptions, re
       return { value: await readForm(res), bytes: undefined };
     case 'lines':
       return { value: readLines(res, maxBytes), bytes: undefined };
+    case 'bytes':
+      return { value: readPieces(res, bodyTypes, maxBytes), bytes: undefined };
   }
 }

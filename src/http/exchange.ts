@@ -8,7 +8,7 @@ export interface HttpRules {
   readonly standing: StandingHeaders;
   readonly log: Log;
   readonly newRequestId: () => string;
-  /** A body must have arrived, and each further piece of a stream of lines, within this time. Milliseconds. */
+  /** A body must have arrived, and each further piece of a streamed one, within this time. Milliseconds. */
   readonly bodyMs: number;
   /** A client must have taken its answer, or its next piece, within this time. Milliseconds. */
   readonly writeMs: number;

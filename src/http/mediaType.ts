@@ -2,31 +2,38 @@ import type { IncomingMessage } from 'node:http';
 
 import { refuse, VaultError } from '../errors.ts';
 
-/** Throws `unsupported_media_type` unless the body is one of `types`, in UTF-8 and as it is (no gzip to blow up). */
-export function requireMediaType(req: IncomingMessage, type: string): void {
+/**
+ * Which of `types` the body is. Throws `unsupported_media_type` when it is none, not in UTF-8 or not as it is (no gzip to
+ * blow up).
+ */
+export function requireMediaType<Type extends string>(req: IncomingMessage, ...types: readonly Type[]): Type {
   const { headers } = req;
   const encoding = headers['content-encoding'];
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
     throw refuse('unsupported_media_type', 'header:Content-Encoding');
   }
-  const sent = headers['content-type'];
-  if (sent === type) return;
-  const [essence = '', ...parameters] = (sent ?? '').split(';');
+  const sent = headers['content-type'] ?? '';
+  const exactly = types.find((type) => type === sent);
+  if (exactly !== undefined) return exactly;
+  const [essence = '', ...parameters] = sent.split(';');
   const utf8 = parameters.every((parameter) => /^\s*charset="?utf-8"?\s*$/i.test(parameter));
-  if (essence.trim().toLowerCase() !== type || !utf8 || parameters.length > 1) {
+  const found = types.find((type) => type === essence.trim().toLowerCase());
+  if (found === undefined || !utf8 || parameters.length > 1) {
     throw refuse('unsupported_media_type', 'header:Content-Type');
   }
+  return found;
 }
 
-/** Throws `not_acceptable` when Accept rules out `type` (RFC 9110 section 12.5.1). */
-export function requireAcceptable(req: IncomingMessage, type: string): void {
+/** Throws `not_acceptable` when Accept rules out all that may be answered (RFC 9110 section 12.5.1). */
+export function requireAcceptable(req: IncomingMessage, produced: string | readonly string[]): void {
   const { accept } = req.headers;
-  if (accept === undefined || accept === '*/*' || accept === type) return;
-  const group = `${type.slice(0, type.indexOf('/'))}/*`;
-  // The most specific range that matches decides.
+  if (accept === undefined || accept === '*/*' || accept === produced) return;
+  const types = typeof produced === 'string' ? [produced] : produced;
   const weights = new Map(accept.split(',', 100).map(rangeOf));
-  const weight = weights.get(type) ?? weights.get(group) ?? weights.get('*/*') ?? 0;
-  if (weight === 0) throw new VaultError('not_acceptable');
+  // The most specific range that matches decides.
+  const weightOf = (type: string) =>
+    weights.get(type) ?? weights.get(`${type.slice(0, type.indexOf('/'))}/*`) ?? weights.get('*/*') ?? 0;
+  if (types.every((type) => weightOf(type) === 0)) throw new VaultError('not_acceptable');
 }
 
 function rangeOf(text: string): [string, number] {

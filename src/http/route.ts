@@ -15,6 +15,14 @@ export interface Bodies {
   form: ReadonlyMap<string, string>;
   /** `application/x-ndjson`, line by line. */
   lines: AsyncIterable<Buffer>;
+  /** One of the route's `bodyTypes`, piece by piece. */
+  bytes: ByteBody;
+}
+/** A body that is passed on as it arrives; nothing is read ahead of the one who asks. */
+export interface ByteBody {
+  readonly mediaType: string;
+  /** Throws `body_too_large` as soon as more has come than may. */
+  readonly pieces: AsyncIterable<Buffer>;
 }
 export type BodyKind = keyof Bodies;
 export type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
@@ -35,7 +43,7 @@ export interface Incoming<Who = unknown, Kind extends BodyKind = BodyKind, Name 
   /** The token's caller; undefined on a public route. */
   readonly caller: Who;
   readonly body: Bodies[Kind];
-  /** The bytes that `body` was parsed from; undefined for `none`, `form` and `lines`. */
+  /** The bytes that `body` was parsed from; undefined for `none`, `form`, `lines` and `bytes`. */
   readonly bytes: Buffer | undefined;
   readonly raw: IncomingMessage;
 }
@@ -56,11 +64,13 @@ export interface RouteOptions<
   readonly query?: readonly Name[];
   /** `none` when absent: a body is refused. */
   readonly body?: Kind;
-  /** Bytes of a JSON body, 256 kB when absent; of one line for `lines`, 64 kB when absent. */
+  /** Bytes of a JSON or `bytes` body, 256 kB when absent; of one line for `lines`, 64 kB when absent. */
   readonly maxBytes?: number;
   readonly maxDepth?: number;
-  /** Media type of its answers, for Accept; application/json when absent. */
-  readonly produces?: string;
+  /** Media types that a `bytes` body may have. */
+  readonly bodyTypes?: readonly string[];
+  /** Media type of its answers, or the several they may have, for Accept; application/json when absent. */
+  readonly produces?: string | readonly string[];
   /** Served however busy the service is, and uncounted: for /healthz and /readyz. */
   readonly unlimited?: boolean;
   /** May this caller come in at all? Asked before anything else of the request is looked at; throws when not. */

@@ -93,6 +93,7 @@ const bodyTypes: Readonly<Record<BodyKind, string | undefined>> = {
   mergePatch: 'application/merge-patch+json',
   form: 'application/x-www-form-urlencoded',
   lines: 'application/x-ndjson',
+  bytes: undefined,
 };
 
 /** What a route says of itself, in the words in which the description can say the same. */
@@ -103,9 +104,9 @@ function factsOfRoute(route: DeclaredRoute) {
   return {
     operation: keyOf(route),
     query: [...(options.query ?? [])].sort(),
-    body: bodyTypes[kind],
+    body: options.bodyTypes?.toSorted().join(' ') ?? bodyTypes[kind],
     bodyRequired: kind === 'none' ? undefined : kind !== 'jsonIfAny',
-    produces: options.produces ?? 'application/json',
+    produces: [options.produces ?? 'application/json'].flat().toSorted().join(' '),
     action,
     roles: action === undefined ? undefined : [...actions[action].roles],
     scope: action === undefined ? undefined : actions[action].scope,
@@ -123,9 +124,12 @@ function factsOfOperation(operation: Operation): ReturnType<typeof factsOfRoute>
   return {
     operation: keyOfOperation(operation),
     query: named('query').sort(),
-    body: Object.keys(raw.requestBody?.content ?? {}).join(' ') || undefined,
+    body:
+      Object.keys(raw.requestBody?.content ?? {})
+        .toSorted()
+        .join(' ') || undefined,
     bodyRequired: raw.requestBody?.required,
-    produces: [...types].join(' '),
+    produces: [...types].toSorted().join(' '),
     action: raw['x-action'] as Action | undefined,
     roles: raw['x-roles'] as ReturnType<typeof factsOfRoute>['roles'],
     scope: raw.security?.[0]?.['oauth2']?.[0] as ReturnType<typeof factsOfRoute>['scope'],

@@ -1,3 +1,4 @@
+import { createHash, randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { known, problemOf, startSample, token, wire, type Sample } from './service.ts';
@@ -241,5 +242,63 @@ describe('lines', () => {
   it('are required', async () => {
     expect((await problemOf(await send('/v1/lines', undefined, lines))).code).toBe('malformed_request');
     expect((await problemOf(await send('/v1/lines', '{}', json))).code).toBe('unsupported_media_type');
+  });
+});
+
+describe('bytes', () => {
+  const png = { 'content-type': 'image/png' };
+  const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+
+  it('come as they are, of one of the types of the route', async () => {
+    for (const size of [1, 100, 65_536, 199_999, 200_000]) {
+      const bytes = randomBytes(size);
+      const answer = await send('/v1/bytes', bytes, png);
+      expect(await answer.json()).toEqual({ type: 'image/png', sha256: sha256(bytes) });
+    }
+    const pdf = await send('/v1/bytes', 'x', { 'content-type': 'Application/PDF' });
+    expect(await pdf.json()).toMatchObject({ type: 'application/pdf' });
+    for (const type of ['image/jpeg', 'application/json', 'image/png; v=1', 'image/png, image/png', 'image']) {
+      const problem = await problemOf(await send('/v1/bytes', 'x', { 'content-type': type }));
+      expect([problem.code, problem.errors[0]?.pointer]).toEqual(['unsupported_media_type', 'header:Content-Type']);
+    }
+    const coded = await problemOf(await send('/v1/bytes', 'x', { ...png, 'content-encoding': 'gzip' }));
+    expect(coded.errors[0]?.pointer).toBe('header:Content-Encoding');
+  });
+
+  it('are required', async () => {
+    expect((await problemOf(await send('/v1/bytes', undefined, png))).code).toBe('malformed_request');
+    expect((await problemOf(await send('/v1/bytes', '', png))).code).toBe('malformed_request');
+    const chunked = head('POST /v1/bytes', ['Content-Type: image/png', 'Transfer-Encoding: chunked']);
+    expect((await wire(sample.port, `${chunked}0\r\n\r\n`)).code).toBe('malformed_request');
+  });
+
+  it('too many are told at the byte, declared or not', async () => {
+    expect((await problemOf(await send('/v1/bytes', randomBytes(200_001), png))).code).toBe('body_too_large');
+    const chunked = head('POST /v1/bytes', ['Content-Type: image/png', 'Transfer-Encoding: chunked']);
+    const chunk = `8000\r\n${'a'.repeat(32_768)}\r\n`;
+    const rest = (bytes: number) => `${bytes.toString(16)}\r\n${'a'.repeat(bytes)}\r\n0\r\n\r\n`;
+    expect((await wire(sample.port, chunked + chunk.repeat(6) + rest(3_392))).statuses).toEqual([200]);
+    expect((await wire(sample.port, chunked + chunk.repeat(6) + rest(3_393))).code).toBe('body_too_large');
+  });
+
+  it('are not asked for when they are not wanted', async () => {
+    const ask = (path: string) =>
+      head(`POST ${path}`, ['Content-Type: image/png', 'Content-Length: 2', 'Expect: 100-continue']);
+    const unwanted = await wire(sample.port, ask('/v1/unread'), { half: true });
+    expect([unwanted.statuses, unwanted.code]).toEqual([[409], 'conflict']);
+    expect((await wire(sample.port, `${ask('/v1/bytes')}xx`)).statuses).toEqual([100, 200]);
+  });
+});
+
+describe('an answer of several types', () => {
+  it.each([
+    ['*/*', 200],
+    ['image/*', 200],
+    ['image/jpeg', 200],
+    ['text/html, image/png;q=0.1', 200],
+    ['application/json', 406],
+    ['image/png;q=0, image/jpeg;q=0, */*', 406],
+  ])('for Accept: %s', async (accept, status) => {
+    expect((await fetch(`${sample.url}/v1/picture`, { headers: { accept } })).status).toBe(status);
   });
 });

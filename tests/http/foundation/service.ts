@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import * as z from 'zod';
 import { VaultError } from '../../../src/errors.ts';
@@ -128,6 +129,23 @@ function declareRoutes(api: Http<Client>, gate: Latch, waiting: Latch): void {
     status: 200,
     type: 'application/x-ndjson',
     stream: lengths(body),
+  }));
+  api.post(
+    '/v1/bytes',
+    { auth: false, body: 'bytes', bodyTypes: ['image/png', 'application/pdf'], maxBytes: 200_000 },
+    async ({ body }) => {
+      const hash = createHash('sha256');
+      for await (const piece of body.pieces) hash.update(piece);
+      return { status: 200, body: { type: body.mediaType, sha256: hash.digest('hex') } };
+    },
+  );
+  api.post('/v1/unread', { auth: false, body: 'bytes', bodyTypes: ['image/png'], maxBytes: 200_000 }, () => {
+    throw new VaultError('conflict');
+  });
+  api.get('/v1/picture', { auth: false, produces: ['image/png', 'image/jpeg'] }, () => ({
+    status: 200,
+    type: 'image/png',
+    bytes: Buffer.alloc(8),
   }));
   api.get('/v1/page', { auth: false, produces: 'text/html' }, () => ({
     status: 200,

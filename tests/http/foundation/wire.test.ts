@@ -208,6 +208,11 @@ describe('slow clients', () => {
     expect((await wire(hasty.port, `${lines}abc\nd`)).text).toContain('{"length":3}');
   });
 
+  it('that stop in the middle of bytes', async () => {
+    const bytes = 'POST /v1/bytes HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nContent-Length: 100\r\n\r\nabc';
+    expect(await wire(hasty.port, bytes)).toMatchObject({ statuses: [408], code: 'request_timeout' });
+  });
+
   it('that stay on without asking again', async () => {
     expect((await wire(hasty.port, good)).statuses).toEqual([200]);
   });
