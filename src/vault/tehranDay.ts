@@ -28,3 +28,13 @@ export function jalaliDayOf(time: Date): string {
 export function jalaliOf(day: string | Date): string {
   return formatJalali(day, { persianDigits: false });
 }
+
+/** `11:30:00`, the clock in Tehran at a moment. */
+export function clockOf(time: Date): string {
+  return new Date(time.getTime() + offsetMs).toISOString().slice(11, 19);
+}
+
+/** The day of the week in Tehran: 0 is Sunday. */
+export function weekdayOf(time: Date): number {
+  return new Date(time.getTime() + offsetMs).getUTCDay();
+}
