@@ -12,7 +12,7 @@
  *
  * OpenSSL's command writes what it deciphers before it has checked the tag. A package with a changed byte ends in exit
  * code 4, and the file named by -out holds what came out until then. So a reader's instructions have to write to a
- * temporary name and keep it only after exit code 0; tests/unit/crypto/cms.test.ts runs them.
+ * temporary name and keep it only after exit code 0: docs/opening-a-package.md.
  */
 export { envelopedFor } from './authEnvelopedData.ts';
 export { signedContent, type Signer } from './signedData.ts';

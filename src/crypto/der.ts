@@ -53,7 +53,10 @@ export const nothing: Der = tagged(tags.null);
 
 /** In the order of their encodings, the shorter one padded with zeros (X.690 section 11.6). */
 export function setOf(members: readonly Der[], tag: number = tags.set): Der {
-  return tagged(tag, members.map(encode).sort((a, b) => a.compare(b)));
+  return tagged(
+    tag,
+    members.map(encode).sort((a, b) => a.compare(b)),
+  );
 }
 
 /** One byte, 0 to 127: versions, lengths. */

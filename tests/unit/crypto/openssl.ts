@@ -1,5 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -20,6 +20,7 @@ export interface Workshop {
   readonly write: (name: string, content: Buffer | string) => void;
   /** `undefined` for a file that is not there. */
   readonly read: (name: string) => Buffer | undefined;
+  readonly names: () => string[];
   readonly remove: (name: string) => void;
   readonly run: (program: string, argv: readonly string[], env?: Readonly<Record<string, string>>) => Promise<Ran>;
   /** Throws when OpenSSL ends with anything but 0. */
@@ -49,6 +50,7 @@ export function workshop(): Workshop {
         return undefined;
       }
     },
+    names: () => readdirSync(folder).toSorted(),
     remove: (name) => rmSync(path(name), { force: true }),
     async openssl(line) {
       const { code, stdout, stderr } = await run('openssl', wordsOf(line));

@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import type { Signer } from '../../../src/crypto/cms.ts';
-import { elementsOf, onlyElement, tags, type Element } from '../../../src/crypto/der.ts';
+import { elementsOf, encode, octetString, onlyElement, sequence, tagged, tags } from '../../../src/crypto/der.ts';
+import type { Element } from '../../../src/crypto/der.ts';
 import { selfSignedCertificate } from '../../../src/crypto/x509.ts';
 
 /** An export key with its certificate, as src/keys/keyCreation.ts makes them. */
@@ -56,6 +57,14 @@ function childrenOf(element: Element | undefined): readonly Element[] {
 function contentOf(sealed: Buffer, element: Element | undefined): Place {
   if (element === undefined) throw new Error('no such part');
   return { at: element.content.byteOffset - sealed.byteOffset, length: element.content.length };
+}
+
+/** The same package with another tag, of any length below 128. */
+export function withTag(sealed: Buffer, tag: Buffer): Buffer {
+  const [contentType, outer] = childrenOf(onlyElement(sealed, tags.sequence));
+  const parts = childrenOf(childrenOf(outer)[0]).slice(0, -1);
+  const content = tagged(outer?.tag ?? 0, sequence(...parts.map(({ whole }) => [whole]), octetString(tag)));
+  return encode(sequence([contentType?.whole ?? Buffer.alloc(0)], content));
 }
 
 /** Bytes that OpenSSL 3.0 reads past: versions, the tags of parameters that are NULL, the inner type, the tag's length. */
