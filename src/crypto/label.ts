@@ -13,7 +13,17 @@ import { numberLength, putByte, putBytes, putNumber, putText, putUuid, uuidLengt
  * | 42 + k | 1 + f | length and ASCII label of the field                         |
  */
 export type RecordKind =
-  'customer' | 'order' | 'invoice' | 'grant' | 'shipment' | 'legal_order' | 'export' | 'answer' | 'import';
+  | 'customer'
+  | 'order'
+  | 'invoice'
+  | 'grant'
+  | 'shipment'
+  | 'legal_order'
+  | 'legal_document'
+  | 'export'
+  | 'statement'
+  | 'answer'
+  | 'import';
 
 export interface RecordContext {
   /** UUID, lower case, like `recordId`. */

@@ -1,8 +1,22 @@
-import type { NewExportRow } from './exports.ts';
+import type { Delivery, NewExportRow } from './exports.ts';
 import { statement, type Statement } from './statement.ts';
 
 /** A line of the register of disclosures. */
-export interface ListedExport extends Omit<NewExportRow, 'tenantId' | 'keyVersion' | 'dataKey' | 'sealed'> {
+export interface ListedExport extends Pick<
+  NewExportRow,
+  | 'id'
+  | 'legalOrderId'
+  | 'executedBy'
+  | 'executedActor'
+  | 'executedAt'
+  | 'records'
+  | 'notFound'
+  | 'outsidePeriod'
+  | 'fields'
+  | 'format'
+  | 'sha256'
+> {
+  readonly delivery: Delivery;
   readonly orderStatus: string;
   readonly registeredBy: string;
   readonly registeredActor: string;
@@ -18,7 +32,8 @@ export function listExports(tenantId: string, beforeId: string | undefined, limi
   return statement(
     'list_exports',
     `select e.id, e.legal_order_id as "legalOrderId", o.status as "orderStatus", e.executed_at as "executedAt",
-            e.records, e.not_found as "notFound", e.outside_period as "outsidePeriod", e.fields, e.sha256, e.receipt,
+            e.records, e.not_found as "notFound", e.outside_period as "outsidePeriod", e.fields, e.sha256,
+            e.format, e.delivery,
             o.registered_by as "registeredBy", o.registered_actor as "registeredActor", o.decided_by as "decidedBy",
             o.decided_actor as "decidedActor", e.executed_by as "executedBy", e.executed_actor as "executedActor",
             e.fetched_by as "fetchedBy", e.fetched_actor as "fetchedActor", e.fetched_at as "fetchedAt"

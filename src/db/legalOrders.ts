@@ -2,27 +2,38 @@ import { statement, type Statement } from './statement.ts';
 
 export type StoredStatus = 'registered' | 'approved' | 'rejected' | 'revoked' | 'executed';
 
-/** A legal order as it stands. What is clear here is repeated inside `sealed`, and believed only if it agrees. */
-export interface LegalOrderRow {
-  readonly id: string;
-  readonly version: number;
+/** Columns that a step of the order's life changes; each is repeated inside `sealed`, and believed only if it agrees. */
+export interface LegalOrderColumns {
   readonly status: StoredStatus;
   readonly kind: string;
+  readonly ground: string;
+  /** `none` where it rests on no letter. */
   readonly authorityKind: string;
-  readonly registeredBy: string;
-  readonly registeredActor: string;
-  readonly registeredAt: Date;
+  /** First moment at which the order no longer holds. */
+  readonly validUntil: Date;
+  readonly approvals: number;
+  /** When the approvals open nothing any more; null unless it is approved. */
+  readonly approvalExpires: Date | null;
   readonly decidedBy: string | null;
   readonly decidedActor: string | null;
   readonly decidedAt: Date | null;
   /** SHA-256 of the record the decision was taken on. */
   readonly decidedDigest: Buffer | null;
+  readonly executedAt: Date | null;
+  readonly reviewDue: Date | null;
+  readonly reviewedAt: Date | null;
   readonly revokedBy: string | null;
   readonly revokedActor: string | null;
   readonly revokedAt: Date | null;
-  /** First moment at which the order no longer holds. */
-  readonly validUntil: Date;
-  readonly executedAt: Date | null;
+}
+
+/** A legal order as it stands. */
+export interface LegalOrderRow extends LegalOrderColumns {
+  readonly id: string;
+  readonly version: number;
+  readonly registeredBy: string;
+  readonly registeredActor: string;
+  readonly registeredAt: Date;
   readonly keyVersion: number;
   readonly dataKey: Buffer;
   readonly sealed: Buffer;
@@ -32,6 +43,7 @@ export interface NewLegalOrderRow {
   readonly tenantId: string;
   readonly id: string;
   readonly kind: string;
+  readonly ground: string;
   readonly authorityKind: string;
   readonly numberTag: Buffer;
   readonly indexVersion: number;
@@ -49,14 +61,15 @@ export function insertLegalOrder(order: NewLegalOrderRow): Statement {
   return statement(
     'insert_legal_order',
     `insert into amanat.legal_orders
-       (tenant_id, id, version, status, kind, authority_kind, number_tag, index_version, registered_by, registered_actor,
+       (tenant_id, id, version, status, kind, ground, authority_kind, number_tag, index_version, registered_by, registered_actor,
         registered_at, valid_until, key_version, data_key, sealed)
-     values ($1::uuid, $2::uuid, 1, 'registered', $3::text, $4::text, $5::bytea, $6::integer, $7::uuid, $8::text,
-             $9::timestamptz, $10::timestamptz, $11::integer, $12::bytea, $13::bytea)`,
+     values ($1::uuid, $2::uuid, 1, 'registered', $3::text, $4::text, $5::text, $6::bytea, $7::integer, $8::uuid,
+             $9::text, $10::timestamptz, $11::timestamptz, $12::integer, $13::bytea, $14::bytea)`,
     [
       order.tenantId,
       order.id,
       order.kind,
+      order.ground,
       order.authorityKind,
       order.numberTag,
       order.indexVersion,
@@ -71,15 +84,19 @@ export function insertLegalOrder(order: NewLegalOrderRow): Statement {
   );
 }
 
+const columns = `o.id, o.version, o.status, o.kind, o.ground, o.authority_kind as "authorityKind",
+            o.registered_by as "registeredBy", o.registered_actor as "registeredActor",
+            o.registered_at as "registeredAt", o.approvals, o.approval_expires as "approvalExpires",
+            o.decided_by as "decidedBy", o.decided_actor as "decidedActor", o.decided_at as "decidedAt",
+            o.decided_digest as "decidedDigest", o.executed_at as "executedAt", o.review_due as "reviewDue",
+            o.reviewed_at as "reviewedAt", o.revoked_by as "revokedBy", o.revoked_actor as "revokedActor",
+            o.revoked_at as "revokedAt", o.valid_until as "validUntil", o.key_version as "keyVersion",
+            o.data_key as "dataKey", o.sealed`;
+
 export function selectLegalOrder(tenantId: string, id: string): Statement<LegalOrderRow> {
   return statement(
     'select_legal_order',
-    `select o.id, o.version, o.status, o.kind, o.authority_kind as "authorityKind", o.registered_by as "registeredBy",
-            o.registered_actor as "registeredActor", o.registered_at as "registeredAt", o.decided_by as "decidedBy",
-            o.decided_actor as "decidedActor", o.decided_at as "decidedAt", o.decided_digest as "decidedDigest",
-            o.revoked_by as "revokedBy", o.revoked_actor as "revokedActor", o.revoked_at as "revokedAt",
-            o.valid_until as "validUntil", o.executed_at as "executedAt", o.key_version as "keyVersion",
-            o.data_key as "dataKey", o.sealed
+    `select ${columns}
        from amanat.legal_orders o
       where o.tenant_id = $1::uuid and o.id = $2::uuid`,
     [tenantId, id],
@@ -88,23 +105,44 @@ export function selectLegalOrder(tenantId: string, id: string): Statement<LegalO
 
 export type ListedLegalOrder = Pick<
   LegalOrderRow,
-  'id' | 'version' | 'status' | 'kind' | 'registeredAt' | 'validUntil'
+  | 'id'
+  | 'version'
+  | 'status'
+  | 'kind'
+  | 'ground'
+  | 'registeredAt'
+  | 'validUntil'
+  | 'approvals'
+  | 'approvalExpires'
+  | 'reviewDue'
+  | 'reviewedAt'
 >;
+
+export interface LegalOrderFilter {
+  readonly status: StoredStatus | undefined;
+  /** Only those whose later review is still due. */
+  readonly reviewDue: boolean;
+}
 
 /** Newest first. */
 export function listLegalOrders(
   tenantId: string,
+  filter: LegalOrderFilter,
   beforeId: string | undefined,
   limit: number,
 ): Statement<ListedLegalOrder> {
   return statement(
     'list_legal_orders',
-    `select o.id, o.version, o.status, o.kind, o.registered_at as "registeredAt", o.valid_until as "validUntil"
+    `select o.id, o.version, o.status, o.kind, o.ground, o.registered_at as "registeredAt",
+            o.valid_until as "validUntil", o.approvals, o.approval_expires as "approvalExpires",
+            o.review_due as "reviewDue", o.reviewed_at as "reviewedAt"
        from amanat.legal_orders o
       where o.tenant_id = $1::uuid and ($2::uuid is null or o.id < $2::uuid)
+        and ($4::text is null or o.status = $4::text)
+        and (not $5::boolean or (o.review_due is not null and o.reviewed_at is null))
       order by o.id desc
       limit $3::integer`,
-    [tenantId, beforeId ?? null, limit],
+    [tenantId, beforeId ?? null, limit, filter.status ?? null, filter.reviewDue],
   );
 }
 
@@ -113,46 +151,61 @@ export interface LegalOrderStep {
   readonly id: string;
   readonly version: number;
   readonly sealed: Buffer;
-  readonly by: string;
-  readonly actor: string;
-  readonly at: Date;
+  readonly columns: LegalOrderColumns;
 }
 
-/** Guarded: conflict unless the order is registered and unchanged. */
-export function decideLegalOrder(
-  tenantId: string,
-  step: LegalOrderStep,
-  status: 'approved' | 'rejected',
-  digest: Buffer,
-): Statement {
+/** Guarded: conflict unless the order stands in one of `from`, and unchanged. */
+export function stepLegalOrder(tenantId: string, step: LegalOrderStep, from: readonly StoredStatus[]): Statement {
+  const { columns: c } = step;
   return statement(
-    'decide_legal_order',
+    'step_legal_order',
     `with updated as (
        update amanat.legal_orders
-          set version = $3::integer, sealed = $4::bytea, status = $5::text, decided_by = $6::uuid,
-              decided_actor = $7::text, decided_at = $8::timestamptz, decided_digest = $9::bytea
-        where tenant_id = $1::uuid and id = $2::uuid and version = $3::integer - 1 and status = 'registered'
+          set version = $3::integer, sealed = $4::bytea, status = $6::text, kind = $7::text, ground = $8::text,
+              authority_kind = $9::text, valid_until = $10::timestamptz, approvals = $11::integer,
+              approval_expires = $12::timestamptz, decided_by = $13::uuid, decided_actor = $14::text,
+              decided_at = $15::timestamptz, decided_digest = $16::bytea, executed_at = $17::timestamptz,
+              review_due = $18::timestamptz, reviewed_at = $19::timestamptz, revoked_by = $20::uuid,
+              revoked_actor = $21::text, revoked_at = $22::timestamptz
+        where tenant_id = $1::uuid and id = $2::uuid and version = $3::integer - 1 and status = any ($5::text[])
         returning 1
      )
      select amanat.require(count(*) = 1, 'conflict') from updated`,
-    [tenantId, step.id, step.version, step.sealed, status, step.by, step.actor, step.at, digest],
+    [
+      tenantId,
+      step.id,
+      step.version,
+      step.sealed,
+      from,
+      c.status,
+      c.kind,
+      c.ground,
+      c.authorityKind,
+      c.validUntil,
+      c.approvals,
+      c.approvalExpires,
+      c.decidedBy,
+      c.decidedActor,
+      c.decidedAt,
+      c.decidedDigest,
+      c.executedAt,
+      c.reviewDue,
+      c.reviewedAt,
+      c.revokedBy,
+      c.revokedActor,
+      c.revokedAt,
+    ],
   );
 }
 
-/** Guarded: conflict unless the order is approved or executed, and unchanged. */
-export function revokeLegalOrder(tenantId: string, step: LegalOrderStep): Statement {
+/** The letter's number may change with the record; fails with legal_orders_number when another record has it. */
+export function renumberLegalOrder(tenantId: string, id: string, numberTag: Buffer, indexVersion: number): Statement {
   return statement(
-    'revoke_legal_order',
-    `with updated as (
-       update amanat.legal_orders
-          set version = $3::integer, sealed = $4::bytea, status = 'revoked', revoked_by = $5::uuid,
-              revoked_actor = $6::text, revoked_at = $7::timestamptz
-        where tenant_id = $1::uuid and id = $2::uuid and version = $3::integer - 1
-          and status in ('approved', 'executed')
-        returning 1
-     )
-     select amanat.require(count(*) = 1, 'conflict') from updated`,
-    [tenantId, step.id, step.version, step.sealed, step.by, step.actor, step.at],
+    'renumber_legal_order',
+    `update amanat.legal_orders
+        set number_tag = $3::bytea, index_version = $4::integer
+      where tenant_id = $1::uuid and id = $2::uuid`,
+    [tenantId, id, numberTag, indexVersion],
   );
 }
 
@@ -164,7 +217,7 @@ export function takeLegalOrderForExecution(tenantId: string, id: string, version
   return statement(
     'take_legal_order_for_execution',
     `with taken as (
-       select o.status, o.version, o.valid_until
+       select o.status, o.version, o.valid_until, o.approval_expires
          from amanat.legal_orders o
         where o.tenant_id = $1::uuid and o.id = $2::uuid
           for update
@@ -174,28 +227,13 @@ export function takeLegalOrderForExecution(tenantId: string, id: string, version
                 when t.status = 'executed' then 'legal_order_used'
                 when t.status <> 'approved' then 'legal_order_not_approved'
                 when t.valid_until <= $4::timestamptz then 'legal_order_expired'
+                when t.approval_expires <= $4::timestamptz then 'legal_order_not_approved'
                 when t.version <> $3::integer then 'conflict'
               end as fault
          from taken t
      )
      select amanat.require(j.fault is null, j.fault) from judged j`,
     [tenantId, id, version, at],
-  );
-}
-
-/** Guarded: conflict unless the order is approved and unchanged. */
-export function executeLegalOrder(tenantId: string, step: Omit<LegalOrderStep, 'by' | 'actor'>): Statement {
-  return statement(
-    'execute_legal_order',
-    `with updated as (
-       update amanat.legal_orders
-          set version = $3::integer, sealed = $4::bytea, status = 'executed', executed_at = $5::timestamptz
-        where tenant_id = $1::uuid and id = $2::uuid and version = $3::integer - 1 and status = 'approved'
-          and valid_until > $5::timestamptz
-        returning 1
-     )
-     select amanat.require(count(*) = 1, 'conflict') from updated`,
-    [tenantId, step.id, step.version, step.sealed, step.at],
   );
 }
 

@@ -1,7 +1,10 @@
 import * as z from 'zod';
 import { VaultError } from '../errors.ts';
+import { fetchPackage, reissuePackage } from '../vault/exportDelivery.ts';
+import { acknowledgeExport, printMinutes, readExport } from '../vault/exportRecord.ts';
 import { listExports } from '../vault/exportRegister.ts';
-import { executeLegalOrder, fetchPackage } from '../vault/exports.ts';
+import { executeLegalOrder } from '../vault/exports.ts';
+import { deliveryMeans } from '../vault/minutes.ts';
 import { parsePage } from '../vault/page.ts';
 import type { Vault } from '../vault/vault.ts';
 import { idOf, type DeclareAct } from './acts.ts';
@@ -9,6 +12,25 @@ import { parseBody } from './parse.ts';
 
 const newExport = z.strictObject({ legalOrderId: z.string() });
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const reissue = z.strictObject({ reason: z.string() });
+const mostPresent = 10;
+const acknowledgement = z.strictObject({
+  receivedBy: z.strictObject({
+    name: z.string(),
+    title: z.string().optional(),
+    unit: z.string().optional(),
+    card: z.string().optional(),
+  }),
+  means: z.enum(deliveryMeans),
+  present: z.array(z.string()).max(mostPresent).default([]),
+});
+
+/** Media type of each format; CMS as RFC 8551 section 3.2.1 names it. */
+const types = {
+  json: 'application/json',
+  html: 'text/html; charset=utf-8',
+  cms: 'application/pkcs7-mime; smime-type=authEnveloped-data',
+} as const;
 
 export function exports(declare: DeclareAct, vault: Vault): void {
   declare(
@@ -21,14 +43,44 @@ export function exports(declare: DeclareAct, vault: Vault): void {
   declare('get', '/v1/exports', 'exports.list', { query: ['limit', 'cursor'] }, (request, caller, act) =>
     listExports(vault, caller, act, parsePage(request.query.limit, request.query.cursor)),
   );
-  declare('get', '/v1/exports/:id/package', 'exports.fetch', {}, async (request, caller, act) => {
-    // A HEAD would use up the one delivery and hand nothing out.
-    if (request.raw.method === 'HEAD') throw new VaultError('method_not_allowed');
-    const { bytes, sha256 } = await fetchPackage(vault, caller, act, idOf(request));
-    // RFC 9530 section 3.
-    const headers = { 'Repr-Digest': `sha-256=:${sha256.toString('base64')}:` };
-    return { status: 200, type: 'application/json', bytes, headers };
-  });
+  declare('get', '/v1/exports/:id', 'exports.read', {}, (request, caller, act) =>
+    readExport(vault, caller, act, idOf(request)),
+  );
+  declare(
+    'get',
+    '/v1/exports/:id/package',
+    'exports.fetch',
+    { produces: ['application/json', 'text/html', 'application/pkcs7-mime'] },
+    async (request, caller, act) => {
+      // A HEAD would use up the one delivery and hand nothing out.
+      if (request.raw.method === 'HEAD') throw new VaultError('method_not_allowed');
+      const { format, bytes, sha256, ended } = await fetchPackage(vault, caller, act, idOf(request));
+      // RFC 9530 section 3.
+      const headers = { 'Repr-Digest': `sha-256=:${sha256.toString('base64')}:` };
+      return { status: 200, type: types[format], bytes, headers, ended };
+    },
+  );
+  papers(declare, vault);
+}
+
+function papers(declare: DeclareAct, vault: Vault): void {
+  declare(
+    'get',
+    '/v1/exports/:id/minutes',
+    'exports.minutes',
+    { produces: 'text/html' },
+    async (request, caller, act) => ({
+      status: 200,
+      type: types.html,
+      bytes: await printMinutes(vault, caller, act, idOf(request)),
+    }),
+  );
+  declare('post', '/v1/exports/:id/reissue', 'exports.reissue', { body: 'json' }, (request, caller, act) =>
+    reissuePackage(vault, caller, act, idOf(request), parseBody(reissue, request.body).reason),
+  );
+  declare('post', '/v1/exports/:id/acknowledge', 'exports.acknowledge', { body: 'json' }, (request, caller, act) =>
+    acknowledgeExport(vault, caller, act, idOf(request), parseBody(acknowledgement, request.body)),
+  );
 }
 
 /**

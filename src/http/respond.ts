@@ -14,6 +14,8 @@ export interface BytesAnswer {
   readonly type: string;
   readonly bytes: Buffer | string;
   readonly headers?: Headers;
+  /** Told, once, whether the whole answer left; what left may still not arrive. Must not throw. */
+  readonly ended?: (whole: boolean) => Promise<void>;
 }
 /** Sent as it is made; the next piece is asked for when the client has taken the last. */
 export interface StreamAnswer {
@@ -29,10 +31,18 @@ const pieceBytes = 64 * 1024;
 const jsonType = 'application/json; charset=utf-8';
 
 export async function sendAnswer(res: Reply, answer: Answer): Promise<void> {
-  if ('bytes' in answer) sendBytes(res, answer.status, answer.type, answer.bytes, answer.headers);
-  else if ('stream' in answer) await sendStream(res, answer);
+  if ('bytes' in answer) {
+    const { ended } = answer;
+    if (ended !== undefined) tellEnd(res, ended);
+    sendBytes(res, answer.status, answer.type, answer.bytes, answer.headers);
+  } else if ('stream' in answer) await sendStream(res, answer);
   else if (answer.body === undefined) sendNothing(res, answer.status, answer.headers);
   else sendJson(res, answer.status, answer.body, answer.headers);
+}
+
+function tellEnd(res: Reply, ended: (whole: boolean) => Promise<void>): void {
+  if (res.destroyed || res.socket?.destroyed === true) void ended(false);
+  else res.once('close', () => void ended(res.writableFinished && !res.locals.cut));
 }
 
 export function sendJson(res: Reply, status: number, value: unknown, headers?: Headers): void {

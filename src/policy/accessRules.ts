@@ -76,7 +76,14 @@ const demandedFacts = [
 ] as const;
 export const grounds = z.record(
   z.enum(groundKinds),
-  z.strictObject({ title, allowed: z.boolean(), demands: z.array(z.enum(demandedFacts)).min(1), ...cited }),
+  z.strictObject({
+    title,
+    allowed: z.boolean(),
+    demands: z.array(z.enum(demandedFacts)).min(1),
+    /** Persons who must approve, beside the one who registered. None is never enough. */
+    approvals: z.int().min(1).max(3).default(1),
+    ...cited,
+  }),
 );
 
 export const grants = z.partialRecord(

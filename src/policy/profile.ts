@@ -23,6 +23,7 @@ export type {
   Field,
   Form,
   GrantKind,
+  GroundKind,
   MaskKind,
   Party,
   Reason,

@@ -1,4 +1,3 @@
-import { canonicalJson } from '../crypto/canonicalJson.ts';
 import type { SubjectRow } from '../db/legalSubjects.ts';
 import { VaultError } from '../errors.ts';
 import type { Decision, Verdict } from '../policy/judge.ts';
@@ -6,14 +5,14 @@ import type { Field } from '../policy/profile.ts';
 import { searchKey, singleFields } from './customerFields.ts';
 import { labels, placeFields, type CustomerHeader } from './customerSeal.ts';
 import type { TenantKeys } from './keyring.ts';
+import type { PackageBody } from './disclosureDocument.ts';
 import type { LegalOrderRecord, OrderSubject } from './legalOrderRecord.ts';
 import { forResealing, headerOf, openRecord, reveal, type OpenRecord } from './record.ts';
 import { endOfDay, jalaliDayOf, jalaliOf, startOfDay } from './tehranDay.ts';
 
 /** What one execution of an order hands out: computed from the order's scope alone. */
 export interface ExportContent {
-  /** Canonical JSON (RFC 8785) in UTF-8: the same order, subjects and moment give the same bytes. */
-  readonly bytes: Buffer;
+  readonly body: PackageBody;
   /** Persons in the package. */
   readonly records: number;
   /** Subjects of the order whom nobody here matches. */
@@ -56,10 +55,10 @@ export function computeContent(
     notFound: scope.subjects.filter((_, i) => !found.some(({ n }) => n === i + 1)).length,
     outsidePeriod: holders.length - inPeriod.length,
   };
-  const body = { ...headOf(record, execution), ...counts, persons: persons.map(({ shown }) => shown) };
+  const body: PackageBody = { ...headOf(record, execution), ...counts, persons: persons.map(({ shown }) => shown) };
   return {
     ...counts,
-    bytes: Buffer.from(canonicalJson(body)),
+    body,
     disclosed: persons.map(({ subjectId, full }) => ({ subjectId, full })),
     held: inPeriod.map(({ row }) => ({ id: row.id, version: row.version })),
   };
@@ -95,15 +94,17 @@ function isWithin({ from, to }: LegalOrderRecord['scope'], capturedAt: Date): bo
 
 /** The salt keeps the package's digest, which is public, from being found by trying. */
 function headOf(record: LegalOrderRecord, { at, salt }: { readonly at: Date; readonly salt: string }) {
-  const { authority, letter, basis, recipient, scope } = record;
+  const { ground, authority, letter, basis, recipient, scope } = record;
   return {
     format: 'amanat-export-1',
     salt,
     order: {
-      authority,
-      letter: { ...letter, dateJalali: jalaliOf(letter.date) },
+      ground,
+      ...(authority === undefined ? {} : { authority }),
+      ...(letter === undefined ? {} : { letter: { ...letter, dateJalali: jalaliOf(letter.date) } }),
+      ...(record.case === undefined ? {} : { case: record.case }),
       ...(basis === undefined ? {} : { basis }),
-      recipient,
+      ...(recipient === undefined ? {} : { recipient }),
     },
     period: { from: scope.from, fromJalali: jalaliOf(scope.from), to: scope.to, toJalali: jalaliOf(scope.to) },
     fields: scope.fields,

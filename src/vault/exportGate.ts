@@ -7,7 +7,7 @@ import { load } from './act.ts';
 import type { Caller } from './caller.ts';
 import { expectTwo, type Person } from './fourEyes.ts';
 import type { TenantKeys } from './keyring.ts';
-import { demandsOf } from './legalGround.ts';
+import { groundOf } from './legalGround.ts';
 import type { LegalOrderRecord } from './legalOrderRecord.ts';
 import { subjectKeys } from './legalScope.ts';
 import type { Vault } from './vault.ts';
@@ -34,7 +34,10 @@ export async function executableOrder(
   if (row.status === 'executed') throw new VaultError('legal_order_used');
   if (row.status !== 'approved') throw new VaultError('legal_order_not_approved');
   if (row.validUntil <= at) throw new VaultError('legal_order_expired');
-  demandsOf(policy.profile, row.kind, row.authorityKind);
+  if ((row.approvalExpires?.getTime() ?? 0) <= at.getTime()) throw new VaultError('legal_order_not_approved');
+  // CPC 669: what is kept by an order is not disclosed by it.
+  const { kind } = groundOf(policy.profile, row);
+  if (kind === 'preservation') throw refuse('ground_not_allowed', '/legalOrderId', 'preservation_discloses_nothing');
   // legal.md [D]: registered ≠ approved ≠ executed. The registrar may execute what another person approved.
   expectTwo(person, { clientId: row.decidedBy ?? '', actor: row.decidedActor ?? '' });
   return row;

@@ -15,8 +15,7 @@ export async function listExports(vault: Vault, caller: Caller, act: Act, page: 
 }
 
 function viewOf(row: ListedExport) {
-  const { id, legalOrderId, orderStatus, executedAt, records, notFound, outsidePeriod, fields, receipt, fetchedAt } =
-    row;
+  const { id, legalOrderId, orderStatus, executedAt, records, notFound, outsidePeriod, fields, fetchedAt } = row;
   return {
     id,
     legalOrderId,
@@ -28,7 +27,8 @@ function viewOf(row: ListedExport) {
     outsidePeriod,
     fields,
     sha256: row.sha256.toString('hex'),
-    receipt,
+    format: row.format,
+    delivery: row.delivery,
     ...(fetchedAt === null ? {} : { fetchedAt: fetchedAt.toISOString(), fetchedAtJalali: jalaliDayOf(fetchedAt) }),
     registeredBy: { clientId: row.registeredBy, actor: row.registeredActor },
     approvedBy: { clientId: row.decidedBy, actor: row.decidedActor },

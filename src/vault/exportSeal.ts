@@ -1,15 +1,23 @@
+import { canonicalJson } from '../crypto/canonicalJson.ts';
+import { judgeCertificate } from '../crypto/certificate.ts';
+import { envelopedFor, signedContent } from '../crypto/cms.ts';
 import { digestOf } from '../crypto/digest.ts';
 import type { ExportRow, NewExportRow } from '../db/exports.ts';
-import { VaultError } from '../errors.ts';
-import type { KeyFolder } from '../keys/folder.ts';
+import { refuse, VaultError } from '../errors.ts';
+import type { ExportKey, KeyFolder } from '../keys/folder.ts';
+import { disclosureDocument } from './disclosureDocument.ts';
 import type { ExportContent } from './exportContent.ts';
 import type { Person } from './fourEyes.ts';
 import type { TenantKeys } from './keyring.ts';
-import type { LegalOrderFile } from './legalOrderSeal.ts';
+import { approvedScope, type LegalOrderFile } from './legalOrderSeal.ts';
 import { receiptOf } from './receipt.ts';
 import { forResealing, openRecord, sealNew } from './record.ts';
+import { endOfDay } from './tehranDay.ts';
 
-const label = 'package';
+const packageLabel = 'package';
+const receiptLabel = 'receipt';
+/** A package that anybody could read lies ready no longer. */
+export const openForMs = 15 * 60 * 1000;
 
 /** One execution of an order: the export it makes, when, by whom, under which policy. */
 export interface Execution {
@@ -20,23 +28,47 @@ export interface Execution {
   readonly policyVersion: string;
 }
 
-/** The export as the register keeps it: the package under a key of its own, its digest, its signed receipt. */
+/** What is handed out: the bytes, and what is inside them. */
+export interface Package {
+  readonly format: NewExportRow['format'];
+  readonly bytes: Buffer;
+  readonly sha256: Buffer;
+  /** Of the JSON or document itself, before it was signed and sealed to the authority. */
+  readonly contentSha256: Buffer;
+}
+
+/**
+ * JSON or a document; where the order holds the authority's certificate, signed by us and sealed to its holder. Throws
+ * `conflict` when the certificate no longer stands.
+ */
+export function packageOf(key: ExportKey, file: LegalOrderFile, content: ExportContent, execution: Execution): Package {
+  const { certificate } = file.record;
+  const { format = 'json' } = approvedScope(file);
+  const { exportId, at } = execution;
+  const text = format === 'html' ? disclosureDocument({ ...content.body, exportId }) : canonicalJson(content.body);
+  const inner = Buffer.from(text);
+  const contentSha256 = digestOf(inner);
+  if (certificate === undefined) return { format, bytes: inner, sha256: contentSha256, contentSha256 };
+  const verdict = judgeCertificate(certificate, at);
+  if (verdict.state === 'refused') throw refuse('conflict', '/legalOrderId', verdict.reason);
+  const bytes = envelopedFor(certificate, signedContent(key, inner, at));
+  return { format: 'cms', bytes, sha256: digestOf(bytes), contentSha256 };
+}
+
+/** The export as the register keeps it: the package under a key that goes with it, the receipt under one that stays. */
 export function sealExport(
   folder: KeyFolder,
   keys: TenantKeys,
   file: LegalOrderFile,
   content: ExportContent,
   execution: Execution,
-): { readonly row: NewExportRow; readonly digest: Buffer } {
+): { readonly row: NewExportRow; readonly digest: Buffer; readonly receipt: string } {
   const { exportId, legalOrderId, at, by } = execution;
-  const { bytes, records, notFound, outsidePeriod } = content;
-  const sha256 = digestOf(bytes);
-  const { digest, keyVersion, dataKey, sealed } = sealNew(
-    keys,
-    'export',
-    exportId,
-    new Map([[label, bytes.toString('utf8')]]),
-  );
+  const { records, notFound, outsidePeriod } = content;
+  const made = packageOf(folder.exportSigning, file, content, execution);
+  const receipt = receiptOf(folder.exportSigning, file, content, made, execution);
+  const sealed = sealNew(keys, 'export', exportId, new Map([[packageLabel, made.bytes.toString('base64')]]));
+  const statement = sealNew(keys, 'statement', exportId, new Map([[receiptLabel, receipt]]));
   const row = {
     tenantId: keys.tenantId,
     id: exportId,
@@ -47,22 +79,41 @@ export function sealExport(
     records,
     notFound,
     outsidePeriod,
-    fields: file.record.scope.fields,
-    sha256,
-    receipt: receiptOf(folder.exportSigning, file, content, sha256, execution),
-    keyVersion,
-    dataKey,
-    sealed,
+    fields: approvedScope(file).fields,
+    format: made.format,
+    sha256: made.sha256,
+    expiresAt: expiryOf(file, made, at),
+    keyVersion: sealed.keyVersion,
+    dataKey: sealed.dataKey,
+    sealed: sealed.sealed,
+    statementKeyVersion: statement.keyVersion,
+    statementKey: statement.dataKey,
+    statement: statement.sealed,
   };
-  return { row, digest };
+  return { row, digest: sealed.digest, receipt };
+}
+
+/** Sealed to its recipient it may wait for as long as the order holds. */
+function expiryOf(file: LegalOrderFile, { format }: Package, at: Date): Date {
+  const end = endOfDay(file.record.validUntil);
+  return new Date(format === 'cms' ? end : Math.min(end, at.getTime() + openForMs));
 }
 
 /** The package's bytes. Throws `legal_order_used` when no copy is kept, `integrity_failure` unless they are those signed. */
 export function openPackage(keys: TenantKeys, { dataKey, sealed, ...row }: ExportRow): Buffer {
   if (dataKey === null || sealed === null) throw new VaultError('legal_order_used');
   const opened = openRecord(keys, 'export', { ...row, dataKey, sealed });
-  const text = forResealing(opened.value(label));
-  const bytes = Buffer.from(typeof text === 'string' ? text : '', 'utf8');
+  const text = forResealing(opened.value(packageLabel));
+  const bytes = Buffer.from(typeof text === 'string' ? text : '', 'base64');
   if (!digestOf(bytes).equals(row.sha256)) throw new VaultError('integrity_failure');
   return bytes;
+}
+
+/** The signed receipt. Throws `integrity_failure`. */
+export function openReceipt(keys: TenantKeys, row: ExportRow): string {
+  const { id, statementKeyVersion: keyVersion, statementKey: dataKey, statement: sealed } = row;
+  const opened = openRecord(keys, 'statement', { id, version: 1, keyVersion, dataKey, sealed });
+  const receipt = forResealing(opened.value(receiptLabel));
+  if (typeof receipt !== 'string') throw new VaultError('integrity_failure');
+  return receipt;
 }

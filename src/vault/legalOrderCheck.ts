@@ -1,21 +1,25 @@
+import { judgeCertificate } from '../crypto/certificate.ts';
 import { parseCaseNumber } from '../formats/caseNumber.ts';
 import { parseDate } from '../formats/jalali.ts';
 import { checkText, type TextRule } from '../formats/text.ts';
 import { VaultError, type Fault } from '../errors.ts';
 import type { Field } from '../policy/profile.ts';
-import { demandsOf } from './legalGround.ts';
+import { addDuration } from '../policy/duration.ts';
+import { groundOf, type Ground } from './legalGround.ts';
 import type { LegalOrderInput, LegalOrderRecord } from './legalOrderRecord.ts';
+import { checkPermission, checkRecipient } from './legalRecipient.ts';
 import { checkScope } from './legalScope.ts';
 import { endOfDay, startOfDay } from './tehranDay.ts';
 import type { Policy } from './watch.ts';
 
 const clockSkewMs = 5 * 60 * 1000;
 /** No order holds for longer after its receipt. */
-const longestMs = 366 * 24 * 60 * 60 * 1000;
-const certificateMaxLength = 16_384;
+const dayMs = 24 * 60 * 60 * 1000;
+const longestMs = 366 * dayMs;
 
 export interface CheckedOrder {
   readonly record: LegalOrderRecord;
+  readonly ground: Ground;
   readonly warnings: readonly Fault[];
 }
 
@@ -33,7 +37,14 @@ const texts: readonly (readonly [pointer: string, rule: TextRule])[] = [
   ['/letter/annexes', { max: 200, kind: 'text' }],
   ['/basis/law', { max: 200, kind: 'name' }],
   ['/basis/article', { max: 50, kind: 'text' }],
-  ['/scope/format', { max: 100, kind: 'text' }],
+  ['/case/number', { max: 64, kind: 'text' }],
+  ['/case/authority', { max: 200, kind: 'name' }],
+  ['/reason', { max: 1000, kind: 'text' }],
+  ['/decider/name', { max: 100, kind: 'name' }],
+  ['/decider/title', { max: 100, kind: 'name' }],
+  ['/permission/recipientName', { max: 100, kind: 'name' }],
+  ['/permission/purpose', { max: 300, kind: 'text' }],
+  ['/permission/method', { max: 100, kind: 'text' }],
   ['/scope/place', { max: 300, kind: 'text' }],
   ['/scope/limits', { max: 500, kind: 'text' }],
   ['/scope/encryptedOrDeleted', { max: 500, kind: 'text' }],
@@ -56,20 +67,25 @@ export function checkLegalOrder(
   input: LegalOrderInput,
   now: number,
 ): CheckedOrder {
-  const demands = demandsOf(policy.profile, input.kind, input.authority.kind);
+  const { kind, ground: claimed, authority } = input;
+  const ground = groundOf(policy.profile, { kind, authorityKind: authority?.kind, ground: claimed });
   const faults: Fault[] = [];
   const warnings: Fault[] = [];
-  const missing = demands.filter((pointer) => memberAt(input, pointer) === undefined);
+  const missing = ground.required.filter((pointer) => memberAt(input, pointer) === undefined);
   faults.push(...missing.map((pointer) => ({ pointer, code: 'required' })));
+  if ((authority === undefined) !== (input.letter === undefined))
+    faults.push({ pointer: authority === undefined ? '/authority' : '/letter', code: 'required' });
   checkTexts(input, faults);
   const scope = checkScope(input.scope, disclosable, faults, warnings);
+  if (scope.subjects.length > ground.mostSubjects) faults.push({ pointer: '/scope/subjects', code: 'too_many' });
   const record = withoutGaps({
     ...input,
-    letter: {
-      ...input.letter,
-      date: day(input, '/letter/date', faults),
-      caseNumber: caseNumber(input, faults, warnings),
-    },
+    ground: ground.ground,
+    recipient: checkRecipient(ground, input, faults),
+    letter: letter(input, faults, warnings),
+    permission: permission(input, disclosable, faults),
+    renews: orderId(input, '/renews', faults),
+    follows: orderId(input, '/follows', faults),
     scope: { ...input.scope, ...scope, from: day(input, '/scope/from', faults), to: day(input, '/scope/to', faults) },
     receivedAt: moment(input.receivedAt, '/receivedAt', faults),
     deadline: input.deadline === undefined ? undefined : day(input, '/deadline', faults),
@@ -79,11 +95,12 @@ export function checkLegalOrder(
         ? input.secret
         : { ...input.secret, until: day(input, '/secret/until', faults) },
     authenticity: authenticity(input, faults),
-    certificate: certificate(input, faults),
+    certificate: certificate(input, now, faults, warnings),
   });
-  if (faults.length === 0) checkTimes(record, now, faults, warnings);
+  if (faults.length === 0) checkTimes(record, ground, now, faults, warnings);
+  checkPermission(record, faults);
   if (faults.length > 0) throw new VaultError('invalid_body', faults);
-  return { record, warnings };
+  return { record, ground, warnings };
 }
 
 function memberAt(order: object, pointer: string): unknown {
@@ -119,9 +136,33 @@ function moment(text: string, pointer: string, faults: Fault[]): string {
   return '';
 }
 
-function caseNumber(input: LegalOrderInput, faults: Fault[], warnings: Fault[]): string | undefined {
-  if (input.letter.caseNumber === undefined) return undefined;
-  const parsed = parseCaseNumber(input.letter.caseNumber);
+function letter(input: LegalOrderInput, faults: Fault[], warnings: Fault[]): LegalOrderRecord['letter'] {
+  if (input.letter === undefined) return undefined;
+  const date = day(input, '/letter/date', faults);
+  return { ...input.letter, date, caseNumber: caseNumber(input.letter.caseNumber, faults, warnings) };
+}
+
+function permission(
+  input: LegalOrderInput,
+  disclosable: readonly Field[],
+  faults: Fault[],
+): LegalOrderRecord['permission'] {
+  if (input.permission === undefined) return undefined;
+  const fields = disclosable.filter((field) => input.permission?.fields.includes(field) === true);
+  return { ...input.permission, fields, givenAt: moment(input.permission.givenAt, '/permission/givenAt', faults) };
+}
+
+const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+function orderId(input: LegalOrderInput, pointer: '/renews' | '/follows', faults: Fault[]): string | undefined {
+  const id = pointer === '/renews' ? input.renews : input.follows;
+  if (id !== undefined && (input.kind !== 'preservation' || !uuid.test(id))) faults.push({ pointer, code: 'format' });
+  return id?.toLowerCase();
+}
+
+function caseNumber(sent: string | undefined, faults: Fault[], warnings: Fault[]): string | undefined {
+  if (sent === undefined) return undefined;
+  const parsed = parseCaseNumber(sent);
   const pointer = '/letter/caseNumber';
   if (!parsed.ok) faults.push({ pointer, code: parsed.reason });
   else warnings.push(...parsed.warnings.map((code) => ({ pointer, code })));
@@ -137,22 +178,22 @@ function authenticity(input: LegalOrderInput, faults: Fault[]): LegalOrderRecord
   };
 }
 
-/** One PEM block (RFC 7468) around what begins like a DER sequence; what is in it is judged when it is used. */
-function certificate(input: LegalOrderInput, faults: Fault[]): string | undefined {
-  const pem = input.certificate?.trim().replaceAll('\r\n', '\n');
-  if (pem === undefined) return undefined;
-  const shape = /^-----BEGIN CERTIFICATE-----\n((?:[A-Za-z0-9+/=]{1,76}\n){1,400})-----END CERTIFICATE-----$/;
-  const base64 = pem.length > certificateMaxLength ? undefined : shape.exec(pem)?.[1]?.replaceAll('\n', '');
-  const der = Buffer.from(base64 ?? '', 'base64');
-  const fits = der.length >= 4 && der[0] === 0x30 && der.toString('base64') === base64;
-  if (!fits) faults.push({ pointer: '/certificate', code: 'not_a_certificate' });
+/** What the package will be sealed to: looked at now, and once more when it is used. */
+function certificate(input: LegalOrderInput, now: number, faults: Fault[], warnings: Fault[]): string | undefined {
+  if (input.certificate === undefined) return undefined;
+  const pem = input.certificate.trim().replaceAll('\r\n', '\n');
+  const verdict = judgeCertificate(pem, new Date(now));
+  const pointer = '/certificate';
+  if (verdict.state === 'refused') faults.push({ pointer, code: verdict.reason });
+  else warnings.push(...verdict.warnings.map((code) => ({ pointer, code })));
   return pem;
 }
 
-function checkTimes(record: LegalOrderRecord, now: number, faults: Fault[], warnings: Fault[]): void {
+function checkTimes(record: LegalOrderRecord, ground: Ground, now: number, faults: Fault[], warnings: Fault[]): void {
   const received = Date.parse(record.receivedAt);
   if (received > now + clockSkewMs) faults.push({ pointer: '/receivedAt', code: 'in_future' });
-  if (startOfDay(record.letter.date) > received) faults.push({ pointer: '/letter/date', code: 'after_receipt' });
+  if (record.letter !== undefined && startOfDay(record.letter.date) > received)
+    faults.push({ pointer: '/letter/date', code: 'after_receipt' });
   if (record.scope.from > record.scope.to) faults.push({ pointer: '/scope/to', code: 'before_from' });
   const ends = {
     '/validUntil': record.validUntil,
@@ -163,7 +204,8 @@ function checkTimes(record: LegalOrderRecord, now: number, faults: Fault[], warn
     if (end === undefined) continue;
     if (endOfDay(end) <= received) faults.push({ pointer, code: 'not_after_receipt' });
     // A judge may bind the shop to silence for longer than the order holds.
-    if (pointer !== '/secret/until' && endOfDay(end) > received + longestMs) faults.push({ pointer, code: 'too_far' });
+    if (pointer !== '/secret/until' && endOfDay(end) > latest(ground, received))
+      faults.push({ pointer, code: 'too_far' });
   }
   if (record.secret?.until !== undefined && !record.secret.fromSubject)
     faults.push({ pointer: '/secret/until', code: 'not_secret' });
@@ -171,6 +213,14 @@ function checkTimes(record: LegalOrderRecord, now: number, faults: Fault[], warn
   if (record.deadline !== undefined && record.deadline > record.validUntil) {
     warnings.push({ pointer: '/deadline', code: 'after_valid_until' });
   }
+}
+
+/** CPC 669: data are kept for three months at most, then by another order. An emergency is over the next day. */
+function latest({ ground, kind, authorityKind }: Ground, received: number): number {
+  if (ground === 'emergency') return received + 2 * dayMs;
+  if (kind !== 'preservation' || ground === 'legal_pursuit') return received + longestMs;
+  if (authorityKind === 'officer') return received + 2 * dayMs;
+  return (addDuration(new Date(received), 'P3M')?.getTime() ?? received) + dayMs;
 }
 
 /** Members that are not there have no place in canonical JSON. */

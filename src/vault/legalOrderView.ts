@@ -1,17 +1,27 @@
 import { mostHolders } from '../db/legalSubjects.ts';
 import type { LegalOrderRow, StoredStatus } from '../db/legalOrders.ts';
-import { digestOfOrder, type LegalOrderFile, type Stamp } from './legalOrderSeal.ts';
+import {
+  digestOfOrder,
+  narrowingOf,
+  type Approval,
+  type Change,
+  type LegalOrderFile,
+  type OrderDocument,
+  type Stamp,
+} from './legalOrderSeal.ts';
 import { jalaliDayOf, jalaliOf } from './tehranDay.ts';
 
-export type LegalOrderStatus = StoredStatus | 'expired';
+export type LegalOrderStatus = StoredStatus | 'expired' | 'approval_expired';
 
 /** Where the order stands now: expiry comes with time, and no row changes for it. */
 export function statusAt(
-  row: { readonly status: StoredStatus; readonly validUntil: Date },
+  row: { readonly status: StoredStatus; readonly validUntil: Date; readonly approvalExpires: Date | null },
   now: number,
 ): LegalOrderStatus {
-  const waits = row.status === 'registered' || row.status === 'approved';
-  return waits && row.validUntil.getTime() <= now ? 'expired' : row.status;
+  if (row.status !== 'registered' && row.status !== 'approved') return row.status;
+  if (row.validUntil.getTime() <= now) return 'expired';
+  const ranOut = row.status === 'approved' && (row.approvalExpires?.getTime() ?? 0) <= now;
+  return ranOut ? 'approval_expired' : row.status;
 }
 
 /** The whole order for those who may see it, each date with its Jalali day, each subject with how many hold it. */
@@ -21,25 +31,47 @@ export function viewOrder(
   found: readonly { readonly n: number }[],
   now: number,
 ) {
-  const { registration, decision, execution, revocation } = file;
+  const { registration, changes, approvals, decision, execution, revocation, review } = file;
   return {
     id: row.id,
     version: row.version,
     status: statusAt(row, now),
-    digest: digestOfOrder(file).toString('hex'),
+    digest: digestOfOrder(file, narrowingOf(file)).toString('hex'),
     ...recordView(file, found),
     registration: stampView(registration),
+    ...(file.document === undefined ? {} : { document: documentView(file.document) }),
+    ...(changes === undefined ? {} : { changes: changes.map(changeView) }),
+    ...(approvals === undefined ? {} : { approvals: approvals.map(approvalView) }),
     ...(decision === undefined ? {} : { decision: stampView(decision) }),
+    ...(file.reviewDue === undefined ? {} : { reviewDue: file.reviewDue }),
     ...(execution === undefined ? {} : { execution: stampView(execution) }),
+    ...(file.acknowledgement === undefined ? {} : { acknowledgement: stampView(file.acknowledgement) }),
+    ...(review === undefined ? {} : { review: stampView(review) }),
     ...(revocation === undefined ? {} : { revocation: stampView(revocation) }),
   };
+}
+
+/** Original and narrowed scope stand beside each other. */
+function approvalView(approval: Approval) {
+  const { narrowed, ...stamp } = approval;
+  const from = narrowed?.from === undefined ? {} : { fromJalali: jalaliOf(narrowed.from) };
+  const to = narrowed?.to === undefined ? {} : { toJalali: jalaliOf(narrowed.to) };
+  return { ...stampView(stamp), ...(narrowed === undefined ? {} : { narrowed: { ...narrowed, ...from, ...to } }) };
+}
+
+function changeView({ voided, ...change }: Change) {
+  return { ...stampView(change), voided: voided.map(approvalView) };
+}
+
+function documentView({ chunks: _chunks, ...document }: OrderDocument) {
+  return stampView(document);
 }
 
 function recordView({ record }: LegalOrderFile, found: readonly { readonly n: number }[]) {
   const { letter, scope, deadline, secret } = record;
   return {
     ...record,
-    letter: { ...letter, dateJalali: jalaliOf(letter.date) },
+    ...(letter === undefined ? {} : { letter: { ...letter, dateJalali: jalaliOf(letter.date) } }),
     scope: {
       ...scope,
       subjects: scope.subjects.map((subject, i) => ({

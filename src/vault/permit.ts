@@ -82,6 +82,8 @@ const rules = {
   'exports.create': { scope: 'exports', roles: [...legal] },
   'exports.list': { scope: 'exports', roles: [...legal, 'dpo'] },
   'exports.read': { scope: 'exports', roles: [...legal, 'dpo'] },
+  'exports.minutes': { scope: 'exports', roles: [...legal, 'dpo'] },
+  'exports.acknowledge': { scope: 'exports', roles: [...legal] },
   'exports.report': { scope: 'exports', roles: [...legal, 'dpo'] },
   'exports.fetch': { scope: 'exports', roles: [...legal] },
   'exports.reissue': { scope: 'legal_orders:decide', roles: ['legal_approver'] },

@@ -1,43 +1,54 @@
-import { canonicalJson } from '../crypto/canonicalJson.ts';
-import { digestOf } from '../crypto/digest.ts';
 import { signReceipt } from '../crypto/signature.ts';
 import { VaultError } from '../errors.ts';
 import type { ExportKey } from '../keys/folder.ts';
 import type { ExportContent } from './exportContent.ts';
-import type { Execution } from './exportSeal.ts';
+import type { Execution, Package } from './exportSeal.ts';
 import type { Person } from './fourEyes.ts';
-import type { LegalOrderFile } from './legalOrderSeal.ts';
+import type { LegalOrderRecord } from './legalOrderRecord.ts';
+import { approvedScope, type LegalOrderFile } from './legalOrderSeal.ts';
 
 /**
- * The signed statement of what was disclosed, under which order and by whom: a compact JWS that anybody verifies offline
- * against the export certificate. Nothing in it is about a subject, and its digests are salted.
+ * The signed statement of what was disclosed, on which ground, by whom and to whom: a compact JWS that anybody verifies
+ * offline against the export certificate. Nothing in it is about a subject, and its digests are salted.
  */
 export function receiptOf(
   key: ExportKey,
   file: LegalOrderFile,
-  content: ExportContent,
-  packageDigest: Buffer,
+  { records, notFound, outsidePeriod }: ExportContent,
+  { format, sha256, contentSha256 }: Package,
   execution: Execution,
 ): string {
-  const { record, salt, registration, decision } = file;
-  if (decision === undefined) throw new VaultError('integrity_failure');
-  const recipient = digestOf(Buffer.from(canonicalJson({ recipient: record.recipient, salt })));
+  const { record, registration, approvals, decision } = file;
+  if (decision === undefined || approvals === undefined) throw new VaultError('integrity_failure');
+  const { kind, ground, authority, letter, basis, recipient } = record;
   return signReceipt(key.privateKey, {
     exportId: execution.exportId,
     legalOrderId: execution.legalOrderId,
     orderSha256: decision.digest,
-    recipientSha256: recipient.toString('hex'),
-    packageSha256: packageDigest.toString('hex'),
-    fields: record.scope.fields,
-    records: content.records,
-    notFound: content.notFound,
-    outsidePeriod: content.outsidePeriod,
+    kind,
+    ground,
+    ...(authority === undefined ? {} : { authority }),
+    ...(letter === undefined ? {} : { letter: letterOf(letter) }),
+    ...(record.case === undefined ? {} : { case: record.case }),
+    ...(basis === undefined ? {} : { basis }),
+    ...(recipient === undefined ? {} : { recipient }),
+    format,
+    packageSha256: sha256.toString('hex'),
+    contentSha256: contentSha256.toString('hex'),
+    fields: approvedScope(file).fields,
+    records,
+    notFound,
+    outsidePeriod,
     executedAt: execution.at.toISOString(),
     policyVersion: execution.policyVersion,
     registeredBy: named(registration),
-    approvedBy: named(decision),
+    approvedBy: approvals.map(named),
     executedBy: named(execution.by),
   });
+}
+
+function letterOf({ number, date, caseNumber }: NonNullable<LegalOrderRecord['letter']>) {
+  return { number, date, ...(caseNumber === undefined ? {} : { caseNumber }) };
 }
 
 function named({ clientId, actor }: Person): Person {

@@ -5,7 +5,8 @@ import { verifyReceipt } from '../../src/crypto/signature.ts';
 import { commit } from '../../src/db/commit.ts';
 import { holdCustomers } from '../../src/db/legalSubjects.ts';
 import { issueAccessToken, verifyAccessToken } from '../../src/vault/accessToken.ts';
-import { executeLegalOrder, fetchPackage } from '../../src/vault/exports.ts';
+import { fetchPackage } from '../../src/vault/exportDelivery.ts';
+import { executeLegalOrder } from '../../src/vault/exports.ts';
 import { scopesOf } from '../../src/vault/permit.ts';
 import { endOfDay } from '../../src/vault/tehranDay.ts';
 import type { Vault } from '../../src/vault/vault.ts';
@@ -242,7 +243,10 @@ describe('P12: the gate is passed by an approved order alone', () => {
     const id = await desk.register(await subject());
     await rowsOf(
       vault,
-      `update amanat.legal_orders set status = 'approved', decided_by = $2, decided_actor = 'staff-2' where id = $1`,
+      `update amanat.legal_orders
+          set status = 'approved', decided_by = $2, decided_actor = 'staff-2', approvals = 1,
+              approval_expires = now() + interval '1 day'
+        where id = $1`,
       [id, desk.approver.id],
     );
     expect(await unwrapsOf(async () => expectRefusal(await execute(id), 500, 'integrity_failure'))).toBe(1);
@@ -264,8 +268,10 @@ function stopped(at: number) {
 describe('P12: time', () => {
   test('an order opens to the last millisecond of its last day in Tehran, and not after', async () => {
     const { id: customerId } = await desk.storeCustomer();
-    const [early, late] = [await desk.approve([{ customerId }]), await desk.approve([{ customerId }])];
-    const end = endOfDay(dayFrom(vault, 30));
+    // Within the week that an approval holds.
+    const until = { validUntil: dayFrom(vault, 5) };
+    const [early, late] = [await desk.approve([{ customerId }], until), await desk.approve([{ customerId }], until)];
+    const end = endOfDay(dayFrom(vault, 5));
     expect((await stopped(end - 1).execute(early)).status).toBe(201);
     expect(
       await unwrapsOf(() => expect(stopped(end).execute(late)).rejects.toMatchObject({ code: 'legal_order_expired' })),
@@ -275,11 +281,32 @@ describe('P12: time', () => {
 
   test('nor is a package handed out after it', async () => {
     const { id: customerId } = await desk.storeCustomer();
-    const order = await desk.approve([{ customerId }]);
-    const made = await execute(order);
-    const end = endOfDay(dayFrom(vault, 30));
-    await expect(stopped(end).fetch(made.body.id)).rejects.toMatchObject({ code: 'legal_order_expired' });
-    expect((await stopped(end - 1).fetch(made.body.id)).bytes.length, 'control').toBeGreaterThan(0);
+    const order = await desk.approve([{ customerId }], { validUntil: dayFrom(vault, 5) });
+    const end = endOfDay(dayFrom(vault, 5));
+    const made = await stopped(end - 1000).execute(order);
+    const { id } = made.body as { id: string };
+    await expect(stopped(end).fetch(id)).rejects.toMatchObject({ code: 'legal_order_expired' });
+    expect((await stopped(end - 1).fetch(id)).bytes.length, 'control').toBeGreaterThan(0);
+  });
+
+  test('an approval opens the gate for a week, to the millisecond; then another is needed', async () => {
+    const order = await desk.approve([{ customerId: (await desk.storeCustomer()).id }]);
+    const { body } = await desk.approver.get(`/v1/legal-orders/${order}`);
+    const end = Date.parse(body.approvals[0].expires);
+    expect(
+      await unwrapsOf(() =>
+        expect(stopped(end).execute(order)).rejects.toMatchObject({ code: 'legal_order_not_approved' }),
+      ),
+    ).toBe(0);
+    expect((await stopped(end - 1).execute(order)).status, 'control').toBe(201);
+  });
+
+  test('a package that anybody could read waits fifteen minutes, to the millisecond', async () => {
+    const order = await desk.approve([{ customerId: (await desk.storeCustomer()).id }]);
+    const { body } = await execute(order);
+    const end = Date.parse(body.expiresAt);
+    await expect(stopped(end).fetch(body.id)).rejects.toMatchObject({ code: 'legal_order_expired' });
+    expect((await stopped(end - 1).fetch(body.id)).format, 'control').toBe('json');
   });
 });
 
@@ -384,7 +411,7 @@ describe('the package', () => {
     ];
     const order = await desk.approve(subjects, { scope: { ...scope, subjects } });
     const made = await execute(order);
-    expect(Object.keys(made.body).toSorted()).toEqual(['id', 'receipt', 'records', 'sha256']);
+    expect(Object.keys(made.body).toSorted()).toEqual(['expiresAt', 'format', 'id', 'receipt', 'records', 'sha256']);
     expect(made.body.records).toBe(1);
 
     const got = await desk.registrar.get(`/v1/exports/${made.body.id}/package`);
@@ -538,8 +565,15 @@ describe('the receipt and the register', () => {
       exportId: made.body.id,
       legalOrderId: order,
       orderSha256: read.body.digest,
-      recipientSha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+      kind: 'production',
+      ground: 'judicial_order',
+      authority: read.body.authority,
+      letter: { number: read.body.letter.number, date: read.body.letter.date, caseNumber: '1404000000000000' },
+      basis: read.body.basis,
+      recipient: { name: 'کاوه نوری', title: 'بازپرس شعبه ۳', as: 'issuer' },
+      format: 'json',
       packageSha256: made.body.sha256,
+      contentSha256: made.body.sha256,
       fields: ['givenName', 'nationalId', 'mobile'],
       records: 1,
       notFound: 0,
@@ -547,7 +581,7 @@ describe('the receipt and the register', () => {
       executedAt: read.body.execution.at,
       policyVersion: 'kalak/1',
       registeredBy: { clientId: desk.registrar.id, actor: 'staff-1' },
-      approvedBy: { clientId: desk.approver.id, actor: 'staff-2' },
+      approvedBy: [{ clientId: desk.approver.id, actor: 'staff-2' }],
       executedBy: { clientId: desk.registrar.id, actor: 'staff-1' },
     });
     expect(JSON.stringify(receipt)).not.toContain(id);
@@ -571,7 +605,8 @@ describe('the receipt and the register', () => {
       outsidePeriod: 0,
       fields: ['givenName', 'nationalId', 'mobile'],
       sha256: made.body.sha256,
-      receipt: made.body.receipt,
+      format: 'json',
+      delivery: 'waiting',
       registeredBy: { clientId: desk.registrar.id, actor: 'staff-1' },
       approvedBy: { clientId: desk.approver.id, actor: 'staff-2' },
       executedBy: { clientId: desk.registrar.id, actor: 'staff-1' },

@@ -91,8 +91,11 @@ describe('registering', () => {
   });
 
   test('E15, E16, E17: refuses what is no order', async () => {
-    for (const kind of ['preservation', 'search_seizure', 'statutory_duty', 'emergency']) {
+    for (const kind of ['administrative_request', 'emergency', 'consent', 'toString']) {
       expectRefusal(await register({ kind }), 403, 'ground_not_allowed');
+    }
+    for (const ground of ['emergency', 'defence_of_rights', 'legal_pursuit', 'consent', 'constructor']) {
+      expectRefusal(await register({ ground }), 403, 'ground_not_allowed');
     }
     const { authority } = orderBody(vault, []);
     for (const kind of ['private', 'foreign', 'administrative']) {
@@ -275,6 +278,8 @@ describe('the life of an order', () => {
         version: 1,
         status: 'registered',
         kind: 'production',
+        ground: 'judicial_order',
+        approvals: 0,
         registeredAt: expect.stringMatching(/Z$/),
         validUntil: dayFrom(vault, 30),
       },

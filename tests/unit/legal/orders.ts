@@ -11,7 +11,7 @@ export function policyOf(profile: Profile = kalak): Policy {
   return { ...judgeFor(profile), profile, number: 1, label: `${profile.id}/1` };
 }
 
-export const production: LegalOrderInput = {
+export const production = {
   kind: 'production',
   authority: { kind: 'judicial', name: 'دادسرای عمومی و انقلاب', jurisdiction: 'تهران', officialName: 'کاوه نوری' },
   letter: { number: '1404/123', date: '1404-08-20', caseNumber: '1404000000000000' },
@@ -26,4 +26,4 @@ export const production: LegalOrderInput = {
   receivedAt: '2025-11-12T08:00:00Z',
   deadline: '2025-11-20',
   validUntil: '2025-12-20',
-};
+} satisfies LegalOrderInput;

@@ -25,12 +25,20 @@ test('an order holds to the last millisecond of its last day', () => {
   const validUntil = new Date(endOfDay('2025-12-20'));
   const last = validUntil.getTime() - 1;
   for (const status of ['registered', 'approved'] as const) {
-    expect(statusAt({ status, validUntil }, last)).toBe(status);
-    expect(statusAt({ status, validUntil }, last + 1)).toBe('expired');
+    const approvalExpires = status === 'approved' ? validUntil : null;
+    expect(statusAt({ status, validUntil, approvalExpires }, last)).toBe(status);
+    expect(statusAt({ status, validUntil, approvalExpires }, last + 1)).toBe('expired');
   }
   for (const status of ['rejected', 'revoked', 'executed'] as const) {
-    expect(statusAt({ status, validUntil }, last + 1)).toBe(status);
+    expect(statusAt({ status, validUntil, approvalExpires: null }, last + 1)).toBe(status);
   }
+});
+
+test('an approval opens the gate to its last millisecond', () => {
+  const [validUntil, approvalExpires] = [new Date(endOfDay('2025-12-20')), new Date('2025-12-01T08:00:00Z')];
+  const last = approvalExpires.getTime() - 1;
+  expect(statusAt({ status: 'approved', validUntil, approvalExpires }, last)).toBe('approved');
+  expect(statusAt({ status: 'approved', validUntil, approvalExpires }, last + 1)).toBe('approval_expired');
 });
 
 test('two clients of one person are one person, and one client is one person whatever it says', () => {

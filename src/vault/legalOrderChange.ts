@@ -1,0 +1,69 @@
+import { renumberLegalOrder, type LegalOrderRow } from '../db/legalOrders.ts';
+import type { Statement } from '../db/statement.ts';
+import { VaultError } from '../errors.ts';
+import { fieldsUnder } from '../policy/grants.ts';
+import type { Act, Answer } from './act.ts';
+import type { Caller } from './caller.ts';
+import { personOf } from './fourEyes.ts';
+import { checkLegalOrder } from './legalOrderCheck.ts';
+import type { LegalOrderInput, LegalOrderRecord } from './legalOrderRecord.ts';
+import { numberTag, openOrder, type LegalOrderFile } from './legalOrderSeal.ts';
+import { orderOf, takeStep } from './legalOrderStep.ts';
+import { permit } from './permit.ts';
+import type { Vault } from './vault.ts';
+
+/** What a change brings: another record, or another scan. */
+type Changed = Pick<LegalOrderFile, 'record'> | Required<Pick<LegalOrderFile, 'document'>>;
+
+/**
+ * Changes an order that is not executed. Whatever was approved is approved no more: an approval is bound to the exact record
+ * and scan. Throws `conflict` for an order that is closed, expired, or a hold already placed.
+ */
+export async function changeOrder(
+  vault: Vault,
+  caller: Caller,
+  act: Act,
+  row: LegalOrderRow,
+  changed: Changed,
+  more: { readonly statements: readonly Statement[]; readonly says: Readonly<Record<string, unknown>> },
+): Promise<Answer> {
+  const person = personOf(caller);
+  expectOpen(row, vault.now());
+  const keys = await vault.keyring.tenant(caller.tenantId);
+  const { approvals = [], decision: _decision, reviewDue: _due, changes = [], ...file } = openOrder(keys, row);
+  const what = 'record' in changed ? ('record' as const) : ('document' as const);
+  const change = { ...person, at: new Date(vault.now()).toISOString(), what, voided: approvals };
+  return takeStep(vault, caller, act, row, {
+    ...more,
+    from: ['registered', 'approved'],
+    file: { ...file, ...changed, changes: [...changes, change] },
+  });
+}
+
+/** What was approved to be kept is kept: another order goes on from there. */
+export function expectOpen(row: LegalOrderRow, now: number): void {
+  const waits = row.status === 'registered' || (row.status === 'approved' && row.kind !== 'preservation');
+  if (!waits || row.validUntil.getTime() <= now) throw new VaultError('conflict');
+}
+
+/** Corrects the record as a merge patch (RFC 7396) on the version that was read. */
+export async function patchLegalOrder(
+  vault: Vault,
+  caller: Caller,
+  act: Act,
+  id: string,
+  version: number | undefined,
+  merge: (record: LegalOrderRecord) => LegalOrderInput,
+): Promise<Answer> {
+  permit(caller, 'legal_orders.patch');
+  const row = await orderOf(vault, caller, id);
+  if (row.version !== version) throw new VaultError('precondition_failed');
+  expectOpen(row, vault.now());
+  const keys = await vault.keyring.tenant(caller.tenantId);
+  const policy = vault.watch.policy(caller.tenantId);
+  const input = merge(openOrder(keys, row).record);
+  const fields = fieldsUnder(policy.profile, 'legal_order', caller);
+  const { record, warnings } = checkLegalOrder(policy, fields, input, vault.now());
+  const statements = [renumberLegalOrder(caller.tenantId, id, numberTag(keys, id, record), keys.indexVersion)];
+  return changeOrder(vault, caller, act, row, { record }, { statements, says: { warnings } });
+}

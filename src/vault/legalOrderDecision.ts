@@ -1,0 +1,186 @@
+import { discardPackage } from '../db/exports.ts';
+import type { LegalOrderRow } from '../db/legalOrders.ts';
+import { refuse, VaultError } from '../errors.ts';
+import { checkText } from '../formats/text.ts';
+import type { Act, Answer } from './act.ts';
+import type { Caller } from './caller.ts';
+import { expectTwo, personOf, type Person } from './fourEyes.ts';
+import { groundOf, type Ground } from './legalGround.ts';
+import { narrowingWithin, type NarrowingInput } from './legalNarrowing.ts';
+import {
+  digestOfOrder,
+  narrowingOf,
+  openOrder,
+  type Approval,
+  type LegalOrderFile,
+  type Narrowing,
+} from './legalOrderSeal.ts';
+import { orderOf, takeStep } from './legalOrderStep.ts';
+import { statusAt } from './legalOrderView.ts';
+import { permit } from './permit.ts';
+import type { Vault } from './vault.ts';
+
+/** A19: what was done in haste is looked at within three days. */
+const reviewMs = 72 * 60 * 60 * 1000;
+/** Tries to revoke an order that is being executed at the same moment. */
+const tries = 4;
+
+/**
+ * A person's yes to the exact record, its scope perhaps narrowed. The order is approved when as many have said so as its
+ * ground wants. Throws `self_approval` for whoever registered, changed or approved it, as a client or as a person.
+ */
+export async function approveLegalOrder(
+  vault: Vault,
+  caller: Caller,
+  act: Act,
+  id: string,
+  asked: NarrowingInput | undefined,
+): Promise<Answer> {
+  permit(caller, 'legal_orders.approve');
+  const person = personOf(caller);
+  const row = await orderToDecide(vault, caller, person, id);
+  if (row.validUntil.getTime() <= vault.now()) throw new VaultError('legal_order_expired');
+  const ground = groundOf(vault.watch.policy(caller.tenantId).profile, row);
+  const file = openOrder(await vault.keyring.tenant(caller.tenantId), row);
+  const standing = row.status === 'approved' ? [] : (file.approvals ?? []);
+  for (const other of [...(file.changes ?? []), ...standing]) expectTwo(person, other);
+  const narrowed = asked === undefined ? narrowingOf({ ...file, approvals: standing }) : narrowingWithin(file, asked);
+  const approval = approvalOf(vault, person, ground, row, file, narrowed);
+  // A narrower scope is another one: those who approved the wider one have not approved it.
+  const approvals = [...(asked === undefined ? standing : []), approval];
+  const enough = approvals.length >= ground.approvals;
+  const { digest, at, expires } = approval;
+  return takeStep(vault, caller, act, row, {
+    from: [row.status],
+    file: {
+      ...withoutDecision(file),
+      approvals,
+      ...(enough ? { decision: { ...person, at, digest, outcome: 'approved' } } : {}),
+      ...(enough && ground.needsReview ? { reviewDue: new Date(Date.parse(at) + reviewMs).toISOString() } : {}),
+    },
+    says: { digest, approvals: approvals.length, approvalsNeeded: ground.approvals, approvalExpires: expires },
+  });
+}
+
+function approvalOf(
+  vault: Vault,
+  person: Person,
+  { kind, approvalMs }: Ground,
+  { validUntil }: LegalOrderRow,
+  file: LegalOrderFile,
+  narrowed: Narrowing | undefined,
+): Approval {
+  const at = vault.now();
+  // What is to be kept is kept for as long as the order says.
+  const end = kind === 'preservation' ? validUntil.getTime() : Math.min(validUntil.getTime(), at + approvalMs);
+  return {
+    ...person,
+    at: new Date(at).toISOString(),
+    digest: digestOfOrder(file, narrowed).toString('hex'),
+    expires: new Date(end).toISOString(),
+    ...(narrowed === undefined ? {} : { narrowed }),
+  };
+}
+
+/** An approval that ran out is none. */
+function withoutDecision({ decision: _decision, reviewDue: _due, ...file }: LegalOrderFile): LegalOrderFile {
+  return file;
+}
+
+/** Another person's no. The authority's letter may then be recorded anew. */
+export async function rejectLegalOrder(
+  vault: Vault,
+  caller: Caller,
+  act: Act,
+  id: string,
+  reason: string,
+): Promise<Answer> {
+  permit(caller, 'legal_orders.reject');
+  checkReason(reason);
+  const person = personOf(caller);
+  const row = await orderToDecide(vault, caller, person, id);
+  const file = openOrder(await vault.keyring.tenant(caller.tenantId), row);
+  const digest = digestOfOrder(file, narrowingOf(file)).toString('hex');
+  const decision = { ...person, at: new Date(vault.now()).toISOString(), digest, outcome: 'rejected', reason } as const;
+  return takeStep(vault, caller, act, row, {
+    from: [row.status],
+    file: { ...withoutDecision(file), decision },
+    says: { digest },
+  });
+}
+
+/** Waiting for a decision, or approved so long ago that it needs another. Throws `self_approval`, `conflict`. */
+async function orderToDecide(vault: Vault, caller: Caller, person: Person, id: string): Promise<LegalOrderRow> {
+  const row = await orderOf(vault, caller, id);
+  expectTwo(person, registrarOf(row));
+  const status = statusAt(row, vault.now());
+  const waits = row.status === 'registered' || status === 'approval_expired';
+  if (!waits) throw new VaultError('conflict');
+  return row;
+}
+
+function registrarOf(row: LegalOrderRow): Person {
+  return { clientId: row.registeredBy, actor: row.registeredActor };
+}
+
+/** Takes an approval back, before or after the execution; a package that was not fetched yet is destroyed. */
+export async function revokeLegalOrder(
+  vault: Vault,
+  caller: Caller,
+  act: Act,
+  id: string,
+  reason: string,
+): Promise<Answer> {
+  permit(caller, 'legal_orders.revoke');
+  checkReason(reason);
+  const person = personOf(caller);
+  for (let attempt = 1; ; attempt += 1) {
+    const row = await orderOf(vault, caller, id);
+    expectTwo(person, registrarOf(row));
+    if (row.status !== 'approved' && row.status !== 'executed') throw new VaultError('conflict');
+    const file = openOrder(await vault.keyring.tenant(caller.tenantId), row);
+    // Another process's clock may be ahead: nothing is ever executed after its revocation.
+    const at = new Date(Math.max(vault.now(), row.executedAt?.getTime() ?? 0)).toISOString();
+    try {
+      return await takeStep(vault, caller, act, row, {
+        from: [row.status],
+        file: { ...file, revocation: { ...person, at, reason } },
+        statements: [discardPackage(caller.tenantId, row.id)],
+      });
+    } catch (error) {
+      // An execution came in between: it is revoked as well.
+      if (!(error instanceof VaultError && error.code === 'conflict') || attempt === tries) throw error;
+    }
+  }
+}
+
+export interface ReviewInput {
+  readonly outcome: 'upheld' | 'not_justified';
+  readonly reason: string;
+}
+
+/** The later look at what was disclosed without an order, by somebody who had no hand in it. */
+export async function reviewLegalOrder(
+  vault: Vault,
+  caller: Caller,
+  act: Act,
+  id: string,
+  { outcome, reason }: ReviewInput,
+): Promise<Answer> {
+  permit(caller, 'legal_orders.review');
+  checkReason(reason);
+  const person = personOf(caller);
+  const row = await orderOf(vault, caller, id);
+  expectTwo(person, registrarOf(row));
+  if (row.reviewDue === null || row.reviewedAt !== null) throw new VaultError('conflict');
+  const file = openOrder(await vault.keyring.tenant(caller.tenantId), row);
+  const hands = [...(file.changes ?? []), ...(file.approvals ?? []), ...(file.execution ? [file.execution] : [])];
+  for (const other of hands) expectTwo(person, other);
+  const review = { ...person, at: new Date(vault.now()).toISOString(), outcome, reason };
+  return takeStep(vault, caller, act, row, { from: [row.status], file: { ...file, review }, says: { outcome } });
+}
+
+function checkReason(reason: string): void {
+  const fault = checkText(reason, { max: 500, kind: 'text' });
+  if (fault !== undefined) throw refuse('invalid_body', '/reason', fault);
+}
