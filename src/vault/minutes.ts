@@ -217,21 +217,24 @@ function stepsHtml({ registeredBy, approvedBy, executedBy, executedAt }: Minutes
 
 function signaturesHtml({ controller, delivery }: Minutes): Html {
   const { name, title: office, unit } = delivery.to;
-  // What is not known is written by hand: an empty value is a dotted line.
-  const line = (label: string, value?: Html) => html`<p><b>${label}:</b><span>${value}</span></p>`;
   const sign = html`<p class="sign">امضا و تاریخ:</p>`;
   return html`<div class="signatures">
     <section>
       <h3>تحویل‌دهنده</h3>
-      ${line('از طرف', textHtml(controller))}${line('نام')}${line('سمت')}${sign}
+      ${lineHtml('از طرف', textHtml(controller))}${lineHtml('نام')}${lineHtml('سمت')}${sign}
     </section>
     <section>
       <h3>تحویل‌گیرنده</h3>
-      ${line('نام', textHtml(name))}${line('سمت', office === undefined && unit === undefined ? undefined : listed([office, unit]))}${line('شمارهٔ کارت')}${sign}
+      ${lineHtml('نام', textHtml(name))}${lineHtml('سمت', office === undefined && unit === undefined ? undefined : listed([office, unit]))}${lineHtml('شمارهٔ کارت')}${sign}
     </section>
     <section>
       <h3>متصرف یا متصدی سامانه</h3>
-      ${line('نام')}${line('سمت')}${line('شمارهٔ کارت')}${sign}
+      ${lineHtml('نام')}${lineHtml('سمت')}${lineHtml('شمارهٔ کارت')}${sign}
     </section>
   </div>`;
+}
+
+/** What is not known is written by hand: an empty value is a dotted line. */
+function lineHtml(label: string, value?: Html): Html {
+  return html`<p><b>${label}:</b><span>${value}</span></p>`;
 }

@@ -97,8 +97,8 @@ function marginStyle({ running, grade, identifiers }: Margins): string {
 
 /** A string of CSS in which only letters and digits of ASCII stand for themselves (CSS Syntax 3, section 4.3.7). */
 function cssText(text: string): string {
-  const written = text
+  const escaped = text
     .replace(unseen, codePointOf)
     .replace(/[^A-Za-z0-9 ]/gu, (character) => `\\${(character.codePointAt(0) ?? 0).toString(16)} `);
-  return `"${written}"`;
+  return `"${escaped}"`;
 }

@@ -19,7 +19,7 @@ html { background: #e6e8ec; }
 body { margin: 0; color: var(--ink); font: 11pt/1.85 ${letters};
   overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 main { max-width: 210mm; margin: 6mm auto; padding: 16mm; background: #fff; box-shadow: 0 1px 6px #0003; }
-bdi.number { letter-spacing: .05em; }
+bdi.number { letter-spacing: .08em; }
 bdi.code { font: .82em/1.6 ${code}; overflow-wrap: anywhere; }
 .soft, small { color: var(--soft); }
 small { font-size: .82em; }
@@ -86,7 +86,9 @@ pre.receipt { direction: ltr; margin: 0; padding: 2mm 3mm; border: .5pt solid va
   dl.facts dt { padding-bottom: 0; }
   dl.facts dd { padding-top: 0; }
   col.name { width: 28%; }
-  col.time, col.count, col.step, col.staff { width: 25%; }
+  col.time, col.count { width: 25%; }
+  col.step { width: 14%; }
+  col.staff { width: 22%; }
   th, td { padding: .35rem .4rem; }
 }
 @media print {
