@@ -9,6 +9,7 @@ import { customers } from './http/customers.ts';
 import { deliveries } from './http/deliveries.ts';
 import { exports } from './http/exports.ts';
 import { grants } from './http/grants.ts';
+import { holds } from './http/holds.ts';
 import { createHttp, type Http, type HttpOptions } from './http/http.ts';
 import { invoices } from './http/invoices.ts';
 import { legalOrders } from './http/legalOrders.ts';
@@ -80,6 +81,7 @@ export function createApp(
   audit(declare, vault);
   clients(declare, vault);
   legalOrders(declare, vault);
+  holds(declare, vault);
   exports(declare, vault);
   oauth(http, vault, newThrottle(vault.now));
   system(http, vault, readFileSync(openapiFile, 'utf8'));

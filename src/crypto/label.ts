@@ -20,6 +20,7 @@ export type RecordKind =
   | 'shipment'
   | 'legal_order'
   | 'legal_document'
+  | 'hold'
   | 'export'
   | 'statement'
   | 'answer'

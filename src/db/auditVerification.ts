@@ -54,7 +54,7 @@ export function selectWriteLeaves(
 }
 
 /** The kinds of row whose writes leave their version in the log. */
-export type RecordedKind = 'customers' | 'orders' | 'invoices' | 'legal_orders' | 'exports' | 'clients';
+export type RecordedKind = 'customers' | 'orders' | 'invoices' | 'legal_orders' | 'exports' | 'clients' | 'holds';
 
 export interface RecordedVersion {
   readonly kind: RecordedKind;
@@ -78,7 +78,11 @@ export function selectRecordedVersions(tenantId: string, ids: readonly string[])
      union all
      select 'exports', e.id, e.version from amanat.exports e where e.tenant_id = $1::uuid and e.id = any ($2::uuid[])
      union all
-     select 'clients', k.id, k.version from amanat.clients k where k.tenant_id = $1::uuid and k.id = any ($2::uuid[])`,
+     select 'clients', k.id, k.version from amanat.clients k where k.tenant_id = $1::uuid and k.id = any ($2::uuid[])
+     union all
+     -- A hold is placed, and ended once.
+     select 'holds', h.id, case when h.released_at is null then 1 else 2 end from amanat.holds h
+      where h.tenant_id = $1::uuid and h.id = any ($2::uuid[])`,
     [tenantId, ids],
   );
 }

@@ -44,7 +44,7 @@ export function findSubjects(tenantId: string, subjects: readonly SubjectKey[]):
   );
 }
 
-/** A subject with its sealed record. */
+/** A subject with its sealed record as it stands. */
 export interface SubjectRow {
   readonly n: number;
   readonly id: string;
@@ -53,18 +53,41 @@ export interface SubjectRow {
   readonly keyVersion: number;
   readonly dataKey: Buffer;
   readonly sealed: Buffer;
-  readonly updatedAt: Date;
+  readonly capturedAt: Date;
+  /** The newest former state captured within the period, where the standing one was captured after it; else null. */
+  readonly formerVersion: number | null;
+  readonly formerSealed: Buffer | null;
+  readonly formerCapturedAt: Date | null;
+}
+
+/** From its first moment to the first one after it. */
+export interface Period {
+  readonly from: Date;
+  readonly to: Date;
 }
 
 /** The subjects with their sealed records. Without a leaf: only for an execution, which goes on to commit one each. */
-export function selectSubjects(tenantId: string, subjects: readonly SubjectKey[]): Statement<SubjectRow> {
+export function selectSubjects(
+  tenantId: string,
+  subjects: readonly SubjectKey[],
+  period: Period,
+): Statement<SubjectRow> {
   return statement(
     'select_subjects',
     `select s.n::integer as n, c.id, c.kind, c.version, c.key_version as "keyVersion", c.data_key as "dataKey", c.sealed,
-            c.updated_at as "updatedAt"
+            coalesce(c.sealed_at, c.created_at) as "capturedAt", f.version as "formerVersion",
+            f.sealed as "formerSealed", f.captured_at as "formerCapturedAt"
        from ${heldBy}
+       left join lateral (
+         select v.version, v.sealed, v.captured_at
+           from amanat.customer_versions v
+          where v.tenant_id = $1::uuid and v.customer_id = c.id and v.captured_at >= $5::timestamptz
+            and v.captured_at < $6::timestamptz and coalesce(c.sealed_at, c.created_at) >= $6::timestamptz
+          order by v.version desc
+          limit 1
+       ) f on true
       order by s.n, c.id`,
-    [tenantId, ...keyColumns(subjects)],
+    [tenantId, ...keyColumns(subjects), period.from, period.to],
   );
 }
 

@@ -56,6 +56,21 @@ export function formatJalali(iso: string | Date, options: { persianDigits?: bool
   return options.persianDigits === false ? date : toPersianDigits(date);
 }
 
+/**
+ * So many Jalali calendar months after an ISO day: the same day of that month, or its last where it has no such day. Throws
+ * RangeError where there is no such date.
+ */
+export function addJalaliMonths(day: string, months: number): string {
+  const [year = 0, month = 0, date = 0] = formatJalali(day, { persianDigits: false }).split('/').map(Number);
+  const ahead = month - 1 + months;
+  const [inYear, inMonth] = [year + Math.floor(ahead / 12), (ahead % 12) + 1];
+  for (let last = date; last > date - 3; last -= 1) {
+    const found = parseDate(`${inYear}/${inMonth}/${last}`);
+    if (found !== undefined) return found;
+  }
+  throw new RangeError('no such date');
+}
+
 /** ASCII digits to ۰-۹, the rest as it is. */
 export function toPersianDigits(text: string): string {
   return text.replace(/[0-9]/g, (digit) => String.fromCharCode(0x6f0 + Number(digit)));

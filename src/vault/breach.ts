@@ -53,6 +53,7 @@ const writtenKinds: ReadonlySet<string> = new Set<RecordedWrite['kind']>([
   'legal_orders',
   'exports',
   'clients',
+  'holds',
   'shipments',
 ]);
 

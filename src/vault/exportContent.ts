@@ -1,4 +1,4 @@
-import type { SubjectRow } from '../db/legalSubjects.ts';
+import type { Period, SubjectRow } from '../db/legalSubjects.ts';
 import { VaultError } from '../errors.ts';
 import type { Decision, Verdict } from '../policy/judge.ts';
 import type { Field } from '../policy/profile.ts';
@@ -7,7 +7,7 @@ import { labels, placeFields, type CustomerHeader } from './customerSeal.ts';
 import type { TenantKeys } from './keyring.ts';
 import type { PackageBody } from './disclosureDocument.ts';
 import type { LegalOrderRecord, OrderSubject } from './legalOrderRecord.ts';
-import { forResealing, headerOf, openRecord, reveal, type OpenRecord } from './record.ts';
+import { forResealing, headerOf, openRecord, reveal, type OpenRecord, type StoredRecord } from './record.ts';
 import { endOfDay, jalaliDayOf, jalaliOf, startOfDay } from './tehranDay.ts';
 
 /** What one execution of an order hands out: computed from the order's scope alone. */
@@ -35,8 +35,15 @@ interface Holder {
   readonly identifiedBy: readonly Identifier[];
 }
 
+/** A person as the record stood in the order's period. */
+interface Seen extends Holder {
+  readonly state: StoredRecord;
+  readonly capturedAt: Date;
+}
+
 /**
- * Opens of each subject the fields that the judge released and no other, and nothing at all of those outside the period.
+ * Opens of each subject the fields that the judge released and no other, as they stood last in the order's period, and
+ * nothing at all of those of whom nothing was captured in it.
  */
 export function computeContent(
   keys: TenantKeys,
@@ -48,7 +55,8 @@ export function computeContent(
   const { scope } = record;
   const released = releasedBy(decision);
   const holders = holdersOf(scope.subjects, found);
-  const inPeriod = holders.filter(({ row }) => isWithin(scope, row.updatedAt));
+  const period = periodOf(scope);
+  const inPeriod = holders.flatMap((holder) => seenIn(period, holder) ?? []);
   const persons = inPeriod.map((holder, i) => personOf(keys, holder, i + 1, released));
   const counts = {
     records: persons.length,
@@ -87,9 +95,23 @@ function holdersOf(subjects: readonly OrderSubject[], found: readonly SubjectRow
   });
 }
 
-/** Was what stands here captured on a day of the period? Tehran days, both ends included. */
-function isWithin({ from, to }: LegalOrderRecord['scope'], capturedAt: Date): boolean {
-  return capturedAt.getTime() >= startOfDay(from) && capturedAt.getTime() < endOfDay(to);
+/** Tehran days, both ends included. */
+export function periodOf({ from, to }: Pick<LegalOrderRecord['scope'], 'from' | 'to'>): Period {
+  return { from: new Date(startOfDay(from)), to: new Date(endOfDay(to)) };
+}
+
+/**
+ * The newest state captured within the period: the one that stands, or a former one that an edit after the period has
+ * replaced. Undefined when there is none.
+ */
+function seenIn(period: Period, holder: Holder): Seen | undefined {
+  const { row } = holder;
+  const isWithin = (time: Date): boolean => time >= period.from && time < period.to;
+  if (isWithin(row.capturedAt)) return { ...holder, state: row, capturedAt: row.capturedAt };
+  const { formerVersion: version, formerSealed: sealed, formerCapturedAt: capturedAt } = row;
+  if (version === null || sealed === null || capturedAt === null || !isWithin(capturedAt)) return undefined;
+  const { id, keyVersion, dataKey } = row;
+  return { ...holder, state: { id, version, keyVersion, dataKey, sealed }, capturedAt };
 }
 
 /** The salt keeps the package's digest, which is public, from being found by trying. */
@@ -113,12 +135,12 @@ function headOf(record: LegalOrderRecord, { at, salt }: { readonly at: Date; rea
   };
 }
 
-function personOf(keys: TenantKeys, { row, identifiedBy }: Holder, number: number, released: ReadonlyMap<Field, Full>) {
-  const opened = openRecord(keys, 'customer', row);
+function personOf(keys: TenantKeys, seen: Seen, number: number, released: ReadonlyMap<Field, Full>) {
+  const { row, identifiedBy, state } = seen;
+  checkIdentity(keys, seen);
+  const opened = openRecord(keys, 'customer', state);
   const header = headerOf<CustomerHeader>(opened);
-  // Index tags can be moved by whoever can write to the database; the sealed record has the last word on who it is.
-  if (!identifiedBy.every((one) => holds(opened, header, one))) throw new VaultError('integrity_failure');
-  const capturedAt = row.updatedAt.toISOString();
+  const capturedAt = seen.capturedAt.toISOString();
   const values = [...released].map(
     ([field, verdict]) => [field, valuesOf(opened, header, field, verdict, capturedAt)] as const,
   );
@@ -134,6 +156,17 @@ function personOf(keys: TenantKeys, { row, identifiedBy }: Holder, number: numbe
       notHeld: values.filter(([, value]) => value === undefined).map(([field]) => field),
     },
   };
+}
+
+/**
+ * Index tags can be moved by whoever can write to the database; the sealed record has the last word on who it is, as it
+ * stands: a person is found by what is theirs now.
+ */
+function checkIdentity(keys: TenantKeys, { row, identifiedBy }: Holder): void {
+  if (identifiedBy.length === 0) return;
+  const opened = openRecord(keys, 'customer', row);
+  const header = headerOf<CustomerHeader>(opened);
+  if (!identifiedBy.every((one) => holds(opened, header, one))) throw new VaultError('integrity_failure');
 }
 
 function holds(opened: OpenRecord, header: CustomerHeader, { by, value }: Identifier): boolean {

@@ -8,6 +8,7 @@ import type { Caller } from './caller.ts';
 import { expectTwo, type Person } from './fourEyes.ts';
 import type { TenantKeys } from './keyring.ts';
 import { groundOf } from './legalGround.ts';
+import { periodOf } from './exportContent.ts';
 import type { LegalOrderRecord } from './legalOrderRecord.ts';
 import { subjectKeys } from './legalScope.ts';
 import type { Vault } from './vault.ts';
@@ -67,7 +68,7 @@ export async function subjectsOf(
   { scope }: LegalOrderRecord,
 ): Promise<readonly SubjectRow[]> {
   const [found] = await load(vault, caller.tenantId, [
-    selectSubjects(caller.tenantId, subjectKeys(keys, scope.subjects)),
+    selectSubjects(caller.tenantId, subjectKeys(keys, scope.subjects), periodOf(scope)),
   ]);
   const crowded = scope.subjects.some((_, i) => found.filter(({ n }) => n === i + 1).length > mostHolders);
   if (crowded || found.length > mostPersons) throw refuse('conflict', '/legalOrderId', 'too_many_persons');

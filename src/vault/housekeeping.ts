@@ -1,16 +1,33 @@
 import { deleteExpired } from '../db/housekeeping.ts';
 import { commit } from '../db/commit.ts';
+import { VaultError } from '../errors.ts';
+import { sweepFormerVersions } from './formerVersions.ts';
 import type { Vault } from './vault.ts';
 
 const everyMs = 10 * 60 * 1000;
 /** Rows a table gives up in one commit; the rest waits for the next round. */
 const atMost = 10_000;
 
-/** Deletes what has expired: stored answers, import lines, revocations of dead tokens, used assertions. */
+/**
+ * Deletes what has expired: stored answers, import lines, revocations of dead tokens, used assertions; and former states of
+ * records that are kept no longer.
+ */
 export async function housekeep(vault: Vault): Promise<void> {
   const now = new Date(vault.now());
   for (const tenantId of vault.watch.tenants()) {
     await commit(vault.db, { tenantIds: [tenantId] }, deleteExpired(tenantId, now, atMost));
+    const policy = policyOf(vault, tenantId);
+    if (policy !== undefined) await sweepFormerVersions(vault, tenantId, policy.profile, now);
+  }
+}
+
+/** A tenant whose policy cannot be read is closed: nothing says what of its records is due. */
+function policyOf(vault: Vault, tenantId: string) {
+  try {
+    return vault.watch.policy(tenantId);
+  } catch (error) {
+    if (error instanceof VaultError) return undefined;
+    throw error;
   }
 }
 

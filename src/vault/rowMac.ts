@@ -2,6 +2,7 @@ import { canonicalJson } from '../crypto/canonicalJson.ts';
 import { sameBytes } from '../crypto/hmac.ts';
 import type { ClientRow, ClientSecretRow } from '../db/clients.ts';
 import type { GrantFacts } from '../db/grantFacts.ts';
+import type { HoldRow } from '../db/holds.ts';
 import type { ParcelFacts } from '../db/shipments.ts';
 import type { PolicyRow } from '../db/tenants.ts';
 import { VaultError } from '../errors.ts';
@@ -22,7 +23,7 @@ import type { Vault } from './vault.ts';
  * The key is the tenant's index key; renewing it makes every MAC anew. Not in it, because they change: a grant's `reads`,
  * `closed_at` and its reason; a parcel's `status`, `code_tries`, `attempts`, `closed_at`. Putting those, or a whole row
  * with its MAC, back to what they were is a rollback: the leaves of the audit tell of it, the row cannot. Nor are
- * `external_ref` and `last_failure`, which are sealed on their own; `source_sha256`, which repeats `source`; and
+ * `external_ref`, `last_failure` and `release`, which are sealed on their own; `source_sha256`, which repeats `source`; and
  * `tokens_valid_from`, which can only take away.
  */
 const members = {
@@ -68,6 +69,16 @@ const members = {
     codeExpiresAt: true,
     createdAt: true,
   },
+  holds: {
+    id: true,
+    legalOrderId: true,
+    customerId: true,
+    kind: true,
+    startsAt: true,
+    endsAt: true,
+    releasedAt: true,
+    createdAt: true,
+  },
   /** Of a parcel's code alone, which goes when the parcel closes. */
   delivery_codes: { id: true, codeHash: true },
 } as const satisfies { readonly [Kind in RowKind]: Readonly<Record<Fixed<Kind>, true>> };
@@ -78,6 +89,7 @@ interface Rows {
   readonly policy_versions: PolicyRow;
   readonly grants: GrantFacts;
   readonly shipments: ParcelFacts;
+  readonly holds: HoldRow;
   readonly delivery_codes: { readonly id: string; readonly codeHash: Buffer | null; readonly mac: Buffer | null };
 }
 export type RowKind = keyof Rows;

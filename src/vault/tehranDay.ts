@@ -19,6 +19,11 @@ export function dayEndingAt(end: Date): string {
   return new Date(end.getTime() + offsetMs - dayMs).toISOString().slice(0, 10);
 }
 
+/** The ISO day in Tehran that a moment falls on. */
+export function dayOf(time: number): string {
+  return new Date(time + offsetMs).toISOString().slice(0, 10);
+}
+
 /** `1404/08/20`, the Tehran day of a moment. */
 export function jalaliDayOf(time: Date): string {
   return jalaliOf(new Date(time.getTime() + offsetMs));

@@ -56,6 +56,7 @@ const bodies: Readonly<Record<string, Body>> = {
   approveLegalOrder: () => ({}),
   rejectLegalOrder: () => ({ reason: 'مهر ندارد' }),
   revokeLegalOrder: () => ({ reason: 'پس گرفته شد' }),
+  releaseHold: () => ({ reason: 'لازم نیست' }),
   createExport: (_, { ids }) => ({ legalOrderId: ids.approvedOrder }),
 };
 
@@ -69,6 +70,7 @@ const subjects: Readonly<Record<string, keyof Shop['ids']>> = {
   grants: 'grant',
   invoices: 'invoice',
   'legal-orders': 'legalOrder',
+  holds: 'hold',
   exports: 'export',
 };
 
@@ -102,6 +104,7 @@ function queryOf(name: string, { ids }: Shop): [string, string][] {
   const values: Readonly<Record<string, string>> = {
     grant: ids.grant,
     customerId: ids.customer,
+    legalOrderId: ids.legalOrder,
     subject: ids.customer,
     client: ids.client,
     cursor: Buffer.from(ids.order, 'latin1').toString('base64url'),

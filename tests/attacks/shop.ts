@@ -4,6 +4,7 @@ import { issueAccessToken } from '../../src/vault/accessToken.ts';
 import { clientRoles } from '../../src/vault/clients.ts';
 import { scopes, scopesOf, type Scope } from '../../src/vault/permit.ts';
 import { dayFrom, orderBody } from '../http/legalDesk.ts';
+import { hold } from '../support/holds.ts';
 import { clientOf, type TestClient, type TestVault } from '../support/vault.ts';
 import { made, newOrder, newParcel, newPerson, subjectOf, type Parcel, type Person } from '../support/work.ts';
 
@@ -44,6 +45,7 @@ export interface Ids {
   readonly legalOrder: string;
   readonly approvedOrder: string;
   readonly executedOrder: string;
+  readonly hold: string;
   readonly export: string;
   readonly leaf: string;
 }
@@ -67,6 +69,7 @@ export async function openShop(vault: TestVault, side: Side, seed: number): Prom
   ];
   for (const id of [approvedOrder, executedOrder]) made(await approver.post(`/v1/legal-orders/${id}/approve`), 200);
   const exported = made(await registrar.post('/v1/exports', { legalOrderId: executedOrder })).id;
+  const [held] = await hold(vault, registrar, [person.id], { tenantId: side.tenantId });
   const leaf = made(await staff.dpo.get('/v1/audit?limit=1'), 200).items[0].id;
   const phone = made(await backend.get(`/v1/customers/${person.id}`), 200).phones[0].id;
   return {
@@ -94,6 +97,7 @@ export async function openShop(vault: TestVault, side: Side, seed: number): Prom
       legalOrder,
       approvedOrder,
       executedOrder,
+      hold: held?.id ?? '',
       export: exported,
       leaf,
     },

@@ -1,0 +1,51 @@
+import { commit } from '../db/commit.ts';
+import { selectLapsedHolds } from '../db/holds.ts';
+import { DbFault } from '../db/fault.ts';
+import { deleteVersions, selectDueVersions, type VersionedKind } from '../db/versions.ts';
+import type { Profile } from '../policy/profile.ts';
+import { durationPattern } from '../policy/duration.ts';
+import { clearanceOf, endLapsed } from './holds.ts';
+import { believes } from './rowMac.ts';
+import type { Vault } from './vault.ts';
+
+/** Former states, and holds, looked at in one round; the rest waits for the next. */
+const atMost = 1_000;
+
+/**
+ * How long a former state is kept after it was replaced, an ISO 8601 duration. Where the profile keeps no history: not at
+ * all. Where it does: a former state says what readers were shown in its time, so it goes with the record of their reading;
+ * of a delivery, with the shipping data themselves. Undefined where no time is set.
+ */
+function keptFor({ rights, retention }: Profile, kind: VersionedKind): string | undefined {
+  if (!rights.correct.keepsHistory) return 'P0D';
+  const { keep } = retention[kind === 'customers' ? 'access_audit' : 'order_shipping'];
+  if (keep === 'never') return 'P0D';
+  return durationPattern.test(keep) ? keep : undefined;
+}
+
+/**
+ * One round of a tenant: holds that have run out are ended, then former states that are due go, save those of customers
+ * under a hold. Three look-ups and two commits, however many customers.
+ */
+export async function sweepFormerVersions(vault: Vault, tenantId: string, profile: Profile, at: Date): Promise<void> {
+  const keys = await vault.keyring.tenant(tenantId);
+  const scope = { tenantIds: [tenantId] };
+  const [lapsed] = await commit(vault.db, scope, [selectLapsedHolds(tenantId, at, atMost)]);
+  const over = lapsed.filter((hold) => believes(vault, keys, 'holds', hold));
+  if (over.length > 0) await unlessChanged(commit(vault.db, scope, endLapsed(keys, over)));
+  const keep = { customers: keptFor(profile, 'customers'), orders: keptFor(profile, 'orders') };
+  const [customers, orders] = await commit(vault.db, scope, selectDueVersions(tenantId, keep, at, atMost));
+  if (customers.length + orders.length === 0) return;
+  const owners = [...customers, ...orders].map(({ customerId }) => customerId);
+  const { held } = await clearanceOf(vault, keys, owners, at);
+  const isFree = ({ customerId }: { readonly customerId: string }): boolean => !held.has(customerId);
+  const due = { customers: customers.filter(isFree), orders: orders.filter(isFree) };
+  await unlessChanged(commit(vault.db, scope, deleteVersions(tenantId, due)));
+}
+
+/** A hold that was placed or ended meanwhile has undone it; the next round sees it. */
+async function unlessChanged(work: Promise<unknown>): Promise<void> {
+  await work.catch((error: unknown) => {
+    if (!(error instanceof DbFault && error.guard === 'conflict')) throw error;
+  });
+}
