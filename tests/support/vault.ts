@@ -59,6 +59,8 @@ export interface TestVault {
 
 export interface TestVaultOptions extends Pick<HttpOptions<Caller>, 'rate' | 'mostInFlight' | 'patience'> {
   readonly profile?: string;
+  /** The text of a profile, instead of one in policies/. JSON will do. */
+  readonly profileText?: string;
   /** Share a database and keys with another vault: a second process, as it were. */
   readonly beside?: TestVault;
   /** Instead of one in the run's PostgreSQL. Dropped by `stop`, like that one. */
@@ -70,7 +72,14 @@ const keyFolders = new WeakMap<TestVault, string>();
 
 /** A whole vault over real PostgreSQL, real keys and real HTTP on a free port, with one tenant. */
 export async function startVault(options: TestVaultOptions = {}): Promise<TestVault> {
-  const { profile = 'kalak', beside, wrapDatabase = (db) => db, database: shared, ...httpOptions } = options;
+  const {
+    profile = 'kalak',
+    profileText,
+    beside,
+    wrapDatabase = (db) => db,
+    database: shared,
+    ...httpOptions
+  } = options;
   const database = shared ?? beside?.db ?? (await testDatabase());
   const keysFolder = (beside && keyFolders.get(beside)) ?? (await mkdtemp(join(tmpdir(), 'amanat-keys-')));
   if (beside === undefined) await createKeyFolder(join(keysFolder, 'keys'));
@@ -82,7 +91,7 @@ export async function startVault(options: TestVaultOptions = {}): Promise<TestVa
   const now = () => Date.now() + clock.offset;
   const issuer = beside?.vault.issuer ?? 'https://vault.example.com';
   const vault = openVault({ db, keys, issuer, now, log });
-  const first = beside === undefined ? await makeTenant(vault, profile) : undefined;
+  const first = beside === undefined ? await makeTenant(vault, profileText ?? (await readProfile(profile))) : undefined;
   await vault.watch.look();
   vault.watch.start();
   const running = await listen(createApp(vault, log, httpOptions), { host: '127.0.0.1', port: 0 });
@@ -98,7 +107,7 @@ export async function startVault(options: TestVaultOptions = {}): Promise<TestVa
     admin,
     client: (role, given = {}) => makeClient(url, admin, role, given),
     async secondTenant(name = 'kalak') {
-      const second = await makeTenant(vault, name);
+      const second = await makeTenant(vault, await readProfile(name));
       await vault.watch.look();
       const secondAdmin = await login(url, second.clientId, second.clientSecret);
       return {
@@ -124,8 +133,8 @@ export async function startVault(options: TestVaultOptions = {}): Promise<TestVa
   return started;
 }
 
-async function makeTenant(vault: Vault, profile: string) {
-  const tenant = newTenant(vault.keys.root.current, 'test', await readProfile(profile), vault.now());
+async function makeTenant(vault: Vault, profileText: string) {
+  const tenant = newTenant(vault.keys.root.current, 'test', profileText, vault.now());
   await commit(vault.db, { tenantIds: [tenant.tenantId] }, tenant.statements);
   return tenant;
 }
