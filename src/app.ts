@@ -12,6 +12,7 @@ import { grants } from './http/grants.ts';
 import { holds } from './http/holds.ts';
 import { createHttp, type Http, type HttpOptions } from './http/http.ts';
 import { invoices } from './http/invoices.ts';
+import { legalDocuments } from './http/legalDocuments.ts';
 import { legalOrders } from './http/legalOrders.ts';
 import { oauth } from './http/oauth.ts';
 import { orders } from './http/orders.ts';
@@ -81,6 +82,7 @@ export function createApp(
   audit(declare, vault);
   clients(declare, vault);
   legalOrders(declare, vault);
+  legalDocuments(declare, vault);
   holds(declare, vault);
   exports(declare, vault);
   oauth(http, vault, newThrottle(vault.now));

@@ -46,6 +46,7 @@ function bodyOf({ requestBody }: Operation): string[] {
   const [type, media] = Object.entries(requestBody?.content ?? {})[0] ?? [];
   if (media === undefined) return [];
   if (type === 'application/x-ndjson') return ['-T customers.ndjson'];
+  if (type === 'application/pdf') return ['-T letter.pdf'];
   const example = exampleOf(media);
   if (type === form) return ['-u "$CLIENT_ID:$CLIENT_SECRET"', ...formParts(example)];
   // What ends a word in a shell does not stand in our examples; a test sees to it.

@@ -32,6 +32,7 @@ const duplicates: Readonly<Record<string, Code>> = {
   shipments_one_open: 'conflict',
   legal_orders_number: 'already_exists',
   exports_one_per_order: 'legal_order_used',
+  legal_documents_one_per_order: 'conflict',
   idempotent_answers_pkey: 'idempotency_in_flight',
   import_lines_pkey: 'idempotency_in_flight',
 };

@@ -1,5 +1,6 @@
-import { deleteExpired } from '../db/housekeeping.ts';
 import { commit } from '../db/commit.ts';
+import { deleteExpired } from '../db/housekeeping.ts';
+import { deleteOrphanChunks } from '../db/legalDocuments.ts';
 import { VaultError } from '../errors.ts';
 import { sweepFormerVersions } from './formerVersions.ts';
 import type { Vault } from './vault.ts';
@@ -8,14 +9,18 @@ const everyMs = 10 * 60 * 1000;
 /** Rows a table gives up in one commit; the rest waits for the next round. */
 const atMost = 10_000;
 
+/** Longer than a request may take to arrive. */
+const longestUploadMs = 60 * 60 * 1000;
+
 /**
- * Deletes what has expired: stored answers, import lines, revocations of dead tokens, used assertions; and former states of
- * records that are kept no longer.
+ * Deletes what has expired: stored answers, import lines, revocations of dead tokens, used assertions; what uploads left
+ * that did not live to clear it away; and former states of records that are kept no longer.
  */
 export async function housekeep(vault: Vault): Promise<void> {
   const now = new Date(vault.now());
   for (const tenantId of vault.watch.tenants()) {
-    await commit(vault.db, { tenantIds: [tenantId] }, deleteExpired(tenantId, now, atMost));
+    const orphans = deleteOrphanChunks(tenantId, new Date(now.getTime() - longestUploadMs));
+    await commit(vault.db, { tenantIds: [tenantId] }, [...deleteExpired(tenantId, now, atMost), orphans]);
     const policy = policyOf(vault, tenantId);
     if (policy !== undefined) await sweepFormerVersions(vault, tenantId, policy.profile, now);
   }

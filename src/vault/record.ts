@@ -90,6 +90,11 @@ export function openRecord(keys: TenantKeys, kind: RecordKind, stored: StoredRec
   };
 }
 
+/** The data key of a stored record, for what is sealed under it outside its row: the chunks of an order's scan. */
+export function dataKeyOf(keys: TenantKeys, kind: RecordKind, stored: StoredRecord): DataKey {
+  return keyOf(keys, kind, stored);
+}
+
 function keyOf(keys: TenantKeys, kind: RecordKind, stored: Omit<StoredRecord, 'sealed'>): DataKey {
   return keys.dataKey({ kind, id: stored.id, keyVersion: stored.keyVersion, wrapped: stored.dataKey });
 }

@@ -1,6 +1,7 @@
 import type { TestVault } from '../support/vault.ts';
 import { operations, type Operation } from '../support/openapi.ts';
 import { orderBody } from '../http/legalDesk.ts';
+import { pdf } from '../support/scans.ts';
 import { ticketBody, type Shop } from './shop.ts';
 
 /** A valid request for every operation of openapi.yaml, about one shop's own things. */
@@ -55,6 +56,7 @@ const bodies: Readonly<Record<string, Body>> = {
   registerLegalOrder: (vault, { ids }) => orderBody(vault, [{ customerId: ids.customer }]),
   approveLegalOrder: () => ({}),
   rejectLegalOrder: () => ({ reason: 'مهر ندارد' }),
+  uploadLegalDocument: () => pdf(600, 'x'.repeat(600)).toString('latin1'),
   revokeLegalOrder: () => ({ reason: 'پس گرفته شد' }),
   releaseHold: () => ({ reason: 'لازم نیست' }),
   createExport: (_, { ids }) => ({ legalOrderId: ids.approvedOrder }),

@@ -180,8 +180,13 @@ function requestBodyBreaches({ method, path, raw }: Operation, headers: Headers,
   if (body === undefined || body === '') return raw.requestBody?.required === true ? ['body is missing'] : [];
   const essence = essenceOf(headers);
   if (raw.requestBody?.content[essence] === undefined) return [`body of type ${essence || 'none'} is not documented`];
-  const value = essence.endsWith('json') ? parsed(body) : Object.fromEntries(new URLSearchParams(body));
+  const value = bodyValue(essence, body);
   return faultsOf(pointerTo('paths', path, method, 'requestBody', 'content', essence, 'schema'), value, 'body');
+}
+
+function bodyValue(essence: string, body: string): unknown {
+  if (essence.endsWith('json')) return parsed(body);
+  return essence === 'application/x-www-form-urlencoded' ? Object.fromEntries(new URLSearchParams(body)) : body;
 }
 
 /** fetch, below `baseUrl`, that holds every exchange against the description. */

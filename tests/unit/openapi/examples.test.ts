@@ -76,7 +76,11 @@ describe('examples of the description', () => {
 
   it('are there for every body', () => {
     for (const { operationId, requestBody } of api.operations) {
-      for (const one of Object.values(requestBody?.content ?? {})) expect(examplesOf(one), operationId).not.toEqual([]);
+      for (const [type, one] of Object.entries(requestBody?.content ?? {})) {
+        // A file is shown by its name in the call.
+        if (/^(image\/|application\/pdf$)/.test(type)) continue;
+        expect(examplesOf(one), operationId).not.toEqual([]);
+      }
     }
   });
 });
