@@ -58,6 +58,11 @@ export const commands: readonly Listed[] = [
     load: async () => (await import('./auditVerify.ts')).auditVerify,
   },
   {
+    name: 'receipt check',
+    summary: "check the receipt of an export offline, and the package with it, against the vault's export certificate",
+    load: async () => (await import('./receiptCheck.ts')).receiptCheck,
+  },
+  {
     name: 'demo',
     summary: 'start a vault in a temporary folder and play a day of its work with made-up people',
     load: async () => (await import('./demo.ts')).demo,
