@@ -4,18 +4,10 @@ import { toPersianDigits } from '../formats/jalali.ts';
 import { fields as everyField, type Field } from '../policy/vocabulary.ts';
 import type { PartyKind } from './customerFields.ts';
 import { heldHtml } from './heldValue.ts';
+import { letterheadHtml } from './letterhead.ts';
 import { factsHtml, gradeText, letterFacts, recipientHtml, type DisclosedOrder } from './orderFacts.ts';
 import { fieldWords, groundWords, partyWords, wordFor } from './persianWords.ts';
-import {
-  clockText,
-  codeHtml,
-  countText,
-  dayHtml,
-  jalaliDayText,
-  latinHtml,
-  momentHtml,
-  textHtml,
-} from './persianText.ts';
+import { codeHtml, countText, dayHtml, latinHtml, momentHtml } from './persianText.ts';
 import { dataHtml, html, printedPage, type Html } from './printedPage.ts';
 
 /** One value that is held, and since when. Of several of one kind, `place` says which address it belongs to. */
@@ -75,16 +67,18 @@ const title = 'صورت داده‌های ارائه‌شده';
 export function disclosureDocument({ exportId, controller, ...body }: DisclosurePack): string {
   const json = canonicalJson(body);
   const sha256 = digestOf(Buffer.from(json)).toString('hex');
-  const { letter } = body.order;
+  const { ground, letter } = body.order;
+  const subtitle = ground === undefined ? undefined : `بر مبنای ${groundWords[ground]}`;
+  const grade = gradeText(body.order);
   const margins = {
     running: letter === undefined ? title : `${title}، نامهٔ شمارهٔ ${toPersianDigits(letter.number)}`,
-    grade: gradeText(body.order),
-    identifiers: [exportId, `SHA-256 ${sha256}`],
+    grade,
+    identifiers: [exportId, `SHA-256 (JSON) ${sha256}`],
   };
   return printedPage(
     title,
     margins,
-    html`${headHtml(body, controller)}
+    html`${letterheadHtml({ from: controller, title, subtitle, at: body.executedAt, grade })}
       <h2>دستور</h2>
       ${orderHtml(body)}
       <h2>شمار اشخاص</h2>
@@ -94,34 +88,6 @@ export function disclosureDocument({ exportId, controller, ...body }: Disclosure
       ${body.persons.map((person) => personHtml(body, person))} ${footHtml(exportId, sha256)}
       ${dataHtml('amanat-export', json)}`,
   );
-}
-
-function headHtml({ order, executedAt }: PackageBody, controller: string | undefined): Html {
-  const grade = gradeText(order);
-  return html`<header class="letterhead">
-    <div class="from">${controller === undefined ? undefined : textHtml(controller)}</div>
-    <h1>
-      ${title}${order.ground === undefined ? undefined : html`<small>بر مبنای ${groundWords[order.ground]}</small>`}
-    </h1>
-    <dl class="marks">
-      <div>
-        <dt>تاریخ</dt>
-        <dd>${jalaliDayText(executedAt)}</dd>
-      </div>
-      <div>
-        <dt>ساعت</dt>
-        <dd>${clockText(executedAt)} <small>به وقت تهران</small></dd>
-      </div>
-      ${
-        grade === undefined
-          ? undefined
-          : html`<div>
-              <dt>طبقه‌بندی</dt>
-              <dd>${grade}</dd>
-            </div>`
-      }
-    </dl>
-  </header>`;
 }
 
 function orderHtml({ order, period, fields }: PackageBody): Html {
@@ -211,7 +177,7 @@ function footHtml(exportId: string, sha256: string): Html {
         <dd>${codeHtml(exportId)}</dd>
       </div>
       <div>
-        <dt>چکیدهٔ ${latinHtml('SHA-256')}</dt>
+        <dt>چکیدهٔ ${latinHtml('SHA-256')} نسخهٔ ماشین‌خوان</dt>
         <dd>${codeHtml(sha256)}</dd>
       </div>
     </dl>

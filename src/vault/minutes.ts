@@ -1,5 +1,6 @@
 import { toPersianDigits } from '../formats/jalali.ts';
 import type { Field } from '../policy/vocabulary.ts';
+import { letterheadHtml } from './letterhead.ts';
 import {
   factsHtml,
   gradeText,
@@ -65,6 +66,8 @@ export interface Minutes {
     readonly means: DeliveryMeans;
     /** RFC 3339; missing while nobody has fetched it. */
     readonly at?: string | undefined;
+    /** Who was there (CPC 672), where that was recorded. */
+    readonly present?: readonly string[] | undefined;
   };
   /** Compact JWS, as signed. */
   readonly receipt: string;
@@ -86,18 +89,19 @@ const formWords: Readonly<Record<PackageForm, string>> = {
   cms: 'CMS AuthEnvelopedData',
 };
 
-/** The minutes «صورت‌جلسه» to print and sign: nobody's name but the recipient's, staff by their ids. */
+/** The minutes «صورت‌جلسه» to print and sign: staff by their ids, no name but of who received and who was there. */
 export function minutesDocument(minutes: Minutes): string {
   const { exportId, order } = minutes;
+  const grade = gradeText(order);
   const margins = {
     running: order.letter === undefined ? title : `${title}، نامهٔ شمارهٔ ${toPersianDigits(order.letter.number)}`,
-    grade: gradeText(order),
+    grade,
     identifiers: [exportId, `SHA-256 ${minutes.package.sha256}`],
   };
   return printedPage(
     title,
     margins,
-    html`${headHtml(minutes)}
+    html`${letterheadHtml({ from: minutes.controller, title, at: minutes.executedAt, grade })}
       <p>${openingHtml(minutes)}</p>
       <h2>دستور</h2>
       ${factsHtml([{ name: 'نوع', value: html`${wordFor(kindWords, minutes.kind)}` }, ...letterFacts(order, { names: false })])}
@@ -118,32 +122,6 @@ export function minutesDocument(minutes: Minutes): string {
       </p>
       <pre class="receipt" dir="ltr">${minutes.receipt}</pre>`,
   );
-}
-
-function headHtml({ controller, order, executedAt }: Minutes): Html {
-  const grade = gradeText(order);
-  return html`<header class="letterhead">
-    <div class="from">${textHtml(controller)}</div>
-    <h1>${title}</h1>
-    <dl class="marks">
-      <div>
-        <dt>تاریخ</dt>
-        <dd>${jalaliDayText(executedAt)}</dd>
-      </div>
-      <div>
-        <dt>ساعت</dt>
-        <dd>${clockText(executedAt)} <small>به وقت تهران</small></dd>
-      </div>
-      ${
-        grade === undefined
-          ? undefined
-          : html`<div>
-              <dt>طبقه‌بندی</dt>
-              <dd>${grade}</dd>
-            </div>`
-      }
-    </dl>
-  </header>`;
 }
 
 function openingHtml({ executedAt, controller, order, records }: Minutes): Html {
@@ -170,6 +148,7 @@ function deliveryHtml(minutes: Minutes): Html {
       wide: true,
     },
     { name: 'تحویل‌گیرنده', value: recipientHtml(delivery.to), wide: true },
+    { name: 'حاضران', value: presentHtml(delivery.present), wide: true },
     { name: 'شیوهٔ تحویل', value: html`${meansWords[delivery.means]}` },
     { name: 'قالب بسته', value: textHtml(formWords[form]) },
     { name: 'زمان تحویل', value: delivery.at === undefined ? html`هنوز دریافت نشده` : momentHtml(delivery.at) },
@@ -216,7 +195,7 @@ function stepsHtml({ registeredBy, approvedBy, executedBy, executedAt }: Minutes
 }
 
 function signaturesHtml({ controller, delivery }: Minutes): Html {
-  const { name, title: office, unit } = delivery.to;
+  const { name, title: office, unit, card } = delivery.to;
   const sign = html`<p class="sign">امضا و تاریخ:</p>`;
   return html`<div class="signatures">
     <section>
@@ -225,13 +204,17 @@ function signaturesHtml({ controller, delivery }: Minutes): Html {
     </section>
     <section>
       <h3>تحویل‌گیرنده</h3>
-      ${lineHtml('نام', textHtml(name))}${lineHtml('سمت', office === undefined && unit === undefined ? undefined : listed([office, unit]))}${lineHtml('شمارهٔ کارت')}${sign}
+      ${lineHtml('نام', textHtml(name))}${lineHtml('سمت', office === undefined && unit === undefined ? undefined : listed([office, unit]))}${lineHtml('شمارهٔ کارت', card === undefined ? undefined : textHtml(card))}${sign}
     </section>
     <section>
       <h3>متصرف یا متصدی سامانه</h3>
       ${lineHtml('نام')}${lineHtml('سمت')}${lineHtml('شمارهٔ کارت')}${sign}
     </section>
   </div>`;
+}
+
+function presentHtml(present: readonly string[] = []): Html | undefined {
+  return present.length === 0 ? undefined : listed(present);
 }
 
 /** What is not known is written by hand: an empty value is a dotted line. */

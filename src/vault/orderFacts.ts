@@ -41,6 +41,8 @@ export interface RecipientNamed {
   readonly title?: string | undefined;
   readonly unit?: string | undefined;
   readonly as?: string | undefined;
+  /** Number of the card that was shown. */
+  readonly card?: string | undefined;
 }
 
 /** One thing the letter says: its name, its value, and whether it wants a line of its own. */

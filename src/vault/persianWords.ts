@@ -1,6 +1,7 @@
 import type { Field, GroundKind } from '../policy/vocabulary.ts';
 import type { AddressPart } from './addressParts.ts';
 import type { PartyKind } from './customerFields.ts';
+import type { OrderKind, RecipientKind } from './legalGround.ts';
 import type { confidentialityGrades } from './legalOrderRecord.ts';
 
 /** What the printed documents call things, in the register of official letters. Closed tables: a new member needs its word. */
@@ -54,7 +55,7 @@ export const groundWords: Readonly<Record<GroundKind, string>> = {
 };
 
 /** Kinds of order. */
-export const kindWords: Readonly<Record<string, string>> = {
+export const kindWords: Readonly<Record<OrderKind, string>> = {
   production: 'دستور ارائهٔ داده',
   preservation: 'دستور حفاظت از داده',
   search_seizure: 'دستور تفتیش و توقیف داده',
@@ -69,7 +70,7 @@ export const authorityWords: Readonly<Record<string, string>> = {
 };
 
 /** As what a recipient receives. */
-export const recipientWords: Readonly<Record<string, string>> = {
+export const recipientWords: Readonly<Record<RecipientKind, string>> = {
   issuer: 'مرجع صادرکننده',
   named_officer: 'مأمور معرفی‌شده در دستور',
   court: 'دادگاه',
@@ -77,6 +78,7 @@ export const recipientWords: Readonly<Record<string, string>> = {
   police: 'پلیس',
   body: 'دستگاه قانونی',
   emergency_service: 'خدمات اضطراری',
+  third_party: 'شخص ثالث',
 };
 
 export const gradeWords: Readonly<Record<(typeof confidentialityGrades)[number], string>> = {

@@ -1,5 +1,6 @@
+import { letterheadHtml } from './letterhead.ts';
 import { authorityWords, groundWords, kindWords, outcomeWords, wordFor } from './persianWords.ts';
-import { clockText, countText, dayHtml, jalaliDayText, textHtml } from './persianText.ts';
+import { countText, dayHtml, textHtml } from './persianText.ts';
 import { html, printedPage, type Html } from './printedPage.ts';
 import { toPersianDigits } from '../formats/jalali.ts';
 
@@ -38,20 +39,7 @@ export function transparencyDocument(report: TransparencyReport): string {
   return printedPage(
     title,
     { running: title, identifiers: [`${report.from} / ${report.to}`] },
-    html`<header class="letterhead">
-        <div class="from">${textHtml(controller)}</div>
-        <h1>${title}<small>دستورها و داده‌های ارائه‌شده</small></h1>
-        <dl class="marks">
-          <div>
-            <dt>تاریخ</dt>
-            <dd>${jalaliDayText(madeAt)}</dd>
-          </div>
-          <div>
-            <dt>ساعت</dt>
-            <dd>${clockText(madeAt)} <small>به وقت تهران</small></dd>
-          </div>
-        </dl>
-      </header>
+    html`${letterheadHtml({ from: controller, title, subtitle: 'دستورها و داده‌های ارائه‌شده', at: madeAt })}
       <p>
         این گزارش دستورهایی را می‌شمارد که از ${dayHtml(report.from)} تا ${dayHtml(report.to)} ثبت شده است. در آن نام و
         دادهٔ هیچ شخصی نیست.

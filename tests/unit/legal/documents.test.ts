@@ -217,6 +217,17 @@ describe('the minutes', () => {
     expect(shown).toContain('مریم کریمی');
   });
 
+  test('that were acknowledged name who was there and the card that was shown', () => {
+    const { delivery } = minutes;
+    const to = { ...delivery.to, card: '4471' };
+    const shown = readable(
+      minutesDocument(sampleMinutes({ delivery: { ...delivery, to, present: ['زهرا محمدی', 'رضا'] } })),
+    );
+    expect(shown).toContain('حاضران زهرا محمدی، رضا');
+    expect(shown).toContain('شمارهٔ کارت: ۴۴۷۱');
+    expect(text).not.toContain('حاضران زهرا');
+  });
+
   test('of a package nobody has fetched, of several approvals, with a review due', () => {
     const { approvedBy, delivery } = minutes;
     const shown = readable(
