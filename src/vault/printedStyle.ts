@@ -19,7 +19,7 @@ html { background: #e6e8ec; }
 body { margin: 0; color: var(--ink); font: 11pt/1.85 ${letters};
   overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 main { max-width: 210mm; margin: 6mm auto; padding: 16mm; background: #fff; box-shadow: 0 1px 6px #0003; }
-bdi.number { letter-spacing: .08em; }
+bdi.number { letter-spacing: .14em; }
 bdi.code { font: .82em/1.6 ${code}; overflow-wrap: anywhere; }
 .soft, small { color: var(--soft); }
 small { font-size: .82em; }
