@@ -78,9 +78,10 @@ export function judgeCertificate(pem: string, at: Date): CertificateVerdict {
   const recipient = recipientOf(pem);
   if (typeof recipient === 'string') return refused(recipient);
   const { x509, key, validFrom, validTo } = recipient;
-  if (at < validFrom) return refused('certificate_not_yet_valid');
-  // The last second is inside, to its end.
-  if (at.getTime() >= validTo.getTime() + 1000) return refused('certificate_expired');
+  const time = at.getTime();
+  // A date that is none is no time to be valid at. The last second is inside, to its end.
+  if (Number.isNaN(time) || time < validFrom.getTime()) return refused('certificate_not_yet_valid');
+  if (time >= validTo.getTime() + 1000) return refused('certificate_expired');
   const bits = key.asymmetricKeyDetails?.modulusLength ?? 0;
   return {
     state: 'ok',

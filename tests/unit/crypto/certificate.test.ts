@@ -80,6 +80,7 @@ describe.skipIf(!hasOpenssl)('a certificate', () => {
     expect(at(from)).toBe('ok rsa_2048');
     expect(at(to + 999)).toBe('ok rsa_2048');
     expect(at(to + 1000)).toBe('certificate_expired');
+    expect(at(Number.NaN)).toBe('certificate_not_yet_valid');
     expect(at(from - 400 * day)).toBe('certificate_not_yet_valid');
     expect(at(to + 400 * day)).toBe('certificate_expired');
   });
