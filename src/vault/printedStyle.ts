@@ -1,6 +1,8 @@
 // Noto Naskh stands late: the digits of its common versions are those of Urdu.
 const letters =
   "Vazirmatn, 'Noto Sans Arabic', 'Segoe UI', Tahoma, 'Geeza Pro', 'Noto Naskh Arabic', 'Noto Sans', sans-serif";
+// Letters of Arabic script take no spacing, and these digits are even and wide enough to be counted.
+const digits = "Vazirmatn, 'Segoe UI', Tahoma, 'DejaVu Sans', 'Geeza Pro', 'Noto Sans Arabic', sans-serif";
 const code = "'DejaVu Sans Mono', Consolas, Menlo, monospace";
 
 /** The one style sheet of the printed pages: an A4 letter, and a sheet of paper on a screen. Fonts are the reader's own. */
@@ -19,7 +21,7 @@ html { background: #e6e8ec; }
 body { margin: 0; color: var(--ink); font: 11pt/1.85 ${letters};
   overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 main { max-width: 210mm; margin: 6mm auto; padding: 16mm; background: #fff; box-shadow: 0 1px 6px #0003; }
-bdi.number { letter-spacing: .14em; }
+bdi.number { font-family: ${digits}; font-size: .92em; }
 bdi.code { font: .82em/1.6 ${code}; overflow-wrap: anywhere; }
 .soft, small { color: var(--soft); }
 small { font-size: .82em; }
