@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { synthetic } from '../../src/cli/synthetic.ts';
 import { decodeLeaf } from '../../src/crypto/leaf.ts';
 import { commit } from '../../src/db/commit.ts';
-import { DbFault } from '../../src/db/fault.ts';
+import type { DbFault } from '../../src/db/fault.ts';
 import { selectReleases, type HoldRow } from '../../src/db/holds.ts';
 import { selectLegalOrder } from '../../src/db/legalOrders.ts';
 import { VaultError } from '../../src/errors.ts';

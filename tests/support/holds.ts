@@ -38,7 +38,7 @@ export async function hold(
   const subjects = customerIds.map((customerId) => ({ customerId }));
   const legalOrderId = made(await registrar.post('/v1/legal-orders', orderBody(vault, subjects))).id;
   const keys = await vault.vault.keyring.tenant(tenantId);
-  const record = recordOf(vault, kind, changes as Partial<HoldingRecord>);
+  const record = recordOf(vault, kind, changes);
   const at = new Date(vault.vault.now());
   const { statements } = placeHolds({ keys, legalOrderId, record, customerIds, at });
   await commit(vault.vault.db, { tenantIds: [tenantId] }, statements);
