@@ -1,5 +1,6 @@
 import { synthetic } from '../../src/cli/synthetic.ts';
 import { legalDesk, type LegalDesk } from '../http/legalDesk.ts';
+import { textPdf } from '../support/scans.ts';
 import { type Answer, type TestClient, type TestVault } from '../support/vault.ts';
 import { day, made, newOrder, newParcel, newPerson, subjectOf, type Person } from '../support/work.ts';
 
@@ -56,7 +57,7 @@ export async function openOffice(vault: TestVault, seed: number): Promise<Office
     async newCase() {
       const person = await newPerson(shop, people.naturalCustomer());
       const facts = { ...(await openEverything(vault, desk, courier, person)), newcomer: people.naturalCustomer() };
-      const canaries = canariesOf(person, facts.newcomer);
+      const canaries = [...canariesOf(person, facts.newcomer), facts.scan.text];
       return { person, calls: callsOf(staff, person, facts), refusals: refusalsOf(staff, facts), canaries };
     },
   };
@@ -74,8 +75,10 @@ async function openEverything(vault: TestVault, desk: LegalDesk, courier: TestCl
   const executed = await desk.approve(subjects);
   const exportId = made(await registrar.post('/v1/exports', { legalOrderId: executed })).id as string;
   const approved = await desk.approve(subjects);
+  const scan = { path: `/v1/legal-orders/${await desk.register(subjects)}/document`, text: `SCAN-${person.id}` };
+  made(await registrar.call('POST', scan.path, textPdf(scan.text), { 'content-type': 'application/pdf' }));
   const subject = await subjectOf(vault, shop, person.id);
-  return { grantId, countedId, orderId, parcel, exportId, approved, subject };
+  return { grantId, countedId, orderId, parcel, exportId, approved, scan, subject };
 }
 
 type Facts = Awaited<ReturnType<typeof openEverything>> & { readonly newcomer: Person['sent'] };
@@ -126,6 +129,7 @@ function callsOf({ shop, registrar, support, dpo, courier }: Staff, { id, sent }
       shows: String(sent.fields['nationalId']),
       once: true,
     },
+    { name: 'an opened scan', make: () => registrar.get(facts.scan.path), shows: facts.scan.text },
   ];
 }
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { synthetic, type Synthetic } from '../../src/cli/synthetic.ts';
 import { orderBody } from '../http/legalDesk.ts';
+import { textPdf } from '../support/scans.ts';
 import { clientOf, login, type Answer, type TestClient, type TestVault } from '../support/vault.ts';
 import { made, newOrder, newParcel } from '../support/work.ts';
 import type { Canary } from './leaks.ts';
@@ -319,6 +320,10 @@ export async function legalDay(day: Day, subjectId: string): Promise<void> {
     ).id;
   };
   const [executed, rejected, revoked] = [await register(), await register(), await register()];
+  const scan = `/v1/legal-orders/${executed}/document`;
+  const letter = textPdf(mark(day, 'a scan', latin()));
+  made(await registrar.call('POST', scan, letter, { 'content-type': 'application/pdf' }));
+  made(await approver.get(scan), 200);
   made(await approver.post(`/v1/legal-orders/${executed}/approve`), 200);
   made(await approver.post(`/v1/legal-orders/${revoked}/approve`), 200);
   made(await approver.post(`/v1/legal-orders/${rejected}/reject`, { reason: of('rejection') }), 200);

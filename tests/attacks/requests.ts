@@ -1,7 +1,7 @@
 import type { TestVault } from '../support/vault.ts';
 import { operations, type Operation } from '../support/openapi.ts';
 import { orderBody } from '../http/legalDesk.ts';
-import { pdf } from '../support/scans.ts';
+import { textPdf } from '../support/scans.ts';
 import { ticketBody, type Shop } from './shop.ts';
 
 /** A valid request for every operation of openapi.yaml, about one shop's own things. */
@@ -56,7 +56,7 @@ const bodies: Readonly<Record<string, Body>> = {
   registerLegalOrder: (vault, { ids }) => orderBody(vault, [{ customerId: ids.customer }]),
   approveLegalOrder: () => ({}),
   rejectLegalOrder: () => ({ reason: 'مهر ندارد' }),
-  uploadLegalDocument: () => pdf(600, 'x'.repeat(600)).toString('latin1'),
+  uploadLegalDocument: () => textPdf('scan'),
   revokeLegalOrder: () => ({ reason: 'پس گرفته شد' }),
   releaseHold: () => ({ reason: 'لازم نیست' }),
   createExport: (_, { ids }) => ({ legalOrderId: ids.approvedOrder }),
@@ -76,6 +76,9 @@ const subjects: Readonly<Record<string, keyof Shop['ids']>> = {
   exports: 'export',
 };
 
+/** Of the approved order, which has a scan. */
+const ofApproved: ReadonlySet<string> = new Set(['revokeLegalOrder', 'readLegalDocument']);
+
 /** The calls that are acts of a known caller. */
 export const actOperations = operations.filter(({ raw }) => raw['x-action'] !== undefined);
 
@@ -84,7 +87,7 @@ export function requestFor(vault: TestVault, shop: Shop, operation: Operation): 
   const body = bodies[raw.operationId]?.(vault, shop);
   if (raw.requestBody !== undefined && body === undefined) throw new Error(`no body for ${raw.operationId}`);
   const noun = path.split('/')[2] ?? '';
-  const about = raw.operationId === 'revokeLegalOrder' ? 'approvedOrder' : subjects[noun];
+  const about = ofApproved.has(raw.operationId) ? 'approvedOrder' : subjects[noun];
   const id = about === undefined ? '' : shop.ids[about];
   const type = Object.keys(raw.requestBody?.content ?? {})[0];
   return {

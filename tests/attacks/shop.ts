@@ -5,6 +5,7 @@ import { clientRoles } from '../../src/vault/clients.ts';
 import { scopes, scopesOf, type Scope } from '../../src/vault/permit.ts';
 import { dayFrom, orderBody } from '../http/legalDesk.ts';
 import { hold } from '../support/holds.ts';
+import { textPdf } from '../support/scans.ts';
 import { clientOf, type TestClient, type TestVault } from '../support/vault.ts';
 import { made, newOrder, newParcel, newPerson, subjectOf, type Parcel, type Person } from '../support/work.ts';
 
@@ -67,6 +68,8 @@ export async function openShop(vault: TestVault, side: Side, seed: number): Prom
     await register(vault, registrar, person.id),
     await register(vault, registrar, person.id),
   ];
+  const scan = ['POST', `/v1/legal-orders/${approvedOrder}/document`, textPdf('scan')] as const;
+  made(await registrar.call(...scan, { 'content-type': 'application/pdf' }));
   for (const id of [approvedOrder, executedOrder]) made(await approver.post(`/v1/legal-orders/${id}/approve`), 200);
   const exported = made(await registrar.post('/v1/exports', { legalOrderId: executedOrder })).id;
   const [held] = await hold(vault, registrar, [person.id], { tenantId: side.tenantId });

@@ -9,6 +9,11 @@ export const scans: Readonly<Record<ScanType, (bytes: number, text?: string) => 
   'image/jpeg': jpeg,
 };
 
+/** A PDF of a page's text, all ASCII, for bodies that are text. */
+export function textPdf(text: string): string {
+  return pdf(600 + text.length, text + 'x'.repeat(600)).toString('latin1');
+}
+
 /** The same for the same length, and no two stretches of it alike. */
 export function noise(bytes: number): Buffer {
   const blocks: Buffer[] = [];
