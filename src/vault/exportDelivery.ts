@@ -6,7 +6,7 @@ import {
   selectExport,
   type ExportRow,
 } from '../db/exports.ts';
-import { holdExecutedOrder } from '../db/legalOrders.ts';
+import { holdExecutedOrder } from '../db/legalOrderExecution.ts';
 import { refuse, VaultError, type Code } from '../errors.ts';
 import { checkText } from '../formats/text.ts';
 import { commitAct, load, write, type Act, type Answer } from './act.ts';

@@ -78,6 +78,7 @@ function minutesOf(controller: string, row: ExportRow, file: LegalOrderFile, rec
       to: acknowledgement?.receivedBy ?? record.recipient ?? { name: '' },
       means: acknowledgement?.means ?? (format === 'cms' ? 'sealed_for_certificate' : 'one_time_link'),
       at: acknowledgement?.at ?? fetchedAt?.toISOString(),
+      present: acknowledgement?.present,
     },
     receipt,
     reviewDueAt: reviewDue,

@@ -21,6 +21,8 @@ export const openForMs = 15 * 60 * 1000;
 
 /** One execution of an order: the export it makes, when, by whom, under which policy. */
 export interface Execution {
+  /** Who holds the data, in Persian. */
+  readonly controller: string;
   readonly exportId: string;
   readonly legalOrderId: string;
   readonly at: Date;
@@ -35,6 +37,8 @@ export interface Package {
   readonly sha256: Buffer;
   /** Of the JSON or document itself, before it was signed and sealed to the authority. */
   readonly contentSha256: Buffer;
+  /** Of the canonical JSON, which a document holds and names. */
+  readonly jsonSha256: Buffer;
 }
 
 /**
@@ -44,15 +48,16 @@ export interface Package {
 export function packageOf(key: ExportKey, file: LegalOrderFile, content: ExportContent, execution: Execution): Package {
   const { certificate } = file.record;
   const { format = 'json' } = approvedScope(file);
-  const { exportId, at } = execution;
-  const text = format === 'html' ? disclosureDocument({ ...content.body, exportId }) : canonicalJson(content.body);
-  const inner = Buffer.from(text);
+  const { exportId, at, controller } = execution;
+  const json = canonicalJson(content.body);
+  const jsonSha256 = digestOf(Buffer.from(json));
+  const inner = Buffer.from(format === 'html' ? disclosureDocument({ ...content.body, exportId, controller }) : json);
   const contentSha256 = digestOf(inner);
-  if (certificate === undefined) return { format, bytes: inner, sha256: contentSha256, contentSha256 };
+  if (certificate === undefined) return { format, bytes: inner, sha256: contentSha256, contentSha256, jsonSha256 };
   const verdict = judgeCertificate(certificate, at);
   if (verdict.state === 'refused') throw refuse('conflict', '/legalOrderId', verdict.reason);
   const bytes = envelopedFor(certificate, signedContent(key, inner, at));
-  return { format: 'cms', bytes, sha256: digestOf(bytes), contentSha256 };
+  return { format: 'cms', bytes, sha256: digestOf(bytes), contentSha256, jsonSha256 };
 }
 
 /** The export as the register keeps it: the package under a key that goes with it, the receipt under one that stays. */

@@ -1,7 +1,7 @@
 import { newSalt } from '../crypto/salt.ts';
 import { insertLeaves } from '../db/audit.ts';
 import { insertExport } from '../db/exports.ts';
-import { takeLegalOrderForExecution } from '../db/legalOrders.ts';
+import { takeLegalOrderForExecution } from '../db/legalOrderExecution.ts';
 import { holdCustomers } from '../db/legalSubjects.ts';
 import { VaultError } from '../errors.ts';
 import { commitAct, type Act, type Answer } from './act.ts';
@@ -46,7 +46,8 @@ export async function executeLegalOrder(
   const found = await subjectsOf(vault, caller, keys, record);
   const content = computeContent(keys, record, decision, found, { at, salt: newSalt() });
   const exportId = newId(at.getTime());
-  const execution = { exportId, legalOrderId, at, by, policyVersion: policy.label };
+  const controller = policy.profile.controller.fa;
+  const execution = { exportId, legalOrderId, at, by, policyVersion: policy.label, controller };
   const { row, digest, receipt } = sealExport(vault.keys, keys, file, content, execution);
   const executed = { ...file, execution: { ...by, at: at.toISOString(), exportId } };
   const { statement: step } = sealStep(keys, stored, executed, ['approved']);

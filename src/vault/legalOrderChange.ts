@@ -58,6 +58,8 @@ export async function patchLegalOrder(
   permit(caller, 'legal_orders.patch');
   const row = await orderOf(vault, caller, id);
   if (row.version !== version) throw new VaultError('precondition_failed');
+  // An officer's word holds already whom it names.
+  if (row.authorityKind === 'officer') throw new VaultError('conflict');
   expectOpen(row, vault.now());
   const keys = await vault.keyring.tenant(caller.tenantId);
   const policy = vault.watch.policy(caller.tenantId);

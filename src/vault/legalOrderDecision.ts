@@ -5,7 +5,9 @@ import { checkText } from '../formats/text.ts';
 import type { Act, Answer } from './act.ts';
 import type { Caller } from './caller.ts';
 import { expectTwo, personOf, type Person } from './fourEyes.ts';
+import { holdLeaves } from './holds.ts';
 import { groundOf, type Ground } from './legalGround.ts';
+import { holdsAtApproval, holdsAtRejection, holdsAtRevocation } from './legalHolds.ts';
 import { narrowingWithin, type NarrowingInput } from './legalNarrowing.ts';
 import {
   digestOfOrder,
@@ -39,6 +41,8 @@ export async function approveLegalOrder(
   permit(caller, 'legal_orders.approve');
   const person = personOf(caller);
   const row = await orderToDecide(vault, caller, person, id);
+  // An officer's word holds from its registration, for a day; there is nothing to approve.
+  if (row.authorityKind === 'officer') throw new VaultError('conflict');
   if (row.validUntil.getTime() <= vault.now()) throw new VaultError('legal_order_expired');
   const ground = groundOf(vault.watch.policy(caller.tenantId).profile, row);
   const file = openOrder(await vault.keyring.tenant(caller.tenantId), row);
@@ -50,6 +54,15 @@ export async function approveLegalOrder(
   const approvals = [...(asked === undefined ? standing : []), approval];
   const enough = approvals.length >= ground.approvals;
   const { digest, at, expires } = approval;
+  const record = { ...file.record, scope: { ...file.record.scope, ...narrowed } };
+  const keeping = {
+    vault,
+    keys: await vault.keyring.tenant(caller.tenantId),
+    legalOrderId: id,
+    record,
+    at: new Date(at),
+  };
+  const held = enough ? await holdsAtApproval(keeping) : undefined;
   return takeStep(vault, caller, act, row, {
     from: [row.status],
     file: {
@@ -58,6 +71,7 @@ export async function approveLegalOrder(
       ...(enough ? { decision: { ...person, at, digest, outcome: 'approved' } } : {}),
       ...(enough && ground.needsReview ? { reviewDue: new Date(Date.parse(at) + reviewMs).toISOString() } : {}),
     },
+    ...(held === undefined ? {} : { statements: [...held.statements, ...holdLeaves(vault, caller, act, held)] }),
     says: { digest, approvals: approvals.length, approvalsNeeded: ground.approvals, approvalExpires: expires },
   });
 }
@@ -99,12 +113,16 @@ export async function rejectLegalOrder(
   checkReason(reason);
   const person = personOf(caller);
   const row = await orderToDecide(vault, caller, person, id);
-  const file = openOrder(await vault.keyring.tenant(caller.tenantId), row);
+  const keys = await vault.keyring.tenant(caller.tenantId);
+  const file = openOrder(keys, row);
   const digest = digestOfOrder(file, narrowingOf(file)).toString('hex');
-  const decision = { ...person, at: new Date(vault.now()).toISOString(), digest, outcome: 'rejected', reason } as const;
+  const at = new Date(vault.now());
+  const decision = { ...person, at: at.toISOString(), digest, outcome: 'rejected', reason } as const;
+  const held = await holdsAtRejection({ vault, keys, legalOrderId: id, record: file.record, at });
   return takeStep(vault, caller, act, row, {
     from: [row.status],
     file: { ...withoutDecision(file), decision },
+    statements: [...held.statements, ...holdLeaves(vault, caller, act, held)],
     says: { digest },
   });
 }
@@ -138,14 +156,20 @@ export async function revokeLegalOrder(
     const row = await orderOf(vault, caller, id);
     expectTwo(person, registrarOf(row));
     if (row.status !== 'approved' && row.status !== 'executed') throw new VaultError('conflict');
-    const file = openOrder(await vault.keyring.tenant(caller.tenantId), row);
+    const keys = await vault.keyring.tenant(caller.tenantId);
+    const file = openOrder(keys, row);
     // Another process's clock may be ahead: nothing is ever executed after its revocation.
-    const at = new Date(Math.max(vault.now(), row.executedAt?.getTime() ?? 0)).toISOString();
+    const at = new Date(Math.max(vault.now(), row.executedAt?.getTime() ?? 0));
+    const held = await holdsAtRevocation({ vault, keys, legalOrderId: id, record: file.record, at });
     try {
       return await takeStep(vault, caller, act, row, {
         from: [row.status],
-        file: { ...file, revocation: { ...person, at, reason } },
-        statements: [discardPackage(caller.tenantId, row.id)],
+        file: { ...file, revocation: { ...person, at: at.toISOString(), reason } },
+        statements: [
+          discardPackage(caller.tenantId, row.id),
+          ...held.statements,
+          ...holdLeaves(vault, caller, act, held),
+        ],
       });
     } catch (error) {
       // An execution came in between: it is revoked as well.

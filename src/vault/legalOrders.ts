@@ -10,7 +10,9 @@ import { fieldsUnder } from '../policy/grants.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
 import type { Caller } from './caller.ts';
 import { personOf } from './fourEyes.ts';
+import { holdLeaves } from './holds.ts';
 import { newId } from './ids.ts';
+import { holdsAtRegistration } from './legalHolds.ts';
 import { checkLegalOrder } from './legalOrderCheck.ts';
 import type { LegalOrderInput } from './legalOrderRecord.ts';
 import { columnsOf, numberTag, openOrder, sealOrder } from './legalOrderSeal.ts';
@@ -55,7 +57,9 @@ export async function registerLegalOrder(
     dataKey: sealed.dataKey,
     sealed: sealed.sealed,
   };
-  return commitAct(vault, caller, act, deedOf(sealed), [insertLegalOrder(row)], {
+  const held = await holdsAtRegistration({ vault, keys, legalOrderId: id, record, at: new Date(now) });
+  const statements = [insertLegalOrder(row), ...held.statements, ...holdLeaves(vault, caller, act, held)];
+  return commitAct(vault, caller, act, deedOf(sealed), statements, {
     status: 201,
     headers: { Location: `/v1/legal-orders/${id}`, ETag: '"1"' },
     body: { id, version: 1, status: 'registered', warnings },

@@ -15,7 +15,7 @@ export function receiptOf(
   key: ExportKey,
   file: LegalOrderFile,
   { records, notFound, outsidePeriod }: ExportContent,
-  { format, sha256, contentSha256 }: Package,
+  { format, sha256, contentSha256, jsonSha256 }: Package,
   execution: Execution,
 ): string {
   const { record, registration, approvals, decision } = file;
@@ -35,6 +35,7 @@ export function receiptOf(
     format,
     packageSha256: sha256.toString('hex'),
     contentSha256: contentSha256.toString('hex'),
+    jsonSha256: jsonSha256.toString('hex'),
     fields: approvedScope(file).fields,
     records,
     notFound,

@@ -574,6 +574,7 @@ describe('the receipt and the register', () => {
       format: 'json',
       packageSha256: made.body.sha256,
       contentSha256: made.body.sha256,
+      jsonSha256: made.body.sha256,
       fields: ['givenName', 'nationalId', 'mobile'],
       records: 1,
       notFound: 0,
