@@ -7,6 +7,8 @@ import { authenticator } from './http/auth.ts';
 import { clients } from './http/clients.ts';
 import { customers } from './http/customers.ts';
 import { deliveries } from './http/deliveries.ts';
+import { events } from './http/events.ts';
+import { exportRegister } from './http/exportRegister.ts';
 import { exports } from './http/exports.ts';
 import { grants } from './http/grants.ts';
 import { holds } from './http/holds.ts';
@@ -14,6 +16,7 @@ import { createHttp, type Http, type HttpOptions } from './http/http.ts';
 import { invoices } from './http/invoices.ts';
 import { legalDocuments } from './http/legalDocuments.ts';
 import { legalOrders } from './http/legalOrders.ts';
+import { notices } from './http/notices.ts';
 import { oauth } from './http/oauth.ts';
 import { orders } from './http/orders.ts';
 import { system } from './http/system.ts';
@@ -54,6 +57,7 @@ export function openVault({ db, keys, issuer, now, log }: Parts): Vault {
     issuer,
     now,
     notice,
+    announce: (event, raised) => log.event(event, raised),
   };
 }
 
@@ -84,7 +88,10 @@ export function createApp(
   legalOrders(declare, vault);
   legalDocuments(declare, vault);
   holds(declare, vault);
+  exportRegister(declare, vault);
   exports(declare, vault);
+  events(declare, vault);
+  notices(declare, vault);
   oauth(http, vault, newThrottle(vault.now));
   system(http, vault, readFileSync(openapiFile, 'utf8'));
   return http;

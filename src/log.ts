@@ -16,6 +16,13 @@ export interface FaultFields {
   readonly requestId?: string | undefined;
 }
 
+/** An event of the outbox, by its kind and by ids; never the customer's, which beside an order's would say whom it is about. */
+export interface RaisedFields {
+  readonly code: string;
+  readonly objectId: string;
+  readonly legalOrderId?: string | undefined;
+}
+
 interface Scene {
   readonly worker?: number | undefined;
 }
@@ -46,6 +53,9 @@ export interface EventFields {
   refusal_unrecorded: FaultFields;
   integrity_failure: FaultFields;
   fault: FaultFields;
+  event_raised: RaisedFields;
+  /** One that cannot wait for somebody to look. */
+  alarm_raised: RaisedFields;
   embedded_postgres: { readonly code: string; readonly ms?: number | undefined };
   migrated: { readonly count: number; readonly ms: number };
   profile_contradiction: { readonly profile: string; readonly code: string; readonly clause?: string | undefined };
@@ -61,6 +71,8 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const forms: Readonly<Record<Member, Form>> = {
   requestId: uuid,
   clientId: uuid,
+  objectId: uuid,
+  legalOrderId: uuid,
   method: /^[A-Z-]{3,20}$/,
   route: /^\/[a-z0-9A-Z:/._{}*-]{0,120}$/,
   code: /^[A-Za-z][A-Za-z0-9_.-]{0,59}$|^[0-9A-Z]{5}$/,
@@ -82,6 +94,7 @@ const forms: Readonly<Record<Member, Form>> = {
 
 type Level = 'info' | 'warn' | 'error';
 const inside = ['code', 'class', 'sqlstate', 'where', 'requestId'] as const;
+const raised = ['code', 'objectId', 'legalOrderId'] as const;
 const events: {
   readonly [N in EventName]: { readonly level: Level; readonly members: readonly (keyof EventFields[N])[] };
 } = {
@@ -100,6 +113,8 @@ const events: {
   refusal_unrecorded: { level: 'error', members: inside },
   integrity_failure: { level: 'error', members: inside },
   fault: { level: 'error', members: inside },
+  event_raised: { level: 'info', members: raised },
+  alarm_raised: { level: 'warn', members: raised },
   embedded_postgres: { level: 'info', members: ['code', 'ms'] },
   migrated: { level: 'info', members: ['count', 'ms'] },
   profile_contradiction: { level: 'warn', members: ['profile', 'code', 'clause'] },

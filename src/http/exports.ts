@@ -2,10 +2,8 @@ import * as z from 'zod';
 import { VaultError } from '../errors.ts';
 import { fetchPackage, reissuePackage } from '../vault/exportDelivery.ts';
 import { acknowledgeExport, printMinutes, readExport } from '../vault/exportRecord.ts';
-import { listExports } from '../vault/exportRegister.ts';
 import { executeLegalOrder } from '../vault/exports.ts';
 import { deliveryMeans } from '../vault/minutes.ts';
-import { parsePage } from '../vault/page.ts';
 import type { Vault } from '../vault/vault.ts';
 import { idOf, type DeclareAct } from './acts.ts';
 import { parseBody } from './parse.ts';
@@ -39,9 +37,6 @@ export function exports(declare: DeclareAct, vault: Vault): void {
     'exports.create',
     { body: 'jsonIfAny', concerns: orderConcerned, anyone: true },
     (request, caller, act) => executeLegalOrder(vault, caller, act, orderNamedIn(request.body)),
-  );
-  declare('get', '/v1/exports', 'exports.list', { query: ['limit', 'cursor'] }, (request, caller, act) =>
-    listExports(vault, caller, act, parsePage(request.query.limit, request.query.cursor)),
   );
   declare('get', '/v1/exports/:id', 'exports.read', {}, (request, caller, act) =>
     readExport(vault, caller, act, idOf(request)),

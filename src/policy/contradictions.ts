@@ -12,6 +12,7 @@ export function contradictions(profile: Profile): readonly Finding[] {
     ...marketing(profile),
     ...notices(profile),
     ...disclosure(profile),
+    ...silence(profile),
     ...lengths(profile),
   ];
 }
@@ -105,6 +106,19 @@ function disclosure(profile: Profile): readonly Finding[] {
     });
   }
   return found;
+}
+
+/** A text may be silent on it; whoever publishes the profile should know that the vault then is, too. */
+function silence(profile: Profile): readonly Finding[] {
+  if (profile.disclosureNotice !== undefined) return [];
+  return [
+    {
+      severity: 'note',
+      code: 'disclosure_notice_silent',
+      message: 'The policy does not say whether a person is told of a disclosure, so nobody is told',
+      messageFa: 'این سیاست نمی‌گوید که افشا به شخص اطلاع داده می‌شود یا نه؛ پس به کسی اطلاع داده نمی‌شود',
+    },
+  ];
 }
 
 /** Lengths that the law bounds from above or below. */

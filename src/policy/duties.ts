@@ -110,6 +110,9 @@ export const notice = z.strictObject({
   ...cited,
 });
 
+/** Whether a person is told that their data was disclosed; where the order is secret, once the secrecy has ended. */
+export const disclosureNotice = z.strictObject({ default: z.boolean(), ...cited });
+
 export const acceptance = z.strictObject({
   version: z.enum(['newest']),
   methods: z.array(z.enum(['agree_button', 'account_created', 'feature_used', 'order_placed'])).min(1),

@@ -65,6 +65,8 @@ const schema = z.strictObject({
   rights: duties.rights,
   consent: duties.consent,
   notice: duties.notice,
+  /** Versions that were published before there was such a rule have none, and tell nobody. */
+  disclosureNotice: duties.disclosureNotice.optional(),
   acceptance: duties.acceptance,
   incident: duties.incident,
   refusals: duties.refusals,

@@ -6,6 +6,7 @@ import { leafStatement, type Deed } from './audit.ts';
 import type { Caller } from './caller.ts';
 import { claimStatement, storeStatement, earlierAnswer, type Idempotency } from './idempotency.ts';
 import type { Action } from './permit.ts';
+import { announceRaised } from './raised.ts';
 import type { Vault } from './vault.ts';
 
 /** What a client does with its own credentials, before or without a token. */
@@ -75,7 +76,9 @@ export async function write<const S extends readonly Statement[]>(
   statements: S,
 ): Promise<Rows<S>> {
   try {
-    return await commit(vault.db, { tenantIds: [tenantId] }, statements);
+    const rows = await commit(vault.db, { tenantIds: [tenantId] }, statements);
+    announceRaised(vault, statements, rows);
+    return rows;
   } catch (error) {
     throw refusalOf(vault, error);
   }

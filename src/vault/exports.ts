@@ -14,6 +14,7 @@ import { expectTwo, personOf } from './fourEyes.ts';
 import { newId } from './ids.ts';
 import { approvedScope, openOrder } from './legalOrderSeal.ts';
 import { sealStep } from './legalOrderStep.ts';
+import { noticeStatements } from './notices.ts';
 import { permit } from './permit.ts';
 import type { Vault } from './vault.ts';
 
@@ -57,6 +58,7 @@ export async function executeLegalOrder(
     step,
     holdCustomers(tenantId, content.held),
     insertExport(row),
+    ...noticeStatements(vault, keys, execution, record.secret, content.disclosed),
     insertLeaves(content.disclosed.map((d) => leafOf(vault, caller, act, { ...deed, ...d }))),
   ];
   return commitAct(vault, caller, act, { ...deed, full: decision.full, digest, recordVersion: 1 }, statements, {

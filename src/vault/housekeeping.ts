@@ -2,10 +2,13 @@ import { commit } from '../db/commit.ts';
 import { deleteExpired } from '../db/housekeeping.ts';
 import { deleteOrphanChunks } from '../db/legalDocuments.ts';
 import { VaultError } from '../errors.ts';
+import { raiseDueEvents } from './dueEvents.ts';
 import { sweepFormerVersions } from './formerVersions.ts';
 import type { Vault } from './vault.ts';
 
 const everyMs = 10 * 60 * 1000;
+/** So late may somebody hear of what the clock brings. */
+const raiseEveryMs = 30 * 1000;
 /** Rows a table gives up in one commit; the rest waits for the next round. */
 const atMost = 10_000;
 
@@ -36,9 +39,12 @@ function policyOf(vault: Vault, tenantId: string) {
   }
 }
 
-/** Every process may run it: deleting twice does no harm. Returns how to stop it. */
+/** Every process may run it: deleting twice does no harm, and what was raised is not raised again. Returns how to stop it. */
 export function keepHouse(vault: Vault): () => void {
-  const timer = setInterval(() => void housekeep(vault).catch(() => undefined), everyMs);
-  timer.unref();
-  return () => clearInterval(timer);
+  const timers = [
+    setInterval(() => void housekeep(vault).catch(() => undefined), everyMs),
+    setInterval(() => void raiseDueEvents(vault).catch(() => undefined), raiseEveryMs),
+  ];
+  for (const timer of timers) timer.unref();
+  return () => timers.forEach((timer) => clearInterval(timer));
 }

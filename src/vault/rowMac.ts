@@ -3,6 +3,7 @@ import { sameBytes } from '../crypto/hmac.ts';
 import type { ClientRow, ClientSecretRow } from '../db/clients.ts';
 import type { GrantFacts } from '../db/grantFacts.ts';
 import type { HoldRow } from '../db/holds.ts';
+import type { NoticeFacts } from '../db/notices.ts';
 import type { ParcelFacts } from '../db/shipments.ts';
 import type { PolicyRow } from '../db/tenants.ts';
 import { VaultError } from '../errors.ts';
@@ -21,10 +22,10 @@ import type { Vault } from './vault.ts';
  * |      | with milliseconds, bytes in hex                                                                              |
  *
  * The key is the tenant's index key; renewing it makes every MAC anew. Not in it, because they change: a grant's `reads`,
- * `closed_at` and its reason; a parcel's `status`, `code_tries`, `attempts`, `closed_at`. Putting those, or a whole row
- * with its MAC, back to what they were is a rollback: the leaves of the audit tell of it, the row cannot. Nor are
- * `external_ref`, `last_failure` and `release`, which are sealed on their own; `source_sha256`, which repeats `source`; and
- * `tokens_valid_from`, which can only take away.
+ * `closed_at` and its reason; a parcel's `status`, `code_tries`, `attempts`, `closed_at`; of a notice, who was told and that it
+ * was taken back. Putting those, or a whole row with its MAC, back to what they were is a rollback: the leaves of the audit
+ * tell of it, the row cannot. Nor are `external_ref`, `last_failure` and `release`, which are sealed on their own;
+ * `source_sha256`, which repeats `source`; and `tokens_valid_from`, which can only take away.
  */
 const members = {
   clients: {
@@ -79,6 +80,8 @@ const members = {
     releasedAt: true,
     createdAt: true,
   },
+  /** When a person may be told of a disclosure. */
+  notices: { id: true, legalOrderId: true, exportId: true, customerId: true, dueAt: true, createdAt: true },
   /** Of a parcel's code alone, which goes when the parcel closes. */
   delivery_codes: { id: true, codeHash: true },
 } as const satisfies { readonly [Kind in RowKind]: Readonly<Record<Fixed<Kind>, true>> };
@@ -90,6 +93,7 @@ interface Rows {
   readonly grants: GrantFacts;
   readonly shipments: ParcelFacts;
   readonly holds: HoldRow;
+  readonly notices: NoticeFacts;
   readonly delivery_codes: { readonly id: string; readonly codeHash: Buffer | null; readonly mac: Buffer | null };
 }
 export type RowKind = keyof Rows;

@@ -4,6 +4,7 @@ import type { Create } from './creates.ts';
 import type { DeliveryMemory } from './deliveryMemory.ts';
 import type { GrantMemory } from './grantOf.ts';
 import type { Keyring } from './keyring.ts';
+import type { Raised } from './raised.ts';
 import type { Reads } from './reads.ts';
 import type { Watch } from './watch.ts';
 
@@ -28,4 +29,6 @@ export interface Vault {
   readonly now: () => number;
   /** Operational events without data; main connects it to the log. */
   readonly notice: (event: 'audit_unavailable' | 'refusal_unrecorded' | 'integrity_failure', code: string) => void;
+  /** Events that were raised and are durable, for the log. */
+  readonly announce: (event: 'event_raised' | 'alarm_raised', raised: Raised) => void;
 }

@@ -58,6 +58,8 @@ const bodies: Readonly<Record<string, Body>> = {
   rejectLegalOrder: () => ({ reason: 'مهر ندارد' }),
   uploadLegalDocument: () => textPdf('scan'),
   revokeLegalOrder: () => ({ reason: 'پس گرفته شد' }),
+  acknowledgeEvent: () => ({}),
+  markNoticeSent: () => ({ channel: 'sms' }),
   releaseHold: () => ({ reason: 'لازم نیست' }),
   createExport: (_, { ids }) => ({ legalOrderId: ids.approvedOrder }),
 };
@@ -74,6 +76,8 @@ const subjects: Readonly<Record<string, keyof Shop['ids']>> = {
   'legal-orders': 'legalOrder',
   holds: 'hold',
   exports: 'export',
+  events: 'event',
+  notices: 'notice',
 };
 
 /** Of the approved order, which has a scan. */

@@ -48,6 +48,8 @@ export interface Ids {
   readonly executedOrder: string;
   readonly hold: string;
   readonly export: string;
+  readonly notice: string;
+  readonly event: string;
   readonly leaf: string;
 }
 
@@ -72,6 +74,8 @@ export async function openShop(vault: TestVault, side: Side, seed: number): Prom
   made(await registrar.call(...scan, { 'content-type': 'application/pdf' }));
   for (const id of [approvedOrder, executedOrder]) made(await approver.post(`/v1/legal-orders/${id}/approve`), 200);
   const exported = made(await registrar.post('/v1/exports', { legalOrderId: executedOrder })).id;
+  const notice = made(await backend.get('/v1/notices'), 200).items[0].id;
+  const event = made(await backend.get('/v1/events'), 200).items[0].id;
   const [held] = await hold(vault, registrar, [person.id], { tenantId: side.tenantId });
   const leaf = made(await staff.dpo.get('/v1/audit?limit=1'), 200).items[0].id;
   const phone = made(await backend.get(`/v1/customers/${person.id}`), 200).phones[0].id;
@@ -102,6 +106,8 @@ export async function openShop(vault: TestVault, side: Side, seed: number): Prom
       executedOrder,
       hold: held?.id ?? '',
       export: exported,
+      notice,
+      event,
       leaf,
     },
   };

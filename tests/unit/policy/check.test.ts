@@ -41,6 +41,7 @@ describe('findings', () => {
     ['contradiction', 'withdrawal_window', { '/retention/order_shipping/keep': 'P7D' }],
     ['contradiction', 'hold_too_long', { '/retention/preservation_hold/most/length': 'P4M' }],
     ['contradiction', 'hold_too_long', { '/retention/preservation_hold/most': undefined }],
+    ['note', 'disclosure_notice_silent', { '/disclosureNotice': undefined }],
     ['note', 'processor_cells_closed', { '/processors/courier/allowed': false }],
     ['note', 'cell_of_undeclared_field', { '/items/recipient/recipientName': undefined }],
     ['note', 'purpose_unused', { '/purposes/survey': kalak.purposes['inquiry'] }],

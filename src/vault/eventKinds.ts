@@ -1,0 +1,42 @@
+import type { Role } from '../policy/profile.ts';
+
+/** What an event is about. */
+export type EventObject = 'legal_orders' | 'exports' | 'notices';
+
+interface EventRule {
+  readonly object: EventObject;
+  /** Who hears of it. Whatever a legal order is named in stays with the legal roles and the protection officer. */
+  readonly audience: readonly Role[];
+  /** Cannot wait until somebody looks at a list. */
+  readonly alarm?: true;
+  /** Raised at most once in so long for one object, so that whoever repeats an attempt does not drown the list. Milliseconds. */
+  readonly atMostEvery?: number;
+}
+
+const registrars = ['legal_registrar'] as const;
+const approvers = ['legal_approver'] as const;
+const legal = ['legal_registrar', 'legal_approver'] as const;
+const watching = ['legal_approver', 'dpo'] as const;
+
+const kinds = {
+  'legal_order.waiting': { object: 'legal_orders', audience: approvers },
+  'legal_order.approved': { object: 'legal_orders', audience: registrars },
+  'legal_order.rejected': { object: 'legal_orders', audience: registrars },
+  'legal_order.revoked': { object: 'legal_orders', audience: registrars },
+  'legal_order.approval_expired': { object: 'legal_orders', audience: legal },
+  'emergency.approved': { object: 'legal_orders', audience: watching, alarm: true },
+  'review.due': { object: 'legal_orders', audience: watching },
+  'review.overdue': { object: 'legal_orders', audience: watching, alarm: true },
+  'package.second_try': { object: 'exports', audience: watching, alarm: true, atMostEvery: 60_000 },
+  'package.aborted': { object: 'exports', audience: [...legal, 'dpo'] },
+  'hold.ending': { object: 'legal_orders', audience: legal },
+  'notice.due': { object: 'notices', audience: ['shop_backend'] },
+} as const satisfies Readonly<Record<string, EventRule>>;
+
+export type EventKind = keyof typeof kinds;
+export const eventKinds: Readonly<Record<EventKind, EventRule>> = kinds;
+
+/** The rule of a kind as it is stored; undefined for one that is none of ours. */
+export function eventRule(kind: string): EventRule | undefined {
+  return Object.hasOwn(eventKinds, kind) ? eventKinds[kind as EventKind] : undefined;
+}
