@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { closeDatabase, openDatabase } from '../db/database.ts';
 import { runningOwnerUrl } from '../db/embeddedAttach.ts';
@@ -7,7 +7,8 @@ import { verifyTenants } from './auditVerify.ts';
 import { exit, noWords, type Command } from './command.ts';
 import { startDemoService, type DemoService } from './demoService.ts';
 import { openStage, textOf, type Actor, type Stage } from './demoStage.ts';
-import { askForSupport, deliver, disclose, readLog, storeCustomers, type Cast } from './demoStory.ts';
+import { disclose } from './demoDisclosure.ts';
+import { askForSupport, deliver, readLog, storeCustomers, type Cast } from './demoStory.ts';
 import { ServiceFault } from './service.ts';
 
 export const demo: Command = {
@@ -56,7 +57,8 @@ async function tell(service: DemoService, print: (line: string) => void): Promis
   const stored = await storeCustomers(stage, cast);
   await askForSupport(stage, cast, stored);
   await deliver(stage, cast, stored);
-  await disclose(stage, cast, stored);
+  const exportCertificate = await readFile(join(service.dataDir, 'keys', 'export-1.crt'), 'utf8');
+  await disclose(stage, cast, stored, exportCertificate);
   await readLog(stage, cast, stored);
   await verify(stage, service);
   await handOver(stage, service, clients);

@@ -27,6 +27,8 @@ export interface Stage {
     body: unknown,
     expected: number | readonly [status: number, code: string],
   ): Promise<Asked>;
+  /** The same with a file for a body. */
+  upload(who: Actor, call: string, file: { bytes: Buffer; type: string }, expected: number): Promise<Asked>;
   /** Values in the last column, so that right-to-left text disturbs nothing after it. */
   rows(head: readonly string[], rows: readonly (readonly string[])[]): void;
   actor(name: string, url: string, client: { id: string; secret: string }, staff?: string): Actor;
@@ -52,20 +54,30 @@ export function openStage(print: (line: string) => void): Stage {
       name,
       session: openSession({ url, clientId: id, clientSecret: secret, actor: staff }),
     }),
-    async ask(who, call, body, expected) {
-      const [method = '', path = ''] = call.split(' ');
-      const json = { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
-      const answer = await who.session.send(method, path, body === undefined ? {} : json);
-      const given = ((await answer.json().catch(() => ({}))) ?? {}) as Json;
-      const [status, code] = typeof expected === 'number' ? [expected, undefined] : expected;
-      const what = `${who.name}  ${method} ${short(path)}  →  ${answer.status}${typeof given['code'] === 'string' ? ` ${given['code']}` : ''}`;
-      say(what);
-      if (answer.status !== status || (code !== undefined && given['code'] !== code)) {
-        throw new ServiceFault('software', `unexpected answer: expected ${status} ${code ?? ''}\n${what}`);
-      }
-      return { status: answer.status, body: given };
-    },
+    ask: (who, call, body, expected) => send(who, call, body === undefined ? {} : jsonOf(body), expected),
+    upload: (who, call, { bytes, type }, expected) =>
+      send(who, call, { body: bytes, headers: { 'content-type': type } }, expected),
   };
+
+  async function send(...[who, call, sending, expected]: Sent): Promise<Asked> {
+    const [method = '', path = ''] = call.split(' ');
+    const answer = await who.session.send(method, path, sending);
+    const given = ((await answer.json().catch(() => ({}))) ?? {}) as Json;
+    const [status, code] = typeof expected === 'number' ? [expected, undefined] : expected;
+    const what = `${who.name}  ${method} ${short(path)}  →  ${answer.status}${typeof given['code'] === 'string' ? ` ${given['code']}` : ''}`;
+    say(what);
+    if (answer.status !== status || (code !== undefined && given['code'] !== code)) {
+      throw new ServiceFault('software', `unexpected answer: expected ${status} ${code ?? ''}\n${what}`);
+    }
+    return { status: answer.status, body: given };
+  }
+}
+
+type Expected = Parameters<Stage['ask']>[3];
+type Sent = [who: Actor, call: string, sending: Parameters<Session['send']>[2], expected: Expected];
+
+function jsonOf(body: unknown) {
+  return { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
 }
 
 /** Ids by their ends: whole ones make a line too long to read. */

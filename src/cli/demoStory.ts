@@ -1,5 +1,4 @@
 /** The story of `npm run demo`: what a shop, its departments, its couriers and its legal staff see of the same people. */
-import { jalaliDayOf } from '../vault/tehranDay.ts';
 import { readable, shownFields, textOf, type Actor, type Json, type Stage } from './demoStage.ts';
 import { ServiceFault } from './service.ts';
 import { synthetic } from './synthetic.ts';
@@ -17,7 +16,6 @@ export interface Cast {
   readonly dpo: Actor;
 }
 
-const dayMs = 24 * 60 * 60 * 1000;
 const people = synthetic(1404);
 
 export interface Stored {
@@ -126,72 +124,6 @@ export async function deliver(stage: Stage, cast: Cast, stored: Stored): Promise
 function deliveryRows(body: Json): string[][] {
   const { id: _id, opensAt: _opens, closesAt: _closes, ...values } = body;
   return Object.entries(values).map(([name, value]) => [name, readable(value)]);
-}
-
-/** The gate, and the only way through it. */
-export async function disclose(stage: Stage, cast: Cast, { customerId }: Stored): Promise<void> {
-  const { registrar, approver, registrarElsewhere, dpo } = cast;
-  stage.chapter('Somebody asks for an export. There is no legal order: refused, whoever asks');
-  await stage.ask(registrar, 'POST /v1/exports', {}, [403, 'legal_order_required']);
-
-  stage.chapter('A legal order is recorded by one person and approved by another');
-  const order = await stage.ask(registrar, 'POST /v1/legal-orders', legalOrder(customerId), 201);
-  const legalOrderId = textOf(order.body, 'id');
-  await stage.ask(registrar, 'POST /v1/exports', { legalOrderId }, [403, 'legal_order_not_approved']);
-  await stage.ask(registrarElsewhere, `POST /v1/legal-orders/${legalOrderId}/approve`, {}, [403, 'self_approval']);
-  await stage.ask(approver, `POST /v1/legal-orders/${legalOrderId}/approve`, {}, 200);
-
-  stage.chapter('The export goes out: what the order names, to whom it names, once');
-  const made = await stage.ask(registrar, 'POST /v1/exports', { legalOrderId }, 201);
-  const path = `/v1/exports/${textOf(made.body, 'id')}/package`;
-  const fetched = await stage.ask(registrar, `GET ${path}`, undefined, 200);
-  stage.rows([], packageRows(fetched.body));
-  await stage.ask(registrar, `GET ${path}`, undefined, [403, 'legal_order_used']);
-  await stage.ask(registrar, 'POST /v1/exports', { legalOrderId }, [403, 'legal_order_used']);
-  const register = await stage.ask(dpo, 'GET /v1/exports', undefined, 200);
-  stage.say(`The register of disclosures has ${(register.body['items'] as unknown[]).length} entry.`);
-}
-
-function legalOrder(customerId: string): Json {
-  const day = (offset: number): string => new Date(Date.now() + offset * dayMs).toISOString().slice(0, 10);
-  return {
-    kind: 'production',
-    authority: {
-      kind: 'judicial',
-      name: 'دادسرای عمومی و انقلاب',
-      jurisdiction: 'تهران',
-      branchKind: 'بازپرسی',
-      branchNumber: '3',
-      officialTitle: 'بازپرس',
-    },
-    // Jalali, as letters are dated; Gregorian is taken as well.
-    letter: {
-      number: '1404/123',
-      date: jalaliDayOf(new Date(Date.now() - 2 * dayMs)),
-      caseNumber: '1404000000000000',
-      subject: 'استعلام نشانی',
-    },
-    basis: { law: 'قانون آیین دادرسی کیفری', article: '671' },
-    scope: {
-      subjects: [{ customerId }],
-      fields: ['givenName', 'familyName', 'mobile', 'address'],
-      from: day(-30),
-      to: day(1),
-    },
-    recipient: { name: 'کاوه نوری', title: 'بازپرس شعبه ۳' },
-    receivedAt: new Date(Date.now() - 3_600_000).toISOString(),
-    deadline: day(5),
-    validUntil: day(30),
-  };
-}
-
-/** Names and values of the one person in the package. */
-function packageRows(body: Json): string[][] {
-  const [person] = (body['persons'] ?? body['subjects'] ?? []) as { fields: Record<string, unknown> }[];
-  return Object.entries(person?.fields ?? {}).map(([name, held]) => {
-    const first = (Array.isArray(held) ? held[0] : held) as { value?: unknown } | undefined;
-    return [name, readable(first?.value)];
-  });
 }
 
 /** Who did what, from the log. */

@@ -55,7 +55,7 @@ export const receiptCheck: Command = {
   async run(args, out) {
     const file = onlyWord(args, 'receipt file');
     const certificate = await readCertificate(required(args, 'certificate'));
-    const jws = (await readText(file)).trim();
+    const jws = (await readText(file)).replace(/\s+/g, '');
     const packageFile = args.text('package');
     const digest = packageFile === undefined ? undefined : await digestOfFile(packageFile);
     const check = checkReceipt(certificate, jws, digest);
