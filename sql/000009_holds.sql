@@ -26,6 +26,7 @@ create index holds_standing on amanat.holds (tenant_id, ends_at) where released_
 
 -- The sealed state that an edit replaced: kept for every record alike, so that an edit costs the same whether a hold stands
 -- or not. No key of its own: it opens with the record's data key, as the version it was sealed as, and goes with that key.
+-- key_version is the record's of that time; what opens it now is the record's of now.
 create table amanat.customer_versions (
   tenant_id uuid not null,
   customer_id uuid not null,

@@ -8,8 +8,10 @@ import { clearanceOf, endLapsed } from './holds.ts';
 import { believes } from './rowMac.ts';
 import type { Vault } from './vault.ts';
 
-/** Former states, and holds, looked at in one round; the rest waits for the next. */
+/** Former states of a kind, and holds, looked at together. */
 const atMost = 1_000;
+/** Pages taken in one round; the rest waits for the next. */
+const mostPages = 50;
 
 /**
  * How long a former state is kept after it was replaced, an ISO 8601 duration. Where the profile keeps no history: not at
@@ -25,27 +27,49 @@ function keptFor({ rights, retention }: Profile, kind: VersionedKind): string | 
 
 /**
  * One round of a tenant: holds that have run out are ended, then former states that are due go, save those of customers
- * under a hold. Three look-ups and two commits, however many customers.
+ * under a hold. A page at a time: three look-ups and two commits, however many customers it has.
  */
 export async function sweepFormerVersions(vault: Vault, tenantId: string, profile: Profile, at: Date): Promise<void> {
+  await endWhatLapsed(vault, tenantId, at);
+  const keep = { customers: keptFor(profile, 'customers'), orders: keptFor(profile, 'orders') };
+  for (let page = 0; page < mostPages; page += 1) if (!(await sweepPage(vault, tenantId, keep, at))) return;
+}
+
+async function endWhatLapsed(vault: Vault, tenantId: string, at: Date): Promise<void> {
   const keys = await vault.keyring.tenant(tenantId);
   const scope = { tenantIds: [tenantId] };
   const [lapsed] = await commit(vault.db, scope, [selectLapsedHolds(tenantId, at, atMost)]);
   const over = lapsed.filter((hold) => believes(vault, keys, 'holds', hold));
   if (over.length > 0) await unlessChanged(commit(vault.db, scope, endLapsed(keys, over)));
-  const keep = { customers: keptFor(profile, 'customers'), orders: keptFor(profile, 'orders') };
+}
+
+/** True when it was a whole page, and something of it went: there may be more. */
+async function sweepPage(
+  vault: Vault,
+  tenantId: string,
+  keep: Readonly<Record<VersionedKind, string | undefined>>,
+  at: Date,
+): Promise<boolean> {
+  const keys = await vault.keyring.tenant(tenantId);
+  const scope = { tenantIds: [tenantId] };
   const [customers, orders] = await commit(vault.db, scope, selectDueVersions(tenantId, keep, at, atMost));
-  if (customers.length + orders.length === 0) return;
+  if (customers.length + orders.length === 0) return false;
   const owners = [...customers, ...orders].map(({ customerId }) => customerId);
   const { held } = await clearanceOf(vault, keys, owners, at);
   const isFree = ({ customerId }: { readonly customerId: string }): boolean => !held.has(customerId);
   const due = { customers: customers.filter(isFree), orders: orders.filter(isFree) };
-  await unlessChanged(commit(vault.db, scope, deleteVersions(tenantId, due)));
+  const went = await unlessChanged(commit(vault.db, scope, deleteVersions(tenantId, due)));
+  const whole = customers.length === atMost || orders.length === atMost;
+  return went && whole && due.customers.length + due.orders.length > 0;
 }
 
-/** A hold that was placed or ended meanwhile has undone it; the next round sees it. */
-async function unlessChanged(work: Promise<unknown>): Promise<void> {
-  await work.catch((error: unknown) => {
-    if (!(error instanceof DbFault && error.guard === 'conflict')) throw error;
-  });
+/** False when a hold that was placed or ended meanwhile has undone it; the next round sees it. */
+async function unlessChanged(work: Promise<unknown>): Promise<boolean> {
+  try {
+    await work;
+    return true;
+  } catch (error) {
+    if (error instanceof DbFault && error.guard === 'conflict') return false;
+    throw error;
+  }
 }

@@ -240,6 +240,7 @@ describe('P6: row level security behind it', () => {
       'shipments',
       'invoices',
       'legal_orders',
+      'holds',
       'exports',
       'audit_leaves',
       'clients',
