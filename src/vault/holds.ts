@@ -26,21 +26,20 @@ import type { Vault } from './vault.ts';
  */
 export interface HoldStep {
   readonly statements: readonly Statement[];
-  /** What the audit is to tell of it, one leaf a hold: `holdStatements`. */
+  /** What the audit is to tell of it, one leaf a hold: `holdLeaves`. */
   readonly deeds: readonly Deed[];
 }
 
-export const nothing: HoldStep = { statements: [], deeds: [] };
+const nothing: HoldStep = { statements: [], deeds: [] };
 
 /** Puts steps of one commit together, in their order. */
 export function stepsOf(...steps: readonly HoldStep[]): HoldStep {
   return { statements: steps.flatMap((s) => s.statements), deeds: steps.flatMap((s) => s.deeds) };
 }
 
-/** A step with the leaves that tell of it, for one commit. */
-export function holdStatements(vault: Vault, caller: Doer, act: Act, { statements, deeds }: HoldStep): Statement[] {
-  if (deeds.length === 0) return [...statements];
-  return [...statements, insertLeaves(deeds.map((deed) => leafOf(vault, caller, act, deed)))];
+/** The leaves of a step, for the same commit. */
+export function holdLeaves(vault: Vault, caller: Doer, act: Act, { deeds }: HoldStep): Statement[] {
+  return deeds.length === 0 ? [] : [insertLeaves(deeds.map((deed) => leafOf(vault, caller, act, deed)))];
 }
 
 /** What moves holds needs no more of the vault than where to tell of a bad row. */

@@ -8,7 +8,7 @@ import { DbFault } from '../../src/db/fault.ts';
 import { statement, type Statement } from '../../src/db/statement.ts';
 import { deleteVersionsOf } from '../../src/db/versions.ts';
 import { verifyTenant } from '../../src/vault/auditVerification.ts';
-import { clearanceOf, holdStatements, placeHolds, releaseHolds } from '../../src/vault/holds.ts';
+import { clearanceOf, holdLeaves, placeHolds, releaseHolds } from '../../src/vault/holds.ts';
 import { housekeep } from '../../src/vault/housekeeping.ts';
 import type { TenantKeys } from '../../src/vault/keyring.ts';
 import { forResealing, openRecord } from '../../src/vault/record.ts';
@@ -459,8 +459,8 @@ describe('a hold that somebody changed in its table', () => {
         at: now(),
       });
       const caller = { tenantId, clientId: judge.id, role: 'legal_approver', actor: 'staff-2' } as const;
-      const statements = holdStatements(vault.vault, caller, { action: 'legal_orders.approve', requestId: id }, step);
-      await commit(vault.vault.db, { tenantIds: [tenantId] }, statements);
+      const leaves = holdLeaves(vault.vault, caller, { action: 'legal_orders.approve', requestId: id }, step);
+      await commit(vault.vault.db, { tenantIds: [tenantId] }, [...step.statements, ...leaves]);
       return (await holdsOf(vault, legalOrderId, tenantId))[0]?.id ?? '';
     };
     const inTable = (sql: string, id: string) => atDatabase(vault, sql, [id]);

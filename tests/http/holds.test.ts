@@ -17,14 +17,7 @@ import {
   replaceHolds,
   type HoldStep,
 } from '../../src/vault/holds.ts';
-import {
-  holdsAtApproval,
-  holdsAtRegistration,
-  holdsAtRejection,
-  holdsAtRevocation,
-} from '../../src/vault/holdSteps.ts';
 import { holdKindOf, termOf } from '../../src/vault/holdTerm.ts';
-import type { OrderSubject } from '../../src/vault/legalOrderRecord.ts';
 import type { TenantKeys } from '../../src/vault/keyring.ts';
 import { endOfDay, startOfDay } from '../../src/vault/tehranDay.ts';
 import { hold, holdsOf, recordOf } from '../support/holds.ts';
@@ -237,86 +230,6 @@ describe('the life of a hold', () => {
     const placing = { keys, legalOrderId: 'x', record, customerIds: [], at: now() };
     expect(() => placeHolds(placing)).toThrow(VaultError);
     expect(placeHolds({ ...placing, record: recordOf(vault, 'preservation') }).statements).toEqual([]);
-  });
-});
-
-describe('the steps of an order', () => {
-  const orderFor = async (subjects: readonly object[], kind: 'preservation' | 'provisional', more: object = {}) => ({
-    id: await desk.register(subjects),
-    record: { ...recordOf(vault, kind), ...more },
-    subjects: subjects as OrderSubject[],
-    at: now(),
-  });
-
-  test('an officer’s order holds when it is registered, a judge’s when it is approved, others never', async () => {
-    const [one_, two] = [await desk.storeCustomer(), await desk.storeCustomer()];
-    const subjects = [
-      { customerId: one_.id },
-      { by: 'nationalId', value: two.sent.fields['nationalId'] },
-      { by: 'nationalId', value: synthetic(311).nationalId() },
-    ];
-    const officers = await orderFor(subjects, 'provisional');
-    await store(await holdsAtRegistration(vault.vault, keys, officers));
-    expect((await holdsOf(vault, officers.id)).map(({ customerId }) => customerId).toSorted()).toEqual(
-      [one_.id, two.id].toSorted(),
-    );
-    expect((await holdsAtApproval(vault.vault, keys, officers)).statements).toEqual([]);
-
-    const judges = await orderFor([{ customerId: one_.id }], 'preservation', { follows: officers.id });
-    await store(await holdsAtRegistration(vault.vault, keys, judges));
-    expect(await holdsOf(vault, judges.id)).toEqual([]);
-    expect(
-      (await holdsOf(vault, officers.id)).map(({ endsAt }) => endsAt.getTime() > now().getTime() + 6 * day),
-    ).toEqual([true, true]);
-    await store(await holdsAtApproval(vault.vault, keys, judges));
-    expect(await holdsOf(vault, judges.id)).toMatchObject([{ customerId: one_.id, releasedAt: null }]);
-    // The judge has not asked for the other one.
-    expect([await isHeld(one_.id), await isHeld(two.id)]).toEqual([true, false]);
-
-    await store(await holdsAtApproval(vault.vault, keys, { ...judges, at: now() }));
-    const again = await holdsOf(vault, judges.id);
-    expect(
-      again.filter(({ releasedAt }) => releasedAt === null),
-      'approved anew after a change',
-    ).toHaveLength(1);
-    expect(again).toHaveLength(2);
-    await store(await holdsAtRevocation(vault.vault, keys, judges));
-    expect(await isHeld(one_.id)).toBe(false);
-
-    const production = { ...judges, record: { ...judges.record, kind: 'production' } };
-    for (const step of [holdsAtRegistration, holdsAtApproval, holdsAtRejection, holdsAtRevocation]) {
-      expect((await step(vault.vault, keys, production)).statements).toEqual([]);
-    }
-  });
-
-  test('a rejection ends its own holds, and gives an officer’s its day again', async () => {
-    const { id } = await desk.storeCustomer();
-    const officers = await orderFor([{ customerId: id }], 'provisional');
-    await store(await holdsAtRegistration(vault.vault, keys, officers));
-    const [first] = await holdsOf(vault, officers.id);
-    const judges = await orderFor([{ customerId: id }], 'preservation', { follows: officers.id });
-    await store(await holdsAtRegistration(vault.vault, keys, judges));
-    await store(await holdsAtRejection(vault.vault, keys, judges));
-    expect(await holdsOf(vault, officers.id)).toMatchObject([{ endsAt: first?.endsAt, releasedAt: null }]);
-    await store(await holdsAtRejection(vault.vault, keys, officers));
-    expect(await isHeld(id)).toBe(false);
-  });
-
-  test('only an officer’s hold is followed, only one of the same kind renewed', async () => {
-    const { id } = await desk.storeCustomer();
-    const first = await orderFor([{ customerId: id }], 'preservation');
-    await store(await holdsAtApproval(vault.vault, keys, first));
-    const follower = await orderFor([{ customerId: id }], 'preservation', { follows: first.id });
-    expect((await holdsAtRegistration(vault.vault, keys, follower)).statements).toEqual([]);
-    await store(await holdsAtApproval(vault.vault, keys, follower));
-    expect(await holdsOf(vault, first.id)).toMatchObject([{ releasedAt: null }]);
-    const renewal = await orderFor([{ customerId: id }], 'preservation', {
-      renews: first.id,
-      validUntil: dayFrom(vault, 60),
-    });
-    await store(await holdsAtApproval(vault.vault, keys, renewal));
-    const [[old], [renewed]] = [await holdsOf(vault, first.id), await holdsOf(vault, renewal.id)];
-    expect(renewed?.startsAt).toEqual(old?.endsAt);
   });
 });
 
