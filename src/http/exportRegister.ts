@@ -1,7 +1,7 @@
 import { refuse } from '../errors.ts';
 import { foldDigits } from '../formats/identifier.ts';
 import { listExports } from '../vault/exportRegister.ts';
-import { reportExports } from '../vault/exportReport.ts';
+import { printReport, reportExports } from '../vault/exportReport.ts';
 import { parsePage } from '../vault/page.ts';
 import type { Vault } from '../vault/vault.ts';
 import type { DeclareAct } from './acts.ts';
@@ -20,11 +20,17 @@ export function exportRegister(declare: DeclareAct, vault: Vault): void {
       page: parsePage(limit, cursor),
     });
   });
-  declare('get', '/v1/exports/report', 'exports.report', { query: ['year', 'public'] }, (request, caller, act) =>
-    reportExports(vault, caller, act, {
-      year: yearOf(request.query.year),
-      forPublic: flagOf('public', request.query.public),
-    }),
+  declare(
+    'get',
+    '/v1/exports/report',
+    'exports.report',
+    { query: ['year', 'public', 'format'], produces: ['application/json', 'text/html'] },
+    async ({ query: asked }, caller, act) => {
+      const report = { year: yearOf(asked.year), forPublic: flagOf('public', asked.public) };
+      if (formatOf(asked.format) === 'json') return reportExports(vault, caller, act, report);
+      const bytes = await printReport(vault, caller, act, report);
+      return { status: 200, type: 'text/html; charset=utf-8', bytes };
+    },
   );
 }
 
@@ -39,4 +45,9 @@ function yearOf(text: string | undefined): number | undefined {
 function flagOf(name: string, text: string | undefined): boolean {
   if (text !== undefined && text !== 'true' && text !== 'false') throw refuse('invalid_query', `?${name}`, 'format');
   return text === 'true';
+}
+
+function formatOf(text: string | undefined): 'json' | 'html' {
+  if (text === undefined || text === 'json' || text === 'html') return text ?? 'json';
+  throw refuse('invalid_query', '?format', 'unknown_value');
 }

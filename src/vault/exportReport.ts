@@ -9,7 +9,8 @@ import type { Caller } from './caller.ts';
 import type { TenantKeys } from './keyring.ts';
 import { openOrder, type LegalOrderFile } from './legalOrderSeal.ts';
 import { permit } from './permit.ts';
-import { endOfDay, jalaliDayOf, startOfDay } from './tehranDay.ts';
+import { dayEndingAt, endOfDay, jalaliDayOf, startOfDay } from './tehranDay.ts';
+import { transparencyDocument } from './transparencyDocument.ts';
 import { openTally, type Body, type Year } from './transparencyReport.ts';
 import type { Vault } from './vault.ts';
 
@@ -32,15 +33,7 @@ export interface ReportQuery {
  * wholly, and the figures of a year may grow by them later.
  */
 export async function reportExports(vault: Vault, caller: Caller, act: Act, query: ReportQuery): Promise<Answer> {
-  permit(caller, 'exports.report');
-  const now = vault.now();
-  const jalali = query.year ?? Number(jalaliDayOf(new Date(now)).slice(0, 4));
-  const year = { ...yearOf(jalali), now };
-  const keys = await vault.keyring.tenant(caller.tenantId);
-  const tally = openTally(year);
-  const unreadable = await eachOrder(vault, keys, year, (order, file) => {
-    if (!query.forPublic || !isSecret(file, year.now)) tally.add(order, bodyOf(file));
-  });
+  const { jalali, year, tally, unreadable } = await tallyOf(vault, caller, query);
   return commitAct(vault, caller, act, {}, [], {
     status: 200,
     body: {
@@ -56,11 +49,38 @@ export async function reportExports(vault: Vault, caller: Caller, act: Act, quer
   });
 }
 
+/** The same year as a Persian document to print, in UTF-8. */
+export async function printReport(vault: Vault, caller: Caller, act: Act, query: ReportQuery): Promise<Buffer> {
+  const { jalali, year, tally } = await tallyOf(vault, caller, query);
+  await commitAct(vault, caller, act, {}, [], { status: 200, body: undefined });
+  const page = transparencyDocument({
+    controller: vault.watch.policy(caller.tenantId).profile.controller.fa,
+    year: jalali,
+    from: year.first,
+    to: dayEndingAt(year.to),
+    madeAt: new Date(year.now).toISOString(),
+    ...tally.printed(),
+  });
+  return Buffer.from(page);
+}
+
+async function tallyOf(vault: Vault, caller: Caller, { year: asked, forPublic }: ReportQuery) {
+  permit(caller, 'exports.report');
+  const now = vault.now();
+  const jalali = asked ?? Number(jalaliDayOf(new Date(now)).slice(0, 4));
+  const year = { ...yearOf(jalali), now };
+  const tally = openTally(year);
+  const unreadable = await eachOrder(vault, await vault.keyring.tenant(caller.tenantId), year, (order, file) => {
+    if (!forPublic || !isSecret(file, now)) tally.add(order, bodyOf(file));
+  });
+  return { jalali, year, tally, unreadable };
+}
+
 /** 1 Farvardin to the last day of Esfand, in Tehran. */
-function yearOf(year: number): Pick<Year, 'from' | 'to'> {
+function yearOf(year: number): Pick<Year, 'from' | 'to'> & { readonly first: string } {
   const [first, next] = [parseDate(`${year}-01-01`), parseDate(`${year + 1}-01-01`)];
   if (first === undefined || next === undefined) throw refuse('invalid_query', '?year', 'format');
-  return { from: new Date(startOfDay(first)), to: new Date(startOfDay(next)) };
+  return { first, from: new Date(startOfDay(first)), to: new Date(startOfDay(next)) };
 }
 
 /** Every order of the year, opened, a batch at a time. One that does not open is told apart, and counted nowhere else. */

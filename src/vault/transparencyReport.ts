@@ -1,5 +1,6 @@
 import type { ReportedOrder } from '../db/exportRegister.ts';
 import { statusAt } from './legalOrderView.ts';
+import type { OrdersCounted, TransparencyReport } from './transparencyDocument.ts';
 
 /** The authority of an order, as its letter names it: a body and its seat, never an official. */
 export interface Body {
@@ -36,6 +37,8 @@ export interface Year {
 export interface Tally {
   add(order: ReportedOrder, body: Body | undefined): void;
   report(): ReturnType<typeof reportOf>;
+  /** The same for the printed report, which counts an order once, as it stands, and persons whose package was delivered. */
+  printed(): Pick<TransparencyReport, 'orders' | 'disclosures'>;
 }
 
 /** Counts a year: of the orders registered in it how they stand, of the executions in it what left. Nobody's data. */
@@ -47,6 +50,8 @@ export function openTally(year: Year): Tally {
     authority: new Map<string, Counts>(),
   };
   const bodies = new Map<string, Body & { readonly counts: Counts }>();
+  const standing = new Map<string, OrdersCounted>();
+  let deliveredPersons = 0;
   return {
     add(order, body) {
       const into = [
@@ -57,13 +62,29 @@ export function openTally(year: Year): Tally {
         ...(body === undefined ? [] : [entry(bodies, body.key, () => ({ ...body, counts: none() })).counts]),
       ];
       const found = countsOf(order, year);
+      if (found.orders.registered === 1) countStanding(standing, order, year.now);
+      if (found.disclosures.delivered === 1) deliveredPersons += found.disclosures.persons;
       for (const counts of into) {
         for (const step of steps) counts.orders[step] += found.orders[step];
         for (const end of ends) counts.disclosures[end] += found.disclosures[end];
       }
     },
     report: () => reportOf(total, groups, [...bodies.values()]),
+    printed: () => ({
+      orders: [...standing.values()],
+      disclosures: { packages: total.disclosures.delivered, persons: deliveredPersons },
+    }),
   };
+}
+
+/** One whose approval ran out may be approved again, so it stands as approved. */
+function countStanding(standing: Map<string, OrdersCounted>, order: ReportedOrder, now: number): void {
+  const status = statusAt(order, now);
+  const outcome = status === 'approval_expired' ? 'approved' : status;
+  const authority = order.authorityKind === 'none' ? order.ground : order.authorityKind;
+  const key = [order.kind, authority, outcome].join(' ');
+  const count = (standing.get(key)?.count ?? 0) + 1;
+  standing.set(key, { kind: order.kind, authority, outcome, count });
 }
 
 function entry<V>(map: Map<string, V>, key: string, make: () => V): V {

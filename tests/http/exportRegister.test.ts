@@ -207,6 +207,9 @@ describe('the yearly report', () => {
         ['سازمان امور مالیاتی کشور', undefined, 1],
       ]);
     expect(report.unreadable).toBe(0);
+    const page = await officer.get('/v1/exports/report?format=html');
+    expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
+    expect(page.text).toMatch(/<b>۶<\/b>دستور[^]*<b>۱<\/b>بستهٔ تحویل‌شده[^]*<b>۲<\/b>شخص/);
     const text = JSON.stringify(report);
     for (const personal of [one.id, '9901234565', 'کاوه', 'staff-1', one.sent.fields['familyName']])
       expect(text).not.toContain(personal);
@@ -269,6 +272,7 @@ describe('the yearly report', () => {
       ['year=2025', '?year'],
       ['year=1', '?year'],
       ['public=yes', '?public'],
+      ['format=pdf', '?format'],
     ] as const)
       expectRefusal(await dpo.get(`/v1/exports/report?${query}`), 422, 'invalid_query', name);
   });
