@@ -24,13 +24,14 @@ export function selectOverdueReviews(tenantId: string, now: Date, limit: number)
   );
 }
 
-/** Approvals that ran out before anybody executed the order. */
+/** Approvals that ran out before anybody executed the order. Preservation has nothing to execute; its hold is told of. */
 export function selectExpiredApprovals(tenantId: string, now: Date, limit: number): Statement<DueRow> {
   return statement(
     'select_expired_approvals',
     `select o.id as "objectId", o.id as "legalOrderId", o.approval_expires as "dueAt"
        from amanat.legal_orders o
-      where o.tenant_id = $1::uuid and o.status = 'approved' and o.approval_expires <= $2::timestamptz
+      where o.tenant_id = $1::uuid and o.status = 'approved' and o.kind <> 'preservation'
+        and o.approval_expires <= $2::timestamptz
         and not exists (
           select 1 from amanat.events e
            where e.tenant_id = $1::uuid and e.kind = 'legal_order.approval_expired' and e.object_id = o.id

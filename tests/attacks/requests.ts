@@ -114,6 +114,7 @@ function queryOf(name: string, { ids }: Shop): [string, string][] {
     grant: ids.grant,
     customerId: ids.customer,
     legalOrderId: ids.legalOrder,
+    legalOrder: ids.executedOrder,
     subject: ids.customer,
     client: ids.client,
     cursor: Buffer.from(ids.order, 'latin1').toString('base64url'),

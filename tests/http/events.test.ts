@@ -273,11 +273,12 @@ describe('the clock', () => {
     const first = at(hour);
     const order = await orderWith(`status = 'approved', approval_expires = $2`, [first]);
     const used = await orderWith(`status = 'executed', approval_expires = $2`, [first]);
+    const kept = await orderWith(`status = 'approved', kind = 'preservation', approval_expires = $2`, [first]);
     await sweepAt(new Date(first.getTime() - 1));
     expect(await about(desk.registrar, order)).toEqual([]);
     await sweepAt(first);
     expect(await about(desk.registrar, order)).toMatchObject([{ kind: 'legal_order.approval_expired' }]);
-    expect(await about(desk.registrar, used)).toEqual([]);
+    for (const other of [used, kept]) expect(await about(desk.registrar, other)).toEqual([]);
     await rowsOf(vault, 'update amanat.legal_orders set approval_expires = $2 where id = $1', [order, at(2 * hour)]);
     await sweepAt(at(2 * hour));
     expect(await about(desk.registrar, order)).toHaveLength(2);
