@@ -35,6 +35,9 @@ interface Keeping {
 export async function holdsAtRegistration(keeping: Keeping): Promise<HoldStep> {
   const { vault, keys, record, at } = keeping;
   if (record.kind !== 'preservation') return nothing;
+  // CPC 669: the officer's word becomes a judge's, or lapses.
+  if (record.follows !== undefined && record.authority?.kind !== 'judicial')
+    throw refuse('invalid_body', '/follows', 'not_of_a_judge');
   await expectEarlier(keeping, '/follows', record.follows, (row) => row.authorityKind === 'officer');
   await expectEarlier(
     keeping,

@@ -122,6 +122,22 @@ describe('an officer’s urgent word', () => {
     expect(await standing(customerId)).toEqual([]);
   });
 
+  test('is kept by a judge’s order alone: neither by another officer’s nor by the shop’s own', async () => {
+    const customerId = await someone();
+    const first = await register(keeping(customerId, officer()));
+    const { authority: _a, letter: _l, basis: _b, ...body } = keeping(customerId, { follows: first });
+    const own = {
+      ...body,
+      ground: 'legal_pursuit',
+      case: { number: 'د/۱۴۰۴/۱۲' },
+      reason: 'پیگیری کلاهبرداری',
+      decider: { name: 'مریم کاظمی' },
+    };
+    for (const follower of [own, keeping(customerId, { ...officer(), follows: first })]) {
+      expectRefusal(await desk.registrar.post('/v1/legal-orders', follower), 422, 'invalid_body', '/follows');
+    }
+  });
+
   test('is followed and renewed by what is of that kind only', async () => {
     const customerId = await someone();
     const production = await desk.register([{ customerId }]);
