@@ -12,6 +12,7 @@ import { checkText } from '../formats/text.ts';
 import { commitAct, load, write, type Act, type Answer } from './act.ts';
 import { leafStatement, type Deed } from './audit.ts';
 import type { Caller } from './caller.ts';
+import { eventStatement } from './events.ts';
 import { openForMs, openPackage } from './exportSeal.ts';
 import { expectTwo, personOf } from './fourEyes.ts';
 import { openOrder } from './legalOrderSeal.ts';
@@ -66,7 +67,12 @@ export async function fetchPackage(vault: Vault, caller: Caller, act: Act, id: s
 /** The alarm and the refusal's leaf are one commit. */
 async function secondTry(vault: Vault, caller: Caller, act: Act, deed: Deed): Promise<VaultError> {
   const code: Code = 'legal_order_used';
-  await write(vault, caller.tenantId, [leafStatement(vault, caller, act, { ...deed, outcome: 'refused', rule: code })]);
+  const { object, legalOrderId } = deed;
+  const alarm = { kind: 'package.second_try', objectId: object?.id ?? '', legalOrderId } as const;
+  await write(vault, caller.tenantId, [
+    leafStatement(vault, caller, act, { ...deed, outcome: 'refused', rule: code }),
+    eventStatement(vault, caller.tenantId, alarm),
+  ]);
   return new VaultError(code, [], undefined, true);
 }
 
@@ -76,8 +82,11 @@ async function recordEnd(vault: Vault, caller: Caller, act: Act, row: ExportRow,
   const rule = whole ? 'package.delivered' : 'package.aborted';
   const deed = { ...deedOf(row), rule };
   const at = new Date(vault.now());
-  const step = whole ? completeExport(tenantId, row.id, at) : abortExport(tenantId, row.id);
-  await write(vault, tenantId, [step, leafStatement(vault, caller, act, deed)]).catch(() => undefined);
+  const told = { kind: 'package.aborted', objectId: row.id, legalOrderId: row.legalOrderId } as const;
+  const steps = whole
+    ? [completeExport(tenantId, row.id, at)]
+    : [abortExport(tenantId, row.id), eventStatement(vault, tenantId, told)];
+  await write(vault, tenantId, [...steps, leafStatement(vault, caller, act, deed)]).catch(() => undefined);
 }
 
 /** Lets a package that did not arrive be fetched once more, for fifteen minutes. Throws `self_approval`, `conflict`. */

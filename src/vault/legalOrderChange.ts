@@ -4,6 +4,7 @@ import { VaultError } from '../errors.ts';
 import { fieldsUnder } from '../policy/grants.ts';
 import type { Act, Answer } from './act.ts';
 import type { Caller } from './caller.ts';
+import { eventStatement } from './events.ts';
 import { personOf } from './fourEyes.ts';
 import { checkLegalOrder } from './legalOrderCheck.ts';
 import type { LegalOrderInput, LegalOrderRecord } from './legalOrderRecord.ts';
@@ -32,9 +33,20 @@ export async function changeOrder(
   const keys = await vault.keyring.tenant(caller.tenantId);
   const { approvals = [], decision: _decision, reviewDue: _due, changes = [], ...file } = openOrder(keys, row);
   const what = 'record' in changed ? ('record' as const) : ('document' as const);
-  const change = { ...person, at: new Date(vault.now()).toISOString(), what, voided: approvals };
+  const { document } = file;
+  const replaced =
+    what === 'document' && document !== undefined ? { id: document.id, sha256: document.sha256 } : undefined;
+  const change = {
+    ...person,
+    at: new Date(vault.now()).toISOString(),
+    what,
+    ...(replaced === undefined ? {} : { replaced }),
+    voided: approvals,
+  };
+  const waiting = eventStatement(vault, caller.tenantId, { kind: 'legal_order.waiting', objectId: row.id });
   return takeStep(vault, caller, act, row, {
     ...more,
+    statements: [...more.statements, waiting],
     from: ['registered', 'approved'],
     file: { ...file, ...changed, changes: [...changes, change] },
   });

@@ -4,6 +4,7 @@ import { refuse, VaultError } from '../errors.ts';
 import { checkText } from '../formats/text.ts';
 import type { Act, Answer } from './act.ts';
 import type { Caller } from './caller.ts';
+import { eventStatement, type NewEvent } from './events.ts';
 import { expectTwo, personOf, type Person } from './fourEyes.ts';
 import { holdLeaves } from './holds.ts';
 import { groundOf, type Ground } from './legalGround.ts';
@@ -45,8 +46,9 @@ export async function approveLegalOrder(
   if (row.authorityKind === 'officer') throw new VaultError('conflict');
   if (row.validUntil.getTime() <= vault.now()) throw new VaultError('legal_order_expired');
   const ground = groundOf(vault.watch.policy(caller.tenantId).profile, row);
-  const file = openOrder(await vault.keyring.tenant(caller.tenantId), row);
-  const standing = row.status === 'approved' ? [] : (file.approvals ?? []);
+  const keys = await vault.keyring.tenant(caller.tenantId);
+  const file = openOrder(keys, row);
+  const standing = standingApprovals(row, file, vault.now());
   for (const other of [...(file.changes ?? []), ...standing]) expectTwo(person, other);
   const narrowed = asked === undefined ? narrowingOf({ ...file, approvals: standing }) : narrowingWithin(file, asked);
   const approval = approvalOf(vault, person, ground, row, file, narrowed);
@@ -55,25 +57,44 @@ export async function approveLegalOrder(
   const enough = approvals.length >= ground.approvals;
   const { digest, at, expires } = approval;
   const record = { ...file.record, scope: { ...file.record.scope, ...narrowed } };
-  const keeping = {
-    vault,
-    keys: await vault.keyring.tenant(caller.tenantId),
-    legalOrderId: id,
-    record,
-    at: new Date(at),
-  };
-  const held = enough ? await holdsAtApproval(keeping) : undefined;
+  const reviewDue = enough && ground.needsReview ? new Date(Date.parse(at) + reviewMs) : undefined;
+  const held = enough ? await holdsAtApproval({ vault, keys, legalOrderId: id, record, at: new Date(at) }) : undefined;
   return takeStep(vault, caller, act, row, {
     from: [row.status],
     file: {
       ...withoutDecision(file),
       approvals,
       ...(enough ? { decision: { ...person, at, digest, outcome: 'approved' } } : {}),
-      ...(enough && ground.needsReview ? { reviewDue: new Date(Date.parse(at) + reviewMs).toISOString() } : {}),
+      ...(reviewDue === undefined ? {} : { reviewDue: reviewDue.toISOString() }),
     },
-    ...(held === undefined ? {} : { statements: [...held.statements, ...holdLeaves(vault, caller, act, held)] }),
+    ...(held === undefined
+      ? {}
+      : {
+          statements: [
+            ...held.statements,
+            ...holdLeaves(vault, caller, act, held),
+            eventStatement(vault, caller.tenantId, ...eventsAtApproval(id, ground, reviewDue)),
+          ],
+        }),
     says: { digest, approvals: approvals.length, approvalsNeeded: ground.approvals, approvalExpires: expires },
   });
+}
+
+/** Those that are to the record as it stands and have not run out meanwhile. */
+function standingApprovals(
+  { status }: LegalOrderRow,
+  { approvals = [] }: LegalOrderFile,
+  now: number,
+): readonly Approval[] {
+  return status === 'approved' ? [] : approvals.filter(({ expires }) => Date.parse(expires) > now);
+}
+
+function eventsAtApproval(objectId: string, { alarm }: Ground, reviewDue: Date | undefined): readonly NewEvent[] {
+  return [
+    { kind: 'legal_order.approved', objectId },
+    ...(alarm ? [{ kind: 'emergency.approved', objectId } as const] : []),
+    ...(reviewDue === undefined ? [] : [{ kind: 'review.due', objectId, at: reviewDue } as const]),
+  ];
 }
 
 function approvalOf(
@@ -122,7 +143,11 @@ export async function rejectLegalOrder(
   return takeStep(vault, caller, act, row, {
     from: [row.status],
     file: { ...withoutDecision(file), decision },
-    statements: [...held.statements, ...holdLeaves(vault, caller, act, held)],
+    statements: [
+      ...held.statements,
+      ...holdLeaves(vault, caller, act, held),
+      eventStatement(vault, caller.tenantId, { kind: 'legal_order.rejected', objectId: id }),
+    ],
     says: { digest },
   });
 }
@@ -169,6 +194,7 @@ export async function revokeLegalOrder(
           discardPackage(caller.tenantId, row.id),
           ...held.statements,
           ...holdLeaves(vault, caller, act, held),
+          eventStatement(vault, caller.tenantId, { kind: 'legal_order.revoked', objectId: id }),
         ],
       });
     } catch (error) {

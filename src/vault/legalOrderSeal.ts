@@ -48,6 +48,8 @@ export interface OrderDocument extends Stamp {
 /** A change of the record or its scan, and the approvals that it voided. */
 export interface Change extends Stamp {
   readonly what: 'record' | 'document';
+  /** The scan that stood before; its bytes are gone. */
+  readonly replaced?: Pick<OrderDocument, 'id' | 'sha256'>;
   readonly voided: readonly Approval[];
 }
 

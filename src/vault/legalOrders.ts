@@ -9,6 +9,7 @@ import { findSubjects } from '../db/legalSubjects.ts';
 import { fieldsUnder } from '../policy/grants.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
 import type { Caller } from './caller.ts';
+import { eventStatement } from './events.ts';
 import { personOf } from './fourEyes.ts';
 import { holdLeaves } from './holds.ts';
 import { newId } from './ids.ts';
@@ -58,7 +59,8 @@ export async function registerLegalOrder(
     sealed: sealed.sealed,
   };
   const held = await holdsAtRegistration({ vault, keys, legalOrderId: id, record, at: new Date(now) });
-  const statements = [insertLegalOrder(row), ...held.statements, ...holdLeaves(vault, caller, act, held)];
+  const waiting = eventStatement(vault, caller.tenantId, { kind: 'legal_order.waiting', objectId: id });
+  const statements = [insertLegalOrder(row), waiting, ...held.statements, ...holdLeaves(vault, caller, act, held)];
   return commitAct(vault, caller, act, deedOf(sealed), statements, {
     status: 201,
     headers: { Location: `/v1/legal-orders/${id}`, ETag: '"1"' },
