@@ -20,6 +20,7 @@ const labels: Readonly<Record<string, string>> = {
   outsidePeriod: 'persons outside the period, left out',
   packageSha256: 'SHA-256 of the package',
   contentSha256: 'SHA-256 of its content',
+  jsonSha256: 'SHA-256 of its JSON',
   executedAt: 'executed at',
   policyVersion: 'policy version',
   registeredBy: 'registered by',

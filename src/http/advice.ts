@@ -7,18 +7,24 @@ export const advice: Readonly<Record<Code, string>> = {
   invalid_cursor: 'Start the list again without a cursor, or use `nextCursor` of the page before exactly as it was.',
   unauthenticated: 'Get an access token at /oauth/token and send it as a Bearer token.',
   insufficient_scope: 'Ask /oauth/token for a token with the scope this call needs.',
-  not_permitted: 'The privacy policy gives this role no such right. Asking again changes nothing.',
+  not_permitted:
+    'The privacy policy gives this role, or this person, no such right. Asking again changes nothing; where `errors` names `header:actor`, ask for a token with `actor`.',
   legal_order_required: 'Record a legal order and have it approved by a second person, then name it in the export.',
-  legal_order_not_approved: 'Have the order approved by an approver who is neither the registrar nor the same client.',
-  legal_order_expired: 'Record a new order from the authority; an expired one is never executed.',
-  legal_order_revoked: 'A revoked order is never executed.',
-  legal_order_used: 'An order is executed once. Another export needs another order.',
-  self_approval: 'Have another person approve it, through another client.',
-  ground_not_allowed: 'The published policy names no such ground for disclosure.',
+  legal_order_not_approved:
+    'Have the order approved by an approver who is neither the registrar nor the same client; anew, when its approval has run out.',
+  legal_order_expired:
+    'Record a new order from the authority; an expired one is never executed. If only the time for its package is over, an approver can let the package out again.',
+  legal_order_revoked: 'A revoked order is never executed, and nothing of it is handed out.',
+  legal_order_used:
+    'An order is executed once and its package fetched once. An approver can let out again a package that did not arrive; all else needs another order.',
+  self_approval: 'Have another person take this step, through another client than the steps before it.',
+  ground_not_allowed:
+    'The published policy names no such ground for disclosure. What rests on no letter names its `ground`; an order to keep data discloses nothing.',
   not_found: 'Check the path and the id. What is not yours and what never was look the same.',
   method_not_allowed: 'Use one of the methods in the Allow header.',
   request_timeout: 'Send the whole request without pausing.',
-  already_exists: 'Search for the identifier; the record that holds it is already there.',
+  already_exists:
+    'The record that holds it is already there: search for the identifier, or find the letter among the legal orders.',
   conflict: 'Read the record and decide again.',
   idempotency_in_flight: 'Wait as long as Retry-After says and send the same request again.',
   precondition_failed: 'Read the record again and send its ETag in If-Match.',
