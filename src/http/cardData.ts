@@ -1,12 +1,14 @@
 import { refuse, type Fault } from '../errors.ts';
 import { VaultError } from '../errors.ts';
 import { containsCardData } from '../formats/card.ts';
+import { foldIdentifier } from '../formats/identifier.ts';
 
 const safeName = /^[A-Za-z][A-Za-z0-9]{0,39}$/;
 
 /**
  * Refuses a body that holds a card number, CVV2, expiry or second password anywhere: in a value, in a number, or as a
- * member's name and value together. `exempt` are pointers where sixteen digits mean something else (a case number).
+ * member's name and value together. `exempt` are pointers where sixteen digits mean something else (a case number); a text
+ * there is looked at all the same when it says more than such a number or a certificate.
  */
 export function refuseCardData(body: unknown, exempt: readonly string[] = []): void {
   const faults: Fault[] = [];
@@ -15,7 +17,7 @@ export function refuseCardData(body: unknown, exempt: readonly string[] = []): v
 }
 
 function search(value: unknown, name: string, pointer: string, exempt: readonly string[], faults: Fault[]): void {
-  if (exempt.includes(pointer)) return;
+  if (exempt.includes(pointer) && (typeof value !== 'string' || isAnother(value))) return;
   if (typeof value === 'string' || typeof value === 'number') {
     // With its name before it, a value is found by itself and also as «cvv2: 123».
     if (containsCardData(`${name}: ${value}`)) faults.push({ pointer, code: 'card_data_refused' });
@@ -27,4 +29,11 @@ function search(value: unknown, name: string, pointer: string, exempt: readonly 
       search(inner, member, safeName.test(member) ? `${pointer}/${member}` : pointer, exempt, faults);
     }
   }
+}
+
+const certificate = /^\s*-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*$/;
+
+/** Nothing but a number of sixteen or eighteen digits, or a certificate. */
+function isAnother(text: string): boolean {
+  return certificate.test(text) || /^\d{16}(?:\d{2})?$/.test(foldIdentifier(text));
 }

@@ -12,7 +12,7 @@ import {
 import { parsePage } from '../vault/page.ts';
 import type { Vault } from '../vault/vault.ts';
 import { idOf, type DeclareAct } from './acts.ts';
-import { requireVersion } from './ifMatch.ts';
+import { versionIfAny } from './ifMatch.ts';
 import { parseBody } from './parse.ts';
 
 /** Canonical base64url without padding (RFC 7515 section 2). */
@@ -90,8 +90,7 @@ export function clients(declare: DeclareAct, vault: Vault): void {
   declare('patch', '/v1/clients/:id', 'clients.patch', { body: 'mergePatch' }, (request, caller, act) => {
     parseBody(patch, request.body);
     // Whoever must be cut off is cut off at once: the version is checked only when one is given.
-    const version = request.headers['if-match'] === undefined ? 'any' : requireVersion(request.headers);
-    return disableClient(vault, caller, act, idOf(request), version);
+    return disableClient(vault, caller, act, idOf(request), versionIfAny(request.headers));
   });
   declare('post', '/v1/clients/:id/secret', 'clients.renew_secret', { body: 'jsonIfAny' }, (request, caller, act) => {
     const { overlapSeconds } = parseBody(renewal, request.body === undefined ? {} : request.body);

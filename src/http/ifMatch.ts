@@ -11,3 +11,8 @@ export function requireVersion(headers: IncomingHttpHeaders): number | undefined
   const version = /^"([1-9]\d{0,8})"$/.exec(tag)?.[1];
   return version === undefined ? undefined : Number(version);
 }
+
+/** The same where the client may leave it out: `any` when it does. */
+export function versionIfAny(headers: IncomingHttpHeaders): number | 'any' | undefined {
+  return headers['if-match'] === undefined ? 'any' : requireVersion(headers);
+}

@@ -5,14 +5,13 @@ import { patchLegalOrder } from '../vault/legalOrderChange.ts';
 import {
   approveLegalOrder,
   rejectLegalOrder,
-  reviewLegalOrder,
   revokeLegalOrder,
 } from '../vault/legalOrderDecision.ts';
 import { listLegalOrders, readLegalOrder, registerLegalOrder } from '../vault/legalOrders.ts';
 import { parsePage } from '../vault/page.ts';
 import type { Vault } from '../vault/vault.ts';
 import { idOf, type DeclareAct } from './acts.ts';
-import { requireVersion } from './ifMatch.ts';
+import { requireVersion, versionIfAny } from './ifMatch.ts';
 import { legalOrderIn, narrowingIn } from './legalOrderBody.ts';
 import { parseBody } from './parse.ts';
 
@@ -57,7 +56,12 @@ function decisions(declare: DeclareAct, vault: Vault): void {
     '/v1/legal-orders/:id/approve',
     'legal_orders.approve',
     { body: 'jsonIfAny' },
-    (request, caller, act) => approveLegalOrder(vault, caller, act, idOf(request), narrowingIn(request.body)),
+    (request, caller, act) =>
+      approveLegalOrder(vault, caller, act, idOf(request), {
+        // What changed since the approver has read it is not approved unseen.
+        version: versionIfAny(request.headers),
+        narrowing: narrowingIn(request.body),
+      }),
   );
   declare('post', '/v1/legal-orders/:id/reject', 'legal_orders.reject', { body: 'json' }, (request, caller, act) =>
     rejectLegalOrder(vault, caller, act, idOf(request), parseBody(refusal, request.body).reason),

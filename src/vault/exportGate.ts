@@ -7,7 +7,7 @@ import { load } from './act.ts';
 import type { Caller } from './caller.ts';
 import { expectTwo, type Person } from './fourEyes.ts';
 import type { TenantKeys } from './keyring.ts';
-import { groundOf } from './legalGround.ts';
+import { groundOf, type Ground } from './legalGround.ts';
 import { periodOf } from './exportContent.ts';
 import type { LegalOrderRecord } from './legalOrderRecord.ts';
 import { subjectKeys } from './legalScope.ts';
@@ -16,6 +16,12 @@ import type { Policy } from './watch.ts';
 
 /** Persons in one package. */
 const mostPersons = 1_000;
+
+export interface ExecutableOrder {
+  readonly row: LegalOrderRow;
+  /** As the profile in force has it. */
+  readonly ground: Ground;
+}
 
 /**
  * The order, if this person may execute it now: everything that can refuse is judged here, before a single key is
@@ -28,7 +34,7 @@ export async function executableOrder(
   id: string,
   person: Person,
   at: Date,
-): Promise<LegalOrderRow> {
+): Promise<ExecutableOrder> {
   const [[row]] = await load(vault, caller.tenantId, [selectLegalOrder(caller.tenantId, id)]);
   if (row === undefined) throw new VaultError('legal_order_required');
   if (row.status === 'revoked') throw new VaultError('legal_order_revoked');
@@ -37,11 +43,13 @@ export async function executableOrder(
   if (row.validUntil <= at) throw new VaultError('legal_order_expired');
   if ((row.approvalExpires?.getTime() ?? 0) <= at.getTime()) throw new VaultError('legal_order_not_approved');
   // CPC 669: what is kept by an order is not disclosed by it.
-  const { kind } = groundOf(policy.profile, row);
-  if (kind === 'preservation') throw refuse('ground_not_allowed', '/legalOrderId', 'preservation_discloses_nothing');
+  const ground = groundOf(policy.profile, row);
+  if (ground.kind === 'preservation')
+    throw refuse('ground_not_allowed', '/legalOrderId', 'preservation_discloses_nothing');
+  if (row.approvals < ground.approvals) throw new VaultError('legal_order_not_approved');
   // legal.md [D]: registered ≠ approved ≠ executed. The registrar may execute what another person approved.
   expectTwo(person, { clientId: row.decidedBy ?? '', actor: row.decidedActor ?? '' });
-  return row;
+  return { row, ground };
 }
 
 /**
@@ -60,17 +68,23 @@ export function judgeScope(
   return { decision, purpose };
 }
 
-/** Whoever the order's subjects are at this moment. An identifier that a hundred hold identifies nobody: `conflict`. */
+/**
+ * Whoever the order's subjects are at this moment. An identifier that a hundred hold identifies nobody, and where the ground
+ * is for one person it is for one, however many share a telephone: `conflict`.
+ */
 export async function subjectsOf(
   vault: Vault,
   caller: Caller,
   keys: TenantKeys,
   { scope }: LegalOrderRecord,
+  { mostSubjects }: Ground,
 ): Promise<readonly SubjectRow[]> {
   const [found] = await load(vault, caller.tenantId, [
     selectSubjects(caller.tenantId, subjectKeys(keys, scope.subjects), periodOf(scope)),
   ]);
   const crowded = scope.subjects.some((_, i) => found.filter(({ n }) => n === i + 1).length > mostHolders);
-  if (crowded || found.length > mostPersons) throw refuse('conflict', '/legalOrderId', 'too_many_persons');
+  const persons = new Set(found.map(({ id }) => id)).size;
+  if (crowded || found.length > mostPersons || (mostSubjects === 1 && persons > 1))
+    throw refuse('conflict', '/legalOrderId', 'too_many_persons');
   return found;
 }

@@ -37,14 +37,15 @@ export async function executeLegalOrder(
   const by = personOf(caller);
   const at = new Date(vault.now());
   const policy = vault.watch.policy(tenantId);
-  const stored = await executableOrder(vault, caller, policy, legalOrderId, by, at);
+  const { row: stored, ground } = await executableOrder(vault, caller, policy, legalOrderId, by, at);
   const keys = await vault.keyring.tenant(tenantId);
   const file = openOrder(keys, stored);
   // The row holds the last approver only.
+  expectDemands(ground, file.record, '/legalOrderId');
   for (const approval of file.approvals ?? []) expectTwo(by, approval);
   const record = { ...file.record, scope: approvedScope(file) };
   const { decision, purpose } = judgeScope(policy, caller, record.scope.fields);
-  const found = await subjectsOf(vault, caller, keys, record);
+  const found = await subjectsOf(vault, caller, keys, record, ground);
   const content = computeContent(keys, record, decision, found, { at, salt: newSalt() });
   const exportId = newId(at.getTime());
   const controller = policy.profile.controller.fa;

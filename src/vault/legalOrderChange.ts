@@ -8,7 +8,7 @@ import { eventStatement } from './events.ts';
 import { personOf } from './fourEyes.ts';
 import { checkLegalOrder } from './legalOrderCheck.ts';
 import type { LegalOrderInput, LegalOrderRecord } from './legalOrderRecord.ts';
-import { numberTag, openOrder, type LegalOrderFile } from './legalOrderSeal.ts';
+import { numberTag, openOrder, withoutDecision, type LegalOrderFile } from './legalOrderSeal.ts';
 import { orderOf, takeStep } from './legalOrderStep.ts';
 import { permit } from './permit.ts';
 import type { Vault } from './vault.ts';
@@ -31,7 +31,7 @@ export async function changeOrder(
   const person = personOf(caller);
   expectOpen(row, vault.now());
   const keys = await vault.keyring.tenant(caller.tenantId);
-  const { approvals = [], decision: _decision, reviewDue: _due, changes = [], ...file } = openOrder(keys, row);
+  const { approvals = [], changes = [], ...file } = withoutDecision(openOrder(keys, row));
   const what = 'record' in changed ? ('record' as const) : ('document' as const);
   const { document } = file;
   const replaced =

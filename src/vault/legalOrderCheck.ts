@@ -2,7 +2,7 @@ import { judgeCertificate } from '../crypto/certificate.ts';
 import { parseCaseNumber } from '../formats/caseNumber.ts';
 import { parseDate } from '../formats/jalali.ts';
 import { checkText, type TextRule } from '../formats/text.ts';
-import { VaultError, type Fault } from '../errors.ts';
+import { refuse, VaultError, type Fault } from '../errors.ts';
 import type { Field } from '../policy/profile.ts';
 import { addDuration } from '../policy/duration.ts';
 import { groundOf, type Ground } from './legalGround.ts';
@@ -68,11 +68,12 @@ export function checkLegalOrder(
   now: number,
 ): CheckedOrder {
   const { kind, ground: claimed, authority } = input;
+  // `none` is what there is without an authority: a letter under it would be a private lawyer's, dressed as an order.
+  if (authority?.kind === 'none') throw refuse('ground_not_allowed', '/authority/kind');
   const ground = groundOf(policy.profile, { kind, authorityKind: authority?.kind, ground: claimed });
   const faults: Fault[] = [];
   const warnings: Fault[] = [];
-  const missing = ground.required.filter((pointer) => memberAt(input, pointer) === undefined);
-  faults.push(...missing.map((pointer) => ({ pointer, code: 'required' })));
+  faults.push(...lackingIn(ground, input).map((pointer) => ({ pointer, code: 'required' })));
   if ((authority === undefined) !== (input.letter === undefined))
     faults.push({ pointer: authority === undefined ? '/authority' : '/letter', code: 'required' });
   checkTexts(input, faults);
@@ -101,6 +102,15 @@ export function checkLegalOrder(
   checkPermission(record, faults);
   if (faults.length > 0) throw new VaultError('invalid_body', faults);
   return { record, ground, warnings };
+}
+
+function lackingIn({ required }: Ground, order: object): readonly string[] {
+  return required.filter((pointer) => memberAt(order, pointer) === undefined);
+}
+
+/** The profile may have come to demand more since the order was registered. Throws `ground_not_allowed`. */
+export function expectDemands(ground: Ground, record: LegalOrderRecord, pointer: string): void {
+  if (lackingIn(ground, record).length > 0) throw refuse('ground_not_allowed', pointer, 'demand_not_met');
 }
 
 function memberAt(order: object, pointer: string): unknown {

@@ -3,22 +3,25 @@ import type { LegalOrderRow } from '../db/legalOrders.ts';
 import { refuse, VaultError } from '../errors.ts';
 import { checkText } from '../formats/text.ts';
 import type { Act, Answer } from './act.ts';
+import type { Profile } from '../policy/profile.ts';
 import type { Caller } from './caller.ts';
 import { eventStatement, type NewEvent } from './events.ts';
 import { expectTwo, personOf, type Person } from './fourEyes.ts';
 import { holdLeaves } from './holds.ts';
 import { groundOf, type Ground } from './legalGround.ts';
 import { holdsAtApproval, holdsAtRejection, holdsAtRevocation } from './legalHolds.ts';
+import { expectDemands } from './legalOrderCheck.ts';
 import { narrowingWithin, type NarrowingInput } from './legalNarrowing.ts';
 import {
   digestOfOrder,
   narrowingOf,
   openOrder,
   type Approval,
+  withoutDecision,
   type LegalOrderFile,
   type Narrowing,
 } from './legalOrderSeal.ts';
-import { orderOf, takeStep } from './legalOrderStep.ts';
+import { orderOf, registrarOf, takeStep } from './legalOrderStep.ts';
 import { statusAt } from './legalOrderView.ts';
 import { permit } from './permit.ts';
 import type { Vault } from './vault.ts';
@@ -29,28 +32,39 @@ const reviewMs = 72 * 60 * 60 * 1000;
 const tries = 4;
 
 /**
+export interface ApprovalInput {
+  /** The version that was read; undefined is none there ever was. */
+  readonly version: number | 'any' | undefined;
+  readonly narrowing: NarrowingInput | undefined;
+}
+
  * A person's yes to the exact record, its scope perhaps narrowed. The order is approved when as many have said so as its
- * ground wants. Throws `self_approval` for whoever registered, changed or approved it, as a client or as a person.
+ * ground wants. Throws `self_approval` for whoever registered, changed or approved it, as a client or as a person, and
+ * `precondition_failed` when it is another version than the person has read.
  */
 export async function approveLegalOrder(
   vault: Vault,
   caller: Caller,
   act: Act,
   id: string,
-  asked: NarrowingInput | undefined,
+  { version, narrowing: asked }: ApprovalInput,
 ): Promise<Answer> {
   permit(caller, 'legal_orders.approve');
   const person = personOf(caller);
-  const row = await orderToDecide(vault, caller, person, id);
+  const { profile } = vault.watch.policy(caller.tenantId);
+  const row = await orderToDecide(vault, caller, person, id, profile);
+  if (version !== 'any' && row.version !== version) throw new VaultError('precondition_failed');
   // An officer's word holds from its registration, for a day; there is nothing to approve.
   if (row.authorityKind === 'officer') throw new VaultError('conflict');
   if (row.validUntil.getTime() <= vault.now()) throw new VaultError('legal_order_expired');
-  const ground = groundOf(vault.watch.policy(caller.tenantId).profile, row);
+  const ground = groundOf(profile, row);
   const keys = await vault.keyring.tenant(caller.tenantId);
   const file = openOrder(keys, row);
-  const standing = standingApprovals(row, file, vault.now());
+  expectDemands(ground, file.record, '');
+  const standing = standingApprovals(file, vault.now());
   for (const other of [...(file.changes ?? []), ...standing]) expectTwo(person, other);
-  const narrowed = asked === undefined ? narrowingOf({ ...file, approvals: standing }) : narrowingWithin(file, asked);
+  // What one approver took out of the scope stays out of it, also when that approval has run out.
+  const narrowed = asked === undefined ? narrowingOf(file) : narrowingWithin(file, asked);
   const approval = approvalOf(vault, person, ground, row, file, narrowed);
   // A narrower scope is another one: those who approved the wider one have not approved it.
   const approvals = [...(asked === undefined ? standing : []), approval];
@@ -81,12 +95,8 @@ export async function approveLegalOrder(
 }
 
 /** Those that are to the record as it stands and have not run out meanwhile. */
-function standingApprovals(
-  { status }: LegalOrderRow,
-  { approvals = [] }: LegalOrderFile,
-  now: number,
-): readonly Approval[] {
-  return status === 'approved' ? [] : approvals.filter(({ expires }) => Date.parse(expires) > now);
+function standingApprovals({ approvals = [] }: LegalOrderFile, now: number): readonly Approval[] {
+  return approvals.filter(({ expires }) => Date.parse(expires) > now);
 }
 
 function eventsAtApproval(objectId: string, { alarm }: Ground, reviewDue: Date | undefined): readonly NewEvent[] {
@@ -115,11 +125,6 @@ function approvalOf(
     expires: new Date(end).toISOString(),
     ...(narrowed === undefined ? {} : { narrowed }),
   };
-}
-
-/** An approval that ran out is none. */
-function withoutDecision({ decision: _decision, reviewDue: _due, ...file }: LegalOrderFile): LegalOrderFile {
-  return file;
 }
 
 /** Another person's no. The authority's letter may then be recorded anew. */
@@ -153,17 +158,24 @@ export async function rejectLegalOrder(
 }
 
 /** Waiting for a decision, or approved so long ago that it needs another. Throws `self_approval`, `conflict`. */
-async function orderToDecide(vault: Vault, caller: Caller, person: Person, id: string): Promise<LegalOrderRow> {
+async function orderToDecide(
+  vault: Vault,
+  caller: Caller,
+  person: Person,
+  id: string,
+  profile?: Profile,
+): Promise<LegalOrderRow> {
   const row = await orderOf(vault, caller, id);
   expectTwo(person, registrarOf(row));
   const status = statusAt(row, vault.now());
   const waits = row.status === 'registered' || status === 'approval_expired';
-  if (!waits) throw new VaultError('conflict');
+  if (!waits && !(status === 'approved' && isShort(profile, row))) throw new VaultError('conflict');
   return row;
 }
 
-function registrarOf(row: LegalOrderRow): Person {
-  return { clientId: row.registeredBy, actor: row.registeredActor };
+/** Approved when fewer approvals were enough than the profile wants now. What is kept already is kept. */
+function isShort(profile: Profile | undefined, row: LegalOrderRow): boolean {
+  return profile !== undefined && row.kind !== 'preservation' && row.approvals < groundOf(profile, row).approvals;
 }
 
 /** Takes an approval back, before or after the execution; a package that was not fetched yet is destroyed. */
@@ -204,33 +216,7 @@ export async function revokeLegalOrder(
   }
 }
 
-export interface ReviewInput {
-  readonly outcome: 'upheld' | 'not_justified';
-  readonly reason: string;
-}
-
-/** The later look at what was disclosed without an order, by somebody who had no hand in it. */
-export async function reviewLegalOrder(
-  vault: Vault,
-  caller: Caller,
-  act: Act,
-  id: string,
-  { outcome, reason }: ReviewInput,
-): Promise<Answer> {
-  permit(caller, 'legal_orders.review');
-  checkReason(reason);
-  const person = personOf(caller);
-  const row = await orderOf(vault, caller, id);
-  expectTwo(person, registrarOf(row));
-  if (row.reviewDue === null || row.reviewedAt !== null) throw new VaultError('conflict');
-  const file = openOrder(await vault.keyring.tenant(caller.tenantId), row);
-  const hands = [...(file.changes ?? []), ...(file.approvals ?? []), ...(file.execution ? [file.execution] : [])];
-  for (const other of hands) expectTwo(person, other);
-  const review = { ...person, at: new Date(vault.now()).toISOString(), outcome, reason };
-  return takeStep(vault, caller, act, row, { from: [row.status], file: { ...file, review }, says: { outcome } });
-}
-
-function checkReason(reason: string): void {
+export function checkReason(reason: string): void {
   const fault = checkText(reason, { max: 500, kind: 'text' });
   if (fault !== undefined) throw refuse('invalid_body', '/reason', fault);
 }

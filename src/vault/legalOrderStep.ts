@@ -4,6 +4,7 @@ import { VaultError } from '../errors.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
 import type { Deed } from './audit.ts';
 import type { Caller } from './caller.ts';
+import type { Person } from './fourEyes.ts';
 import { columnsOf, resealOrder, type LegalOrderFile } from './legalOrderSeal.ts';
 import type { TenantKeys } from './keyring.ts';
 import type { SealedRecord } from './record.ts';
@@ -14,6 +15,10 @@ export async function orderOf(vault: Vault, caller: Caller, id: string): Promise
   const [[row]] = await load(vault, caller.tenantId, [selectLegalOrder(caller.tenantId, id)]);
   if (row === undefined) throw new VaultError('not_found');
   return row;
+}
+
+export function registrarOf(row: LegalOrderRow): Person {
+  return { clientId: row.registeredBy, actor: row.registeredActor };
 }
 
 export interface Step {
