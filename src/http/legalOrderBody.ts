@@ -84,6 +84,7 @@ const legalOrder = z.strictObject({
   deadline: some,
   validUntil: text,
   secret: z.strictObject({ fromSubject: z.boolean(), until: some, basis: some }).optional(),
+  notifySubject: z.boolean().optional(),
   authenticity: authenticity.optional(),
   certificate: some,
 });

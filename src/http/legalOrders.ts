@@ -7,6 +7,8 @@ import {
   rejectLegalOrder,
   revokeLegalOrder,
 } from '../vault/legalOrderDecision.ts';
+import { dateSecrecy } from '../vault/legalSecrecy.ts';
+import { reviewLegalOrder } from '../vault/legalOrderReview.ts';
 import { listLegalOrders, readLegalOrder, registerLegalOrder } from '../vault/legalOrders.ts';
 import { parsePage } from '../vault/page.ts';
 import type { Vault } from '../vault/vault.ts';
@@ -17,6 +19,7 @@ import { parseBody } from './parse.ts';
 
 const refusal = z.strictObject({ reason: z.string() });
 const review = z.strictObject({ outcome: z.enum(['upheld', 'not_justified']), reason: z.string() });
+const secrecy = z.strictObject({ until: z.string().optional(), reason: z.string() });
 const statuses = ['registered', 'approved', 'rejected', 'revoked', 'executed'] as const;
 
 /** Where digits and letters by chance look like a card's. */
@@ -68,6 +71,9 @@ function decisions(declare: DeclareAct, vault: Vault): void {
   );
   declare('post', '/v1/legal-orders/:id/revoke', 'legal_orders.revoke', { body: 'json' }, (request, caller, act) =>
     revokeLegalOrder(vault, caller, act, idOf(request), parseBody(refusal, request.body).reason),
+  );
+  declare('post', '/v1/legal-orders/:id/secrecy', 'legal_orders.secrecy', { body: 'json' }, (request, caller, act) =>
+    dateSecrecy(vault, caller, act, idOf(request), parseBody(secrecy, request.body)),
   );
   declare('post', '/v1/legal-orders/:id/review', 'legal_orders.review', { body: 'json' }, (request, caller, act) =>
     reviewLegalOrder(vault, caller, act, idOf(request), parseBody(review, request.body)),

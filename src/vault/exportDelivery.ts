@@ -7,14 +7,14 @@ import {
   type ExportRow,
 } from '../db/exports.ts';
 import { holdExecutedOrder } from '../db/legalOrderExecution.ts';
-import { refuse, VaultError, type Code } from '../errors.ts';
-import { checkText } from '../formats/text.ts';
+import { VaultError, type Code } from '../errors.ts';
 import { commitAct, load, write, type Act, type Answer } from './act.ts';
 import { leafStatement, type Deed } from './audit.ts';
 import type { Caller } from './caller.ts';
 import { eventStatement } from './events.ts';
 import { openForMs, openPackage } from './exportSeal.ts';
 import { expectTwo, personOf } from './fourEyes.ts';
+import { checkReason } from './legalOrderDecision.ts';
 import { openOrder } from './legalOrderSeal.ts';
 import { orderOf, sealStep } from './legalOrderStep.ts';
 import { permit } from './permit.ts';
@@ -98,8 +98,7 @@ export async function reissuePackage(
   reason: string,
 ): Promise<Answer> {
   permit(caller, 'exports.reissue');
-  const fault = checkText(reason, { max: 500, kind: 'text' });
-  if (fault !== undefined) throw refuse('invalid_body', '/reason', fault);
+  checkReason(reason);
   const person = personOf(caller);
   const { row, order, file } = await executedOrderOf(vault, caller, id);
   for (const other of [file.registration, ...(file.execution ? [file.execution] : [])]) expectTwo(person, other);

@@ -12,7 +12,8 @@ import { executableOrder, judgeScope, subjectsOf } from './exportGate.ts';
 import { sealExport } from './exportSeal.ts';
 import { expectTwo, personOf } from './fourEyes.ts';
 import { newId } from './ids.ts';
-import { approvedScope, openOrder } from './legalOrderSeal.ts';
+import { expectDemands } from './legalOrderCheck.ts';
+import { approvedScope, openOrder, secrecyOf } from './legalOrderSeal.ts';
 import { sealStep } from './legalOrderStep.ts';
 import { noticeStatements } from './notices.ts';
 import { permit } from './permit.ts';
@@ -40,8 +41,8 @@ export async function executeLegalOrder(
   const { row: stored, ground } = await executableOrder(vault, caller, policy, legalOrderId, by, at);
   const keys = await vault.keyring.tenant(tenantId);
   const file = openOrder(keys, stored);
-  // The row holds the last approver only.
   expectDemands(ground, file.record, '/legalOrderId');
+  // The row holds the last approver only.
   for (const approval of file.approvals ?? []) expectTwo(by, approval);
   const record = { ...file.record, scope: approvedScope(file) };
   const { decision, purpose } = judgeScope(policy, caller, record.scope.fields);
@@ -59,7 +60,7 @@ export async function executeLegalOrder(
     step,
     holdCustomers(tenantId, content.held),
     insertExport(row),
-    ...noticeStatements(vault, keys, execution, record.secret, content.disclosed),
+    ...noticeStatements(vault, keys, execution, { ...record, secret: secrecyOf(file) }, content.disclosed),
     insertLeaves(content.disclosed.map((d) => leafOf(vault, caller, act, { ...deed, ...d }))),
   ];
   return commitAct(vault, caller, act, { ...deed, full: decision.full, digest, recordVersion: 1 }, statements, {

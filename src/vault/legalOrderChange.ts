@@ -6,6 +6,8 @@ import type { Act, Answer } from './act.ts';
 import type { Caller } from './caller.ts';
 import { eventStatement } from './events.ts';
 import { personOf } from './fourEyes.ts';
+import { holdLeaves } from './holds.ts';
+import { holdsAtRegistration } from './legalHolds.ts';
 import { checkLegalOrder } from './legalOrderCheck.ts';
 import type { LegalOrderInput, LegalOrderRecord } from './legalOrderRecord.ts';
 import { numberTag, openOrder, withoutDecision, type LegalOrderFile } from './legalOrderSeal.ts';
@@ -79,5 +81,7 @@ export async function patchLegalOrder(
   const fields = fieldsUnder(policy.profile, 'legal_order', caller);
   const { record, warnings } = checkLegalOrder(policy, fields, input, vault.now());
   const statements = [renumberLegalOrder(caller.tenantId, id, numberTag(keys, id, record), keys.indexVersion)];
+  const held = await holdsAtRegistration({ vault, keys, legalOrderId: id, record, at: new Date(vault.now()) });
+  statements.push(...held.statements, ...holdLeaves(vault, caller, act, held));
   return changeOrder(vault, caller, act, row, { record }, { statements, says: { warnings } });
 }

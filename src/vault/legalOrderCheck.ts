@@ -214,7 +214,7 @@ function checkTimes(record: LegalOrderRecord, ground: Ground, now: number, fault
     if (end === undefined) continue;
     if (endOfDay(end) <= received) faults.push({ pointer, code: 'not_after_receipt' });
     // A judge may bind the shop to silence for longer than the order holds.
-    if (pointer !== '/secret/until' && endOfDay(end) > latest(ground, received))
+    if (pointer !== '/secret/until' && endOfDay(end) > latest(ground, received, record.renews !== undefined))
       faults.push({ pointer, code: 'too_far' });
   }
   if (record.secret?.until !== undefined && !record.secret.fromSubject)
@@ -226,11 +226,13 @@ function checkTimes(record: LegalOrderRecord, ground: Ground, now: number, fault
 }
 
 /** CPC 669: data are kept for three months at most, then by another order. An emergency is over the next day. */
-function latest({ ground, kind, authorityKind }: Ground, received: number): number {
+function latest({ ground, kind, authorityKind }: Ground, received: number, renews: boolean): number {
   if (ground === 'emergency') return received + 2 * dayMs;
   if (kind !== 'preservation' || ground === 'legal_pursuit') return received + longestMs;
   if (authorityKind === 'officer') return received + 2 * dayMs;
-  return (addDuration(new Date(received), 'P3M')?.getTime() ?? received) + dayMs;
+  // One that goes on from another may begin where that one ends.
+  const months = renews ? 'P6M' : 'P3M';
+  return (addDuration(new Date(received), months)?.getTime() ?? received) + dayMs;
 }
 
 /** Members that are not there have no place in canonical JSON. */

@@ -1,23 +1,24 @@
 import { discardPackage } from '../db/exports.ts';
 import type { LegalOrderRow } from '../db/legalOrders.ts';
+import { cancelNotices } from '../db/notices.ts';
 import { refuse, VaultError } from '../errors.ts';
 import { checkText } from '../formats/text.ts';
-import type { Act, Answer } from './act.ts';
 import type { Profile } from '../policy/profile.ts';
+import type { Act, Answer } from './act.ts';
 import type { Caller } from './caller.ts';
 import { eventStatement, type NewEvent } from './events.ts';
 import { expectTwo, personOf, type Person } from './fourEyes.ts';
 import { holdLeaves } from './holds.ts';
 import { groundOf, type Ground } from './legalGround.ts';
-import { holdsAtApproval, holdsAtRejection, holdsAtRevocation } from './legalHolds.ts';
 import { expectDemands } from './legalOrderCheck.ts';
+import { holdsAtApproval, holdsAtRejection, holdsAtRevocation } from './legalHolds.ts';
 import { narrowingWithin, type NarrowingInput } from './legalNarrowing.ts';
 import {
   digestOfOrder,
   narrowingOf,
   openOrder,
-  type Approval,
   withoutDecision,
+  type Approval,
   type LegalOrderFile,
   type Narrowing,
 } from './legalOrderSeal.ts';
@@ -31,13 +32,13 @@ const reviewMs = 72 * 60 * 60 * 1000;
 /** Tries to revoke an order that is being executed at the same moment. */
 const tries = 4;
 
-/**
 export interface ApprovalInput {
   /** The version that was read; undefined is none there ever was. */
   readonly version: number | 'any' | undefined;
   readonly narrowing: NarrowingInput | undefined;
 }
 
+/**
  * A person's yes to the exact record, its scope perhaps narrowed. The order is approved when as many have said so as its
  * ground wants. Throws `self_approval` for whoever registered, changed or approved it, as a client or as a person, and
  * `precondition_failed` when it is another version than the person has read.
@@ -204,6 +205,7 @@ export async function revokeLegalOrder(
         file: { ...file, revocation: { ...person, at: at.toISOString(), reason } },
         statements: [
           discardPackage(caller.tenantId, row.id),
+          cancelNotices(caller.tenantId, row.id, at),
           ...held.statements,
           ...holdLeaves(vault, caller, act, held),
           eventStatement(vault, caller.tenantId, { kind: 'legal_order.revoked', objectId: id }),

@@ -86,6 +86,8 @@ export interface LegalOrderRecord {
   readonly secret?:
     | { readonly fromSubject: boolean; readonly until?: string | undefined; readonly basis?: string | undefined }
     | undefined;
+  /** A15: whether the person is told of the disclosure; as the profile says where it is not said. */
+  readonly notifySubject?: boolean | undefined;
   readonly authenticity?:
     | {
         readonly signed?: boolean | undefined;

@@ -83,6 +83,8 @@ export interface LegalOrderFile {
   readonly acknowledgement?: Acknowledgement;
   readonly review?: Stamp & { readonly outcome: 'upheld' | 'not_justified'; readonly reason: string };
   readonly revocation?: Stamp & { readonly reason: string };
+  /** What a later letter said of the secrecy; the last one holds. */
+  readonly secrecy?: readonly (Stamp & { readonly until?: string | undefined; readonly reason: string })[];
 }
 
 const members: Readonly<Record<keyof LegalOrderFile, true>> = {
@@ -99,6 +101,7 @@ const members: Readonly<Record<keyof LegalOrderFile, true>> = {
   acknowledgement: true,
   review: true,
   revocation: true,
+  secrecy: true,
 };
 
 export function sealOrder(keys: TenantKeys, id: string, file: LegalOrderFile): SealedRecord {
@@ -138,6 +141,18 @@ export function digestOfOrder({ record, salt, document }: LegalOrderFile, narrow
 
 export function narrowingOf({ approvals }: LegalOrderFile): Narrowing | undefined {
   return approvals?.at(-1)?.narrowed;
+}
+
+/** From whom and until when the order is secret now: without a day, until another letter says so. */
+export function secrecyOf({ record, secrecy }: LegalOrderFile): LegalOrderRecord['secret'] {
+  const last = secrecy?.at(-1);
+  if (last === undefined) return record.secret;
+  return last.until === undefined ? { fromSubject: false } : { fromSubject: true, until: last.until };
+}
+
+/** What an approval brought goes with it: one that ran out or is void is none, and a review of it is none of the next. */
+export function withoutDecision({ decision: _decision, reviewDue: _due, review: _review, ...file }: LegalOrderFile) {
+  return file satisfies LegalOrderFile;
 }
 
 /** The scope as it was approved. */

@@ -47,6 +47,7 @@ export function viewOrder(
     ...(execution === undefined ? {} : { execution: stampView(execution) }),
     ...(file.acknowledgement === undefined ? {} : { acknowledgement: stampView(file.acknowledgement) }),
     ...(review === undefined ? {} : { review: stampView(review) }),
+    ...(file.secrecy === undefined ? {} : { secrecy: file.secrecy.map(secrecyView) }),
     ...(revocation === undefined ? {} : { revocation: stampView(revocation) }),
   };
 }
@@ -61,6 +62,10 @@ function approvalView(approval: Approval) {
 
 function changeView({ voided, ...change }: Change) {
   return { ...stampView(change), voided: voided.map(approvalView) };
+}
+
+function secrecyView(dated: NonNullable<LegalOrderFile['secrecy']>[number]) {
+  return { ...stampView(dated), ...(dated.until === undefined ? {} : { untilJalali: jalaliOf(dated.until) }) };
 }
 
 function documentView({ chunks: _chunks, ...document }: OrderDocument) {

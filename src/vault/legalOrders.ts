@@ -5,12 +5,14 @@ import {
   type LegalOrderFilter,
   type ListedLegalOrder,
 } from '../db/legalOrders.ts';
+import { selectReleases } from '../db/holds.ts';
 import { findSubjects } from '../db/legalSubjects.ts';
 import { fieldsUnder } from '../policy/grants.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
 import type { Caller } from './caller.ts';
 import { eventStatement } from './events.ts';
 import { personOf } from './fourEyes.ts';
+import { openRelease } from './holdRegister.ts';
 import { holdLeaves } from './holds.ts';
 import { newId } from './ids.ts';
 import { holdsAtRegistration } from './legalHolds.ts';
@@ -113,13 +115,15 @@ export async function readLegalOrder(vault: Vault, caller: Caller, act: Act, id:
   const row = await orderOf(vault, caller, id);
   const keys = await vault.keyring.tenant(caller.tenantId);
   const file = openOrder(keys, row);
-  const [found] = await load(vault, caller.tenantId, [
+  const [found, released] = await load(vault, caller.tenantId, [
     findSubjects(caller.tenantId, subjectKeys(keys, file.record.scope.subjects)),
+    selectReleases(caller.tenantId, id),
   ]);
+  const releases = released.map((one) => ({ holdId: one.id, ...openRelease(keys, row, one.id, one.release) }));
   const deed = { object: { kind: 'legal_orders', id }, legalOrderId: id, recordVersion: row.version };
   return commitAct(vault, caller, act, deed, [], {
     status: 200,
     headers: { ETag: `"${row.version}"` },
-    body: viewOrder(row, file, found, vault.now()),
+    body: { ...viewOrder(row, file, found, vault.now()), ...(releases.length === 0 ? {} : { releases }) },
   });
 }

@@ -40,17 +40,18 @@ export interface Disclosure {
 
 /**
  * For the transaction of an execution, after the export's own row: who is to be told, and when. `disclosed` are the persons in
- * the package. Nobody, where the profile in force does not say that persons are told.
+ * the package. By default as the profile in force says; the order may say otherwise.
  */
 export function noticeStatements(
   vault: Vault,
   keys: TenantKeys,
   { legalOrderId, exportId, at }: Disclosure,
-  secret: Secrecy,
+  { secret, notifySubject }: Pick<LegalOrderRecord, 'secret' | 'notifySubject'>,
   disclosed: readonly { readonly subjectId: string }[],
 ): readonly Statement[] {
   const { profile } = vault.watch.policy(keys.tenantId);
-  if (profile.disclosureNotice?.default !== true || disclosed.length === 0) return [];
+  const tells = notifySubject ?? profile.disclosureNotice?.default === true;
+  if (!tells || disclosed.length === 0) return [];
   const dueAt = dueWhen(secret, at);
   const notices = disclosed.map(({ subjectId: customerId }) => {
     const facts = { id: newId(at.getTime()), legalOrderId, exportId, customerId, dueAt, createdAt: at };

@@ -74,6 +74,7 @@ const rules = {
   'legal_orders.approve': { scope: 'legal_orders:decide', roles: ['legal_approver'] },
   'legal_orders.reject': { scope: 'legal_orders:decide', roles: ['legal_approver'] },
   'legal_orders.revoke': { scope: 'legal_orders:decide', roles: ['legal_approver'] },
+  'legal_orders.secrecy': { scope: 'legal_orders:decide', roles: ['legal_approver'] },
   'legal_orders.review': { scope: 'legal_orders:decide', roles: ['legal_approver'] },
   'legal_documents.upload': { scope: 'legal_orders:register', roles: ['legal_registrar'] },
   'legal_documents.read': { scope: 'legal_orders:read', roles: [...legal] },

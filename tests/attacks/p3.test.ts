@@ -316,7 +316,8 @@ describe('P3: what leads to a record was changed', () => {
     const victim = await newSubject();
     const subjects = [{ customerId: victim.id }];
     const [approved, registered] = [await desk.approve(subjects), await desk.register(subjects)];
-    const columns = 'status, decided_by, decided_actor, decided_at, decided_digest, version';
+    const columns =
+      'status, approvals, approval_expires, decided_by, decided_actor, decided_at, decided_digest, version';
     for (const more of ['', ', sealed', ', sealed, data_key']) {
       await sql(
         `update amanat.legal_orders o set (${columns}${more}) = (select ${columns}${more} from amanat.legal_orders where id = $2)

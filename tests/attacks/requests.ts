@@ -56,6 +56,7 @@ const bodies: Readonly<Record<string, Body>> = {
   registerLegalOrder: (vault, { ids }) => orderBody(vault, [{ customerId: ids.customer }]),
   patchLegalOrder: () => ({ letter: { subject: 'تصحیح' } }),
   approveLegalOrder: () => ({}),
+  dateSecrecy: () => ({ reason: 'مهلت محرمانگی گذشت' }),
   reviewLegalOrder: () => ({ outcome: 'upheld', reason: 'بجا بود' }),
   reissuePackage: () => ({ reason: 'قطع شد' }),
   acknowledgeExport: () => ({ receivedBy: { name: 'سعید نوری' }, means: 'by_hand' }),
@@ -85,7 +86,7 @@ const subjects: Readonly<Record<string, keyof Shop['ids']>> = {
 };
 
 /** Of the approved order, which has a scan. */
-const ofApproved: ReadonlySet<string> = new Set(['revokeLegalOrder', 'readLegalDocument']);
+const ofApproved: ReadonlySet<string> = new Set(['revokeLegalOrder', 'readLegalDocument', 'dateSecrecy']);
 
 /** The calls that are acts of a known caller. */
 export const actOperations = operations.filter(({ raw }) => raw['x-action'] !== undefined);
@@ -117,7 +118,7 @@ function queryOf(name: string, { ids }: Shop): [string, string][] {
   const values: Readonly<Record<string, string>> = {
     grant: ids.grant,
     customerId: ids.customer,
-    legalOrderId: ids.legalOrder,
+    legalOrderId: ids.heldOrder,
     legalOrder: ids.executedOrder,
     subject: ids.customer,
     client: ids.client,

@@ -47,6 +47,7 @@ export interface Ids {
   readonly approvedOrder: string;
   readonly executedOrder: string;
   readonly hold: string;
+  readonly heldOrder: string;
   readonly export: string;
   readonly notice: string;
   readonly event: string;
@@ -105,6 +106,7 @@ export async function openShop(vault: TestVault, side: Side, seed: number): Prom
       approvedOrder,
       executedOrder,
       hold: held?.id ?? '',
+      heldOrder: held?.legalOrderId ?? '',
       export: exported,
       notice,
       event,

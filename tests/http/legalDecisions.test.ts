@@ -246,6 +246,64 @@ test('E16: a statute names the body it serves and no letter', async () => {
   expect(given.order.authority).toBeUndefined();
 });
 
+describe('a secret order', () => {
+  const secret = { secret: { fromSubject: true, basis: 'ماده ۶۶۹' } };
+  const execute = async (id: string) => {
+    const out = await desk.registrar.post('/v1/exports', { legalOrderId: id });
+    expect(out.status, out.text).toBe(201);
+    return out.body.id as string;
+  };
+  const noticesOf = async (exportId: string, by: TestClient) =>
+    (await by.get('/v1/notices?limit=100')).body.items.filter((n: { exportId?: string }) => n.exportId === exportId);
+  const toldToShop = async () => (await desk.shop.get('/v1/notices?limit=100')).body.items.length as number;
+
+  test('tells its subject when a later letter ends the secrecy, and not before', async () => {
+    const before = await toldToShop();
+    const id = await desk.approve(await someone(), secret);
+    const exportId = await execute(id);
+    expect(await toldToShop()).toBe(before);
+    expect(await noticesOf(exportId, dpo)).toHaveLength(1);
+    const end = (by: TestClient, body: object) => by.post(path(id, 'secrecy'), body);
+    expectRefusal(
+      await end(await vault.client('legal_approver', { actor: 'staff-1' }), { reason: 'x' }),
+      403,
+      'self_approval',
+    );
+    expectRefusal(await end(desk.approver, { until: '1400-01-01', reason: 'نامه' }), 422, 'invalid_body', '/until');
+    expect((await end(desk.approver, { until: dayFrom(vault, 9), reason: 'نامهٔ ۲۲۰' })).status).toBe(200);
+    expect(await toldToShop()).toBe(before);
+    expect((await end(desk.approver, { reason: 'نامهٔ ۲۲۱' })).status).toBe(200);
+    expect(await toldToShop()).toBe(before + 1);
+    expect((await read(id)).secrecy).toMatchObject([{ until: dayFrom(vault, 9) }, { reason: 'نامهٔ ۲۲۱' }]);
+    expectRefusal(await end(desk.approver, { reason: 'نامهٔ ۲۲۲' }), 409, 'conflict');
+  });
+
+  test('A15: an order may say that its subject is told, or is not', async () => {
+    const before = await toldToShop();
+    await execute(await desk.approve(await someone(), { notifySubject: false }));
+    expect(await toldToShop()).toBe(before);
+    await execute(await desk.approve(await someone(), { notifySubject: true }));
+    expect(await toldToShop()).toBe(before + 1);
+  });
+});
+
+test('every step of an order tells those whom it concerns', async () => {
+  const kindsOf = async (by: TestClient, id: string) =>
+    (await by.get('/v1/events?state=all&limit=100')).body.items
+      .filter((e: { object: { id: string } }) => e.object.id === id)
+      .map((e: { kind: string }) => e.kind);
+  const id = await desk.register(await someone());
+  expect(await kindsOf(desk.approver, id)).toEqual(['legal_order.waiting']);
+  await desk.approver.post(path(id, 'approve'));
+  expect(await kindsOf(desk.registrar, id)).toEqual(['legal_order.approved']);
+  await desk.approver.post(path(id, 'revoke'), { reason: 'لغو' });
+  expect(await kindsOf(desk.registrar, id)).toEqual(['legal_order.revoked', 'legal_order.approved']);
+  const urgent = await registerOwn('emergency', { ...emergency, validUntil: dayFrom(vault, 0) });
+  await desk.approver.post(path(urgent, 'approve'));
+  expect((await kindsOf(dpo, urgent)).toSorted()).toEqual(['emergency.approved', 'review.due']);
+  expect(vault.logLines.some((line) => line.includes('alarm_raised') && line.includes(urgent))).toBe(true);
+});
+
 test('the queue: what waits for an approver', async () => {
   const id = await desk.register(await someone());
   const waiting = async () =>
