@@ -127,25 +127,28 @@ export function fetchExport(tenantId: string, id: string, by: string, actor: str
   );
 }
 
+/** A package on its way: which, and since when, so that the end of one download is not taken for that of a later one. */
+type Fetched = Pick<ExportRow, 'id' | 'fetchedAt'>;
+
 /** The whole package went out: no copy is kept. */
-export function completeExport(tenantId: string, id: string, at: Date): Statement {
+export function completeExport(tenantId: string, { id, fetchedAt }: Fetched, at: Date): Statement {
   return statement(
     'complete_export',
     `update amanat.exports
         set delivery = 'delivered', delivered_at = $3::timestamptz, data_key = null, sealed = null
-      where tenant_id = $1::uuid and id = $2::uuid and delivery = 'handed_out'`,
-    [tenantId, id, at],
+      where tenant_id = $1::uuid and id = $2::uuid and delivery = 'handed_out' and fetched_at = $4::timestamptz`,
+    [tenantId, id, at, fetchedAt],
   );
 }
 
 /** The connection broke before the package was out. It is kept for a decision, and nobody can fetch it. */
-export function abortExport(tenantId: string, id: string): Statement {
+export function abortExport(tenantId: string, { id, fetchedAt }: Fetched): Statement {
   return statement(
     'abort_export',
     `update amanat.exports
         set delivery = 'aborted'
-      where tenant_id = $1::uuid and id = $2::uuid and delivery = 'handed_out'`,
-    [tenantId, id],
+      where tenant_id = $1::uuid and id = $2::uuid and delivery = 'handed_out' and fetched_at = $3::timestamptz`,
+    [tenantId, id, fetchedAt],
   );
 }
 

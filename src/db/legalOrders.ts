@@ -103,6 +103,19 @@ export function selectLegalOrder(tenantId: string, id: string): Statement<LegalO
   );
 }
 
+/** Orders to keep data that wait for their decision at `at`. */
+export function selectWaitingPreservations(tenantId: string, at: Date): Statement<LegalOrderRow> {
+  return statement(
+    'select_waiting_preservations',
+    `select ${columns}
+       from amanat.legal_orders o
+      where o.tenant_id = $1::uuid and o.kind = 'preservation' and o.status = 'registered'
+        and o.authority_kind = 'judicial' and o.valid_until > $2::timestamptz
+      order by o.id`,
+    [tenantId, at],
+  );
+}
+
 export type ListedLegalOrder = Pick<
   LegalOrderRow,
   | 'id'

@@ -41,8 +41,18 @@ export async function sendAnswer(res: Reply, answer: Answer): Promise<void> {
 }
 
 function tellEnd(res: Reply, ended: (whole: boolean) => Promise<void>): void {
-  if (res.destroyed || res.socket?.destroyed === true) void ended(false);
-  else res.once('close', () => void ended(res.writableFinished && !res.locals.cut));
+  const { socket } = res.req;
+  const tell = (): void => {
+    res.off('close', tell);
+    socket.off('close', tell);
+    void ended(res.writableFinished && !res.locals.cut);
+  };
+  if (res.destroyed || socket.destroyed) void ended(false);
+  // An answer queued behind others is told nothing when their connection breaks.
+  else {
+    res.on('close', tell);
+    socket.on('close', tell);
+  }
 }
 
 export function sendJson(res: Reply, status: number, value: unknown, headers?: Headers): void {

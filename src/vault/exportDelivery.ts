@@ -12,7 +12,7 @@ import { commitAct, load, write, type Act, type Answer } from './act.ts';
 import { leafStatement, type Deed } from './audit.ts';
 import type { Caller } from './caller.ts';
 import { eventStatement } from './events.ts';
-import { openForMs, openPackage } from './exportSeal.ts';
+import { expectAsSealed, openPackage, openUntil } from './exportSeal.ts';
 import { expectTwo, personOf } from './fourEyes.ts';
 import { checkReason } from './legalOrderDecision.ts';
 import { openOrder } from './legalOrderSeal.ts';
@@ -45,7 +45,8 @@ export async function exportOf(vault: Vault, caller: Caller, id: string): Promis
  */
 export async function fetchPackage(vault: Vault, caller: Caller, act: Act, id: string): Promise<FetchedPackage> {
   permit(caller, 'exports.fetch');
-  const { clientId, actor } = personOf(caller);
+  const person = personOf(caller);
+  const { clientId, actor } = person;
   const { tenantId } = caller;
   const at = new Date(vault.now());
   const row = await exportOf(vault, caller, id);
@@ -54,13 +55,15 @@ export async function fetchPackage(vault: Vault, caller: Caller, act: Act, id: s
   if (row.orderStatus === 'revoked') throw new VaultError('legal_order_revoked');
   if (row.delivery !== 'waiting') throw await secondTry(vault, caller, act, deed);
   if (row.validUntil <= at || row.expiresAt <= at) throw new VaultError('legal_order_expired');
-  const bytes = openPackage(await vault.keyring.tenant(tenantId), row);
+  const keys = await vault.keyring.tenant(tenantId);
+  expectAsSealed(openOrder(keys, await orderOf(vault, caller, row.legalOrderId)), row, person);
+  const bytes = openPackage(keys, row);
   const statements = [
     holdExecutedOrder(tenantId, row.legalOrderId, at),
     fetchExport(tenantId, id, clientId, actor, at),
   ];
   await commitAct(vault, caller, act, deed, statements, { status: 200, body: undefined });
-  const ended = (whole: boolean) => recordEnd(vault, caller, act, row, whole);
+  const ended = (whole: boolean) => recordEnd(vault, caller, act, { ...row, fetchedAt: at }, whole);
   return { format: row.format, bytes, sha256: row.sha256, ended };
 }
 
@@ -84,8 +87,8 @@ async function recordEnd(vault: Vault, caller: Caller, act: Act, row: ExportRow,
   const at = new Date(vault.now());
   const told = { kind: 'package.aborted', objectId: row.id, legalOrderId: row.legalOrderId } as const;
   const steps = whole
-    ? [completeExport(tenantId, row.id, at)]
-    : [abortExport(tenantId, row.id), eventStatement(vault, tenantId, told)];
+    ? [completeExport(tenantId, row, at)]
+    : [abortExport(tenantId, row), eventStatement(vault, tenantId, told)];
   await write(vault, tenantId, [...steps, leafStatement(vault, caller, act, deed)]).catch(() => undefined);
 }
 
@@ -103,18 +106,18 @@ export async function reissuePackage(
   const { row, order, file } = await executedOrderOf(vault, caller, id);
   for (const other of [file.registration, ...(file.execution ? [file.execution] : [])]) expectTwo(person, other);
   const at = vault.now();
-  const end = row.format === 'cms' ? row.validUntil.getTime() : Math.min(row.validUntil.getTime(), at + openForMs);
+  const end = openUntil(file, new Date(at));
   const reissue = { ...person, at: new Date(at).toISOString(), reason };
   const reissued = { ...file, reissues: [...(file.reissues ?? []), reissue] };
   const keys = await vault.keyring.tenant(caller.tenantId);
   const statements = [
     sealStep(keys, order, reissued, ['executed']).statement,
-    reissueExport(caller.tenantId, id, new Date(end), mostReissues),
+    reissueExport(caller.tenantId, id, end, mostReissues),
   ];
-  if (end <= at) throw new VaultError('legal_order_expired');
+  if (end.getTime() <= at) throw new VaultError('legal_order_expired');
   return commitAct(vault, caller, act, deedOf(row), statements, {
     status: 200,
-    body: { id, delivery: 'waiting', expiresAt: new Date(end).toISOString(), reissues: row.reissues + 1 },
+    body: { id, delivery: 'waiting', expiresAt: end.toISOString(), reissues: row.reissues + 1 },
   });
 }
 

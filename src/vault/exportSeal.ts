@@ -17,7 +17,7 @@ import { endOfDay } from './tehranDay.ts';
 const packageLabel = 'package';
 const receiptLabel = 'receipt';
 /** A package that anybody could read lies ready no longer. */
-export const openForMs = 15 * 60 * 1000;
+const openForMs = 15 * 60 * 1000;
 
 /** One execution of an order: the export it makes, when, by whom, under which policy. */
 export interface Execution {
@@ -87,7 +87,7 @@ export function sealExport(
     fields: approvedScope(file).fields,
     format: made.format,
     sha256: made.sha256,
-    expiresAt: expiryOf(file, made, at),
+    expiresAt: openUntil(file, at),
     keyVersion: sealed.keyVersion,
     dataKey: sealed.dataKey,
     sealed: sealed.sealed,
@@ -98,10 +98,22 @@ export function sealExport(
   return { row, digest: sealed.digest, receipt };
 }
 
-/** Sealed to its recipient it may wait for as long as the order holds. */
-function expiryOf(file: LegalOrderFile, { format }: Package, at: Date): Date {
-  const end = endOfDay(file.record.validUntil);
-  return new Date(format === 'cms' ? end : Math.min(end, at.getTime() + openForMs));
+/** Until when a package lies ready that was let out at `at`. Sealed to its recipient it waits as long as the order holds. */
+export function openUntil({ record }: LegalOrderFile, at: Date): Date {
+  const end = endOfDay(record.validUntil);
+  return new Date(record.certificate === undefined ? Math.min(end, at.getTime() + openForMs) : end);
+}
+
+/**
+ * Who may fetch a package, and until when, stands in its row for lists and refusals; what hands it out is the sealed order.
+ * Throws `integrity_failure`.
+ */
+export function expectAsSealed(file: LegalOrderFile, { id, expiresAt }: ExportRow, by: Person): void {
+  const { execution, reissues = [] } = file;
+  const letOut = reissues.at(-1) ?? execution;
+  const isTheirs = execution?.exportId === id && execution.clientId === by.clientId && execution.actor === by.actor;
+  if (!isTheirs || letOut === undefined || expiresAt > openUntil(file, new Date(letOut.at)))
+    throw new VaultError('integrity_failure');
 }
 
 /** The package's bytes. Throws `legal_order_used` when no copy is kept, `integrity_failure` unless they are those signed. */

@@ -74,8 +74,8 @@ export interface Release extends Person {
 }
 
 /**
- * Lets one hold go before its time. By an approver who is another client and another person than the registrar of its order
- * (`self_approval`); a revoked or rejected order lets go of all its holds by itself. Throws `conflict` for one that is over.
+ * Lets one hold go before its time. By an approver who is another client and another person than whoever registered or
+ * changed its order (`self_approval`); a revoked or rejected order lets go of all its holds by itself. Throws `conflict` for one that is over.
  */
 export async function releaseHold(vault: Vault, caller: Caller, act: Act, id: string, reason: string): Promise<Answer> {
   permit(caller, 'holds.release');
@@ -89,7 +89,8 @@ export async function releaseHold(vault: Vault, caller: Caller, act: Act, id: st
   checkMac(keys, 'holds', hold);
   const [[order]] = await load(vault, tenantId, [selectLegalOrder(tenantId, hold.legalOrderId)]);
   if (order === undefined) throw new VaultError('integrity_failure');
-  expectTwo(person, openOrder(keys, order).registration);
+  const { registration, changes = [] } = openOrder(keys, order);
+  for (const other of [registration, ...changes]) expectTwo(person, other);
   const at = new Date(vault.now());
   if (hold.releasedAt !== null || hold.endsAt <= at) throw new VaultError('conflict');
   const release = sealRelease(keys, order, id, { ...person, at: at.toISOString(), reason });

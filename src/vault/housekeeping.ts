@@ -1,4 +1,5 @@
 import { commit } from '../db/commit.ts';
+import { discardStalePackages } from '../db/exports.ts';
 import { deleteExpired } from '../db/housekeeping.ts';
 import { deleteOrphanChunks } from '../db/legalDocuments.ts';
 import { VaultError } from '../errors.ts';
@@ -17,13 +18,15 @@ const longestUploadMs = 60 * 60 * 1000;
 
 /**
  * Deletes what has expired: stored answers, import lines, revocations of dead tokens, used assertions; what uploads left
- * that did not live to clear it away; and former states of records that are kept no longer.
+ * that did not live to clear it away; packages that nobody fetched while their order held; and former states of records
+ * that are kept no longer.
  */
 export async function housekeep(vault: Vault): Promise<void> {
   const now = new Date(vault.now());
   for (const tenantId of vault.watch.tenants()) {
     const orphans = deleteOrphanChunks(tenantId, new Date(now.getTime() - longestUploadMs));
-    await commit(vault.db, { tenantIds: [tenantId] }, [...deleteExpired(tenantId, now, atMost), orphans]);
+    const stale = discardStalePackages(tenantId, now, atMost);
+    await commit(vault.db, { tenantIds: [tenantId] }, [...deleteExpired(tenantId, now, atMost), orphans, stale]);
     const policy = policyOf(vault, tenantId);
     if (policy !== undefined) await sweepFormerVersions(vault, tenantId, policy.profile, now);
   }

@@ -1,5 +1,5 @@
 import { selectHoldsOfOrders, type HoldRow } from '../db/holds.ts';
-import { selectLegalOrder, type LegalOrderRow } from '../db/legalOrders.ts';
+import { selectLegalOrder, selectWaitingPreservations, type LegalOrderRow } from '../db/legalOrders.ts';
 import { findSubjects, mostHolders } from '../db/legalSubjects.ts';
 import { refuse } from '../errors.ts';
 import { load } from './act.ts';
@@ -14,6 +14,7 @@ import {
 } from './holds.ts';
 import type { TenantKeys } from './keyring.ts';
 import type { LegalOrderRecord } from './legalOrderRecord.ts';
+import { openOrder } from './legalOrderSeal.ts';
 import { subjectKeys } from './legalScope.ts';
 import type { Vault } from './vault.ts';
 
@@ -50,13 +51,19 @@ export async function holdsAtRegistration(keeping: Keeping): Promise<HoldStep> {
   return stepsOf(followed, placeHolds({ ...keeping, customerIds: await subjectsOf(keeping) }));
 }
 
-/** From an approval on everybody is held whom the order is about, in place of the officer's hold that it follows. */
+/**
+ * From an approval on everybody is held whom the order is about, in place of the officer's hold that it follows. Whom that
+ * one held besides has the rest of the officer's day.
+ */
 export async function holdsAtApproval(keeping: Keeping): Promise<HoldStep> {
   const { vault, record } = keeping;
   if (record.kind !== 'preservation') return nothing;
   const renewed = await holdsOf(keeping, record.renews);
   const placing = { ...keeping, customerIds: await subjectsOf(keeping), renewed };
-  return replaceHolds(vault, placing, await holdsOf(keeping, record.follows));
+  const isPlaced = ({ customerId }: HoldRow): boolean => placing.customerIds.includes(customerId);
+  const earlier = await holdsOf(keeping, record.follows);
+  const others = earlier.filter((hold) => !isPlaced(hold));
+  return stepsOf(replaceHolds(vault, placing, earlier.filter(isPlaced)), await lapse(keeping, others));
 }
 
 export async function holdsAtRejection(keeping: Keeping): Promise<HoldStep> {
@@ -64,8 +71,20 @@ export async function holdsAtRejection(keeping: Keeping): Promise<HoldStep> {
   if (record.kind !== 'preservation') return nothing;
   return stepsOf(
     releaseHolds(vault, keys, await holdsOf(keeping, legalOrderId), at),
-    lapseHolds(vault, keys, await holdsOf(keeping, record.follows), at),
+    await lapse(keeping, await holdsOf(keeping, record.follows)),
   );
+}
+
+/** The officer's day again, unless another judge's order that follows the same word still waits. */
+async function lapse(keeping: Keeping, holds: readonly HoldRow[]): Promise<HoldStep> {
+  const { vault, keys, at } = keeping;
+  return holds.length === 0 || (await othersWait(keeping)) ? nothing : lapseHolds(vault, keys, holds, at);
+}
+
+async function othersWait({ vault, keys, legalOrderId, record, at }: Keeping): Promise<boolean> {
+  const [rows] = await load(vault, keys.tenantId, [selectWaitingPreservations(keys.tenantId, at)]);
+  const others = rows.filter(({ id }) => id !== legalOrderId);
+  return others.some((row) => openOrder(keys, row).record.follows === record.follows);
 }
 
 export async function holdsAtRevocation(keeping: Keeping): Promise<HoldStep> {
