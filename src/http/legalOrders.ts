@@ -2,11 +2,7 @@ import * as z from 'zod';
 import { refuse } from '../errors.ts';
 import { mergePatch } from '../formats/mergePatch.ts';
 import { patchLegalOrder } from '../vault/legalOrderChange.ts';
-import {
-  approveLegalOrder,
-  rejectLegalOrder,
-  revokeLegalOrder,
-} from '../vault/legalOrderDecision.ts';
+import { approveLegalOrder, rejectLegalOrder, revokeLegalOrder } from '../vault/legalOrderDecision.ts';
 import { dateSecrecy } from '../vault/legalSecrecy.ts';
 import { reviewLegalOrder } from '../vault/legalOrderReview.ts';
 import { listLegalOrders, readLegalOrder, registerLegalOrder } from '../vault/legalOrders.ts';
