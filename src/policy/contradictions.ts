@@ -73,14 +73,14 @@ function marketing(profile: Profile): readonly Finding[] {
 
 /** B26 and A26 against the duty to tell: a change that nobody hears of. */
 function notices(profile: Profile): readonly Finding[] {
-  const { requiredBeforeEffect, channels } = profile.notice;
-  if (!requiredBeforeEffect || Object.values(channels).some(({ counts }) => counts)) return [];
+  const { requiredBeforeEffect, atLeast, channels } = profile.notice;
+  if (!requiredBeforeEffect || Object.values(channels).filter(({ counts }) => counts).length >= atLeast) return [];
   return [
     {
       severity: 'error',
       code: 'notice_without_channel',
-      message: 'A version needs a notice before it takes effect, but no channel counts as one',
-      messageFa: 'اثر هر نسخه به اطلاع‌رسانی بسته است ولی هیچ راهی اطلاع‌رسانی شمرده نمی‌شود',
+      message: 'A version needs notices before it takes effect, but fewer channels count than it needs',
+      messageFa: 'اثر هر نسخه به اطلاع‌رسانی بسته است ولی راه‌هایی که اطلاع‌رسانی شمرده می‌شوند کمتر از آن است که لازم است',
     },
   ];
 }

@@ -102,6 +102,9 @@ export const consent = z.strictObject({
 
 export const notice = z.strictObject({
   requiredBeforeEffect: z.boolean(),
+  /** A change that its publisher calls immaterial needs none (C15 «تغییرات مهم»). */
+  onlyIfMaterial: z.boolean().default(false),
+  /** Ways, of those that count, by which people are to be told. */
   atLeast: z.int().positive(),
   channels: z.record(
     z.enum(['site', 'email', 'version_date']),
