@@ -37,6 +37,8 @@ const item = z.strictObject({
   class: z.enum(['identity', 'contact', 'financial', 'address', 'reference']),
   /** Demanded when the customer is created. */
   mandatory: z.boolean(),
+  /** The mandatory item of the same party in whose place this one is taken. */
+  standsInFor: field.optional(),
   /** One holder in the tenant: a second one is 409. */
   unique: z.boolean(),
   searchable: z.boolean(),

@@ -26,6 +26,7 @@ export function checkProfile(profile: Profile, options: CheckOptions = {}): read
     departmentsWithoutCell,
     kindsWithoutHolder,
     cellsOutOfReach,
+    granteesWithoutPurpose,
     masksMissing,
     carriersOverreaching,
     cellsOfUndeclared,
@@ -115,6 +116,26 @@ function cellsOutOfReach(profile: Profile): readonly Finding[] {
         messageFa: `خانهٔ ${field} برای ${reader} با مجوز ${kind} هرگز باز نمی‌شود`,
       })),
   );
+}
+
+/** Whoever may hold a kind of work works for its purpose: the token says what its reads are for. */
+function granteesWithoutPurpose(profile: Profile): readonly Finding[] {
+  return declaredKinds(profile).flatMap((kind) => {
+    const { grantees = [], purpose = '' } = profile.grantKinds[kind] ?? {};
+    return grantees
+      .filter((reader) => !purposesOf(profile, reader).includes(purpose))
+      .map((reader) => ({
+        severity: 'error',
+        code: 'grantee_without_purpose',
+        message: `${reader} may hold work of the kind ${kind}, but does not work for its purpose ${purpose}`,
+        messageFa: `${reader} می‌تواند کار ${kind} را داشته باشد ولی هدف ${purpose} از کارهای او نیست`,
+      }));
+  });
+}
+
+function purposesOf(profile: Profile, reader: string): readonly string[] {
+  const processor = processorKinds.find((kind) => kind === reader);
+  return (processor === undefined ? profile.departments[reader] : profile.processors[processor])?.purposes ?? [];
 }
 
 function masksMissing(profile: Profile): readonly Finding[] {

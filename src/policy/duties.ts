@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { cited, title } from './citation.ts';
 import { durationPattern } from './duration.ts';
-import { retentionClasses } from './vocabulary.ts';
+import { channels, consentMethods, retentionClasses } from './vocabulary.ts';
 
 /** The rest of what a policy promises: validated whole with the profile, enforced where the work is done. */
 
@@ -17,6 +17,11 @@ export const legalBasis = z
     z.strictObject({
       instrument: title,
       articles: z.array(z.string().min(1)).min(1),
+      /** The instrument's own number, where it has one. */
+      number: z
+        .string()
+        .regex(/^\d{1,12}$/)
+        .optional(),
       /** Gregorian; shown in Jalali. */
       date,
       about: z.string().min(1),
@@ -81,14 +86,14 @@ const retentionRule = z.strictObject({
 });
 export const retention = z.record(z.enum(retentionClasses), retentionRule);
 
-const channel = z.enum(['sms', 'email']);
 export const consent = z.strictObject({
-  channels: z.array(channel).min(1),
+  channels: z.array(z.enum(channels)).min(1),
+  /** What goes out only to whom has agreed, and to members only; absent: whatever the marketing department is for. */
+  purposes: z.array(z.string()).optional(),
+  /** What goes out to whoever has not said no. */
+  optOut: z.array(z.string()).optional(),
   /** How a person can be said to have agreed; an implied one is recorded as such. */
-  methods: z.record(
-    z.enum(['agree_button', 'account_created', 'feature_used', 'order_placed']),
-    z.strictObject({ title, explicit: z.boolean(), ...cited }),
-  ),
+  methods: z.record(z.enum(consentMethods), z.strictObject({ title, explicit: z.boolean(), ...cited })),
   impliedOpensSending: z.boolean(),
   withdrawal: z.strictObject({
     perChannel: z.boolean(),
@@ -118,7 +123,7 @@ export const disclosureNotice = z.strictObject({ default: z.boolean(), ...cited 
 
 export const acceptance = z.strictObject({
   version: z.enum(['newest']),
-  methods: z.array(z.enum(['agree_button', 'account_created', 'feature_used', 'order_placed'])).min(1),
+  methods: z.array(z.enum(consentMethods)).min(1),
   ...cited,
 });
 

@@ -19,7 +19,11 @@ export function checkItems(profile: Profile, party: Party, form: Form, present: 
 
 /** Rows of alternatives: each row needs one of its fields. */
 export function demandedItems(profile: Profile, party: Party, form: Form): readonly (readonly [Field, ...Field[]])[] {
-  if (form === 'account') return fields.filter((field) => isMandatory(profile, party, field)).map((field) => [field]);
+  if (form === 'account') {
+    return fields
+      .filter((field) => isMandatory(profile, party, field))
+      .map((field) => [field, ...substitutes(profile, party, field)]);
+  }
   return (profile.forms[form][party]?.demands ?? []).flatMap(([first, ...rest]) =>
     first === undefined ? [] : [[first, ...rest] as const],
   );
@@ -27,4 +31,9 @@ export function demandedItems(profile: Profile, party: Party, form: Form): reado
 
 function isMandatory(profile: Profile, party: Party, field: Field): boolean {
   return profile.items[party][field]?.mandatory === true;
+}
+
+/** Items of this party that are taken in the place of a mandatory one: a foreigner has an ID of another kind. */
+function substitutes(profile: Profile, party: Party, mandatory: Field): readonly Field[] {
+  return fields.filter((field) => profile.items[party][field]?.standsInFor === mandatory);
 }

@@ -15,10 +15,14 @@ export {
   reasons,
   roles,
   searchKeys,
+  channels,
+  consentMethods,
   deliveryFields,
   deliveryItems,
 } from './vocabulary.ts';
 export type {
+  Channel,
+  ConsentMethod,
   DeliveryItem,
   Field,
   Form,
@@ -42,6 +46,8 @@ const schema = z.strictObject({
   version: z.strictObject({ date: z.iso.date(), effectiveFrom: z.iso.date(), ...cited }),
   title,
   contact: duties.contact,
+  /** Where somebody says that the policy was not kept. Versions from before there was such a rule have none. */
+  complaintContact: duties.contact.optional(),
   legalBasis: duties.legalBasis,
   sources: duties.sources,
   storage: duties.storage,

@@ -20,6 +20,7 @@ const rules: readonly ((profile: Profile) => readonly Fault[])[] = [
   unknownKinds,
   openCells,
   unsearchable,
+  strayStandIns,
   carriersWithoutDefault,
 ];
 
@@ -51,6 +52,8 @@ function unknownPurposes(profile: Profile): readonly Fault[] {
     ...entries(profile.departments).map(([id, { purposes }]) => [`/departments/${id}`, purposes] as const),
     ...entries(profile.processors).map(([id, { purposes }]) => [`/processors/${id}`, purposes] as const),
     ...entries(profile.grantKinds).map(([id, { purpose }]) => [`/grantKinds/${id}`, [purpose]] as const),
+    ['/consent/purposes', profile.consent.purposes ?? []] as const,
+    ['/consent/optOut', profile.consent.optOut ?? []] as const,
   ];
   return used
     .filter(([, purposes]) => purposes.some((purpose) => !Object.hasOwn(profile.purposes, purpose)))
@@ -112,8 +115,22 @@ function unsearchable(profile: Profile): readonly Fault[] {
   );
 }
 
+/** What stands in for another item stands in for a mandatory one, which it then is not itself. */
+function strayStandIns(profile: Profile): readonly Fault[] {
+  return parties.flatMap((party) =>
+    entries(profile.items[party])
+      .filter(([, { standsInFor, mandatory }]) => {
+        if (standsInFor === undefined) return false;
+        return mandatory || profile.items[party][standsInFor]?.mandatory !== true;
+      })
+      .map(([field]) => ({ pointer: `/items/${party}/${field}/standsInFor`, code: 'not_mandatory' })),
+  );
+}
+
+/** A courier's client that names no carrier profile has the default one. Where no courier works there is none to have. */
 function carriersWithoutDefault(profile: Profile): readonly Fault[] {
-  return Object.hasOwn(profile.carriers, 'default') ? [] : [{ pointer: '/carriers/default', code: 'field_required' }];
+  if (!profile.processors.courier.allowed || Object.hasOwn(profile.carriers, 'default')) return [];
+  return [{ pointer: '/carriers/default', code: 'field_required' }];
 }
 
 /** Every written cell of the matrix. */

@@ -131,6 +131,14 @@ export const groundKinds = [
 ] as const;
 export type GroundKind = (typeof groundKinds)[number];
 
+/** By which messages reach a person. */
+export const channels = ['sms', 'email'] as const;
+export type Channel = (typeof channels)[number];
+
+/** How a person can be said to have agreed. */
+export const consentMethods = ['agree_button', 'account_created', 'feature_used', 'order_placed'] as const;
+export type ConsentMethod = (typeof consentMethods)[number];
+
 /** What is kept for its own time. */
 export const retentionClasses = [
   'invoice_snapshot',

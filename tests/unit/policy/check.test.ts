@@ -1,10 +1,19 @@
 import { describe, expect, test } from 'vitest';
 import { checkProfile } from '../../../src/policy/check.ts';
 import { citations } from '../../../src/policy/citation.ts';
+import type { Field } from '../../../src/policy/profile.ts';
 import { kalak, kalakWith } from './kalak.ts';
 import type { Edits } from './kalak.ts';
 
 const cell = (full: string[]) => ({ base: 'masked', full, clauses: ['E20'] });
+
+const readByInvoice = Object.keys(kalak.access).filter(
+  (field) => kalak.access[field as Field]?.['accounting']?.full.includes('invoice') === true,
+);
+const invoicesOff: Edits = {
+  '/grantKinds/invoice': undefined,
+  ...Object.fromEntries(readByInvoice.map((field) => [`/access/${field}/accounting/full`, []])),
+};
 
 describe('findings', () => {
   test('kalak has none', () => {
@@ -20,6 +29,7 @@ describe('findings', () => {
     ['error', 'grant_kind_without_holder', { '/processors/courier/allowed': false }],
     ['error', 'cell_out_of_reach', { '/access/location/support': cell(['ticket']) }],
     ['error', 'cell_out_of_reach', { '/access/iban/dpo': cell(['refund']) }],
+    ['error', 'grantee_without_purpose', { '/departments/after_sales/purposes': ['support'] }],
     ['error', 'mask_missing', { '/masks/iban': undefined }],
     ['error', 'carrier_item_without_cell', { '/access/location/courier': undefined }],
     [
@@ -34,6 +44,8 @@ describe('findings', () => {
     ['error', 'keep_beyond_most', { '/retention/alternate_recipient/keep': 'P91D' }],
     ['contradiction', 'courier_off', { '/processors/courier/allowed': false }],
     ['contradiction', 'payment_processor_off', { '/processors/payment_processor/allowed': false }],
+    ['contradiction', 'invoice_off', invoicesOff],
+    ['contradiction', 'order_beside_permission', { '/grounds/consent/allowed': true }],
     ['contradiction', 'implied_consent_sends', { '/consent/impliedOpensSending': true }],
     ['contradiction', 'withdrawal_overridden', { '/consent/withdrawal/impliedConsentOverrides': true }],
     ['contradiction', 'judicial_order_off', { '/grounds/judicial_order/allowed': false }],
@@ -41,6 +53,8 @@ describe('findings', () => {
     ['contradiction', 'withdrawal_window', { '/retention/order_shipping/keep': 'P7D' }],
     ['contradiction', 'hold_too_long', { '/retention/preservation_hold/most/length': 'P4M' }],
     ['contradiction', 'hold_too_long', { '/retention/preservation_hold/most': undefined }],
+    ['note', 'version_unannounced', { '/notice/requiredBeforeEffect': false }],
+    ['note', 'complaint_contact_silent', { '/complaintContact': undefined }],
     ['note', 'disclosure_notice_silent', { '/disclosureNotice': undefined }],
     ['note', 'processor_cells_closed', { '/processors/courier/allowed': false }],
     ['note', 'cell_of_undeclared_field', { '/items/recipient/recipientName': undefined }],
@@ -54,6 +68,43 @@ describe('findings', () => {
       expect(finding.message).toMatch(/^[\x20-\x7E]+$/);
       expect(finding.messageFa).toMatch(/\p{Script=Arabic}/u);
     }
+  });
+});
+
+describe('work that no firm may do for the shop', () => {
+  const courierOff = (edits: Edits): string[] =>
+    checkProfile(kalakWith({ '/processors/courier': { ...kalak.processors.courier, allowed: false }, ...edits }))
+      .filter(({ code }) => code === 'courier_off')
+      .map(({ message }) => message);
+
+  test('is promised by a purpose, and both sentences are named', () => {
+    const rule = { ...kalak.processors.courier, allowed: false, clauses: ['E12'] };
+    const [message] = courierOff({ '/processors/courier': rule });
+    expect(message).toMatch(/purpose shipping .*\(E8, E14\).*\(E12\)/);
+  });
+
+  // A closed list of purposes (C3) may not name shipping, and the order form asks for the address all the same.
+  const withoutShipping = (): Edits => {
+    const items = Object.entries(kalak.items).flatMap(([party, byField]) =>
+      Object.entries(byField).map(([field, { purposes }]) => [
+        `/items/${party}/${field}/purposes`,
+        purposes.map((purpose) => (purpose === 'shipping' ? 'order' : purpose)),
+      ]),
+    );
+    return {
+      ...Object.fromEntries(items),
+      '/purposes/shipping': undefined,
+      '/processors/courier': { ...kalak.processors.courier, allowed: false, purposes: ['order'] },
+      '/grantKinds/shipment/purpose': 'order',
+    };
+  };
+
+  test('or by the order form, where no such purpose is declared', () => {
+    expect(courierOff(withoutShipping())).toEqual([expect.stringMatching(/form order .*\(E6, E8\)/)]);
+  });
+
+  test('control: who asks for no address promises nothing', () => {
+    expect(courierOff({ ...withoutShipping(), '/forms/order': {} })).toEqual([]);
   });
 });
 

@@ -37,6 +37,22 @@ describe('what a form demands', () => {
   });
 });
 
+describe('an item that stands in for a mandatory one', () => {
+  const either = kalakWith({
+    '/items/natural/nationalId/mandatory': true,
+    '/items/natural/foreignerId/standsInFor': 'nationalId',
+  });
+  const named: Field[] = ['givenName', 'familyName'];
+
+  test('does as well, and the one it stands for is named where both are missing', () => {
+    expect(checkItems(either, 'natural', 'account', [...named, 'foreignerId'])).toEqual([]);
+    expect(checkItems(either, 'natural', 'account', [...named, 'nationalId'])).toEqual([]);
+    expect(checkItems(either, 'natural', 'account', named)).toEqual([
+      { pointer: 'nationalId', code: 'field_required' },
+    ]);
+  });
+});
+
 describe('what may be collected', () => {
   const natural =
     'givenName familyName nationalId foreignerId economicCode email iban mobile landline address postalCode location externalRef';

@@ -103,6 +103,12 @@ describe('a profile that is not one is refused, with the place', () => {
       '/search/support/fields',
       'not_searchable',
     ],
+    [
+      'an item in the place of one that nobody demands',
+      { '/items/natural/foreignerId/standsInFor': 'nationalId' },
+      '/items/natural/foreignerId/standsInFor',
+      'not_mandatory',
+    ],
     ['no default carrier', { '/carriers/default': undefined }, '/carriers/default', 'field_required'],
     [
       'grants that never end',
