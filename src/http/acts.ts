@@ -63,7 +63,7 @@ export function acts(api: Declarations, vault: Vault): DeclareAct {
     };
     api[method](path, { ...options, auth: true, action, admit, refused }, async (request) => {
       const caller: Caller = request.caller;
-      const idempotency = method === 'post' ? idempotencyOf(request) : undefined;
+      const idempotency = method === 'post' ? idempotencyOf(request, caller) : undefined;
       const act: Act = { action, requestId: request.id, ...(idempotency === undefined ? {} : { idempotency }) };
       if (request.bytes !== undefined) refuseCardData(request.body, cardExempt);
       // What is not there yet cannot be compared: an act with a streamed body asks for its earlier answer itself.
@@ -79,12 +79,13 @@ function isRecorded(error: VaultError): boolean {
   return error.status < 500 && error.code !== 'too_many_requests';
 }
 
-function idempotencyOf(request: Incoming<Caller>): Idempotency | undefined {
+/** What one person of a client was answered answers no other: each takes the step, or is refused it. */
+function idempotencyOf(request: Incoming<Caller>, { actor }: Caller): Idempotency | undefined {
   const key = request.headers['idempotency-key'];
   if (key === undefined) return undefined;
   return {
     key: idempotencyKey(String(key)),
-    target: `${request.method} ${request.path}`,
+    target: [request.method, request.path, ...(actor === undefined ? [] : [actor])].join(' '),
     body: request.bytes ?? Buffer.alloc(0),
   };
 }

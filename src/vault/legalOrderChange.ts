@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { renumberLegalOrder, type LegalOrderRow } from '../db/legalOrders.ts';
 import type { Statement } from '../db/statement.ts';
 import { VaultError } from '../errors.ts';
@@ -50,8 +51,15 @@ export async function changeOrder(
     ...more,
     statements: [...more.statements, waiting],
     from: ['registered', 'approved'],
-    file: { ...file, ...changed, changes: [...changes, change] },
+    file: { ...secrecyKept(file, changed), ...changed, changes: [...changes, change] },
   });
+}
+
+/** What later letters said of the secrecy holds until the record itself says something new of it. */
+function secrecyKept<File extends Pick<LegalOrderFile, 'record' | 'secrecy'>>(file: File, changed: Changed) {
+  const { secrecy, ...rest } = file;
+  const isNew = 'record' in changed && !isDeepStrictEqual(changed.record.secret, file.record.secret);
+  return isNew || secrecy === undefined ? rest : { ...rest, secrecy };
 }
 
 /** What was approved to be kept is kept: another order goes on from there. */

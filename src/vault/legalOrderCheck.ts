@@ -16,6 +16,8 @@ const clockSkewMs = 5 * 60 * 1000;
 /** No order holds for longer after its receipt. */
 const dayMs = 24 * 60 * 60 * 1000;
 const longestMs = 366 * dayMs;
+/** No day that an order names is further off: a slip of the pen, and no year of the Persian calendar as it is written. */
+export const furthestMs = 100 * longestMs;
 
 export interface CheckedOrder {
   readonly record: LegalOrderRecord;
@@ -205,6 +207,11 @@ function checkTimes(record: LegalOrderRecord, ground: Ground, now: number, fault
   if (record.letter !== undefined && startOfDay(record.letter.date) > received)
     faults.push({ pointer: '/letter/date', code: 'after_receipt' });
   if (record.scope.from > record.scope.to) faults.push({ pointer: '/scope/to', code: 'before_from' });
+  for (const [pointer, last] of [
+    ['/scope/to', record.scope.to],
+    ['/secret/until', record.secret?.until],
+  ] as const)
+    if (last !== undefined && startOfDay(last) > received + furthestMs) faults.push({ pointer, code: 'too_far' });
   const ends = {
     '/validUntil': record.validUntil,
     '/deadline': record.deadline,

@@ -3,6 +3,7 @@ import { parseDate } from '../formats/jalali.ts';
 import type { Act, Answer } from './act.ts';
 import type { Caller } from './caller.ts';
 import { expectTwo, personOf } from './fourEyes.ts';
+import { furthestMs } from './legalOrderCheck.ts';
 import { checkReason } from './legalOrderDecision.ts';
 import { openOrder, secrecyOf } from './legalOrderSeal.ts';
 import { orderOf, takeStep } from './legalOrderStep.ts';
@@ -36,6 +37,8 @@ export async function dateSecrecy(
   const until = sent === undefined ? undefined : parseDate(sent);
   if (sent !== undefined && until === undefined) throw refuse('invalid_body', '/until', 'date');
   if (until !== undefined && endOfDay(until) <= at.getTime()) throw refuse('invalid_body', '/until', 'in_past');
+  if (until !== undefined && endOfDay(until) > at.getTime() + furthestMs)
+    throw refuse('invalid_body', '/until', 'too_far');
   const row = await orderOf(vault, caller, id);
   expectTwo(person, { clientId: row.registeredBy, actor: row.registeredActor });
   const file = openOrder(await vault.keyring.tenant(caller.tenantId), row);

@@ -107,6 +107,16 @@ describe('an approver', () => {
   });
 });
 
+test('an answer that one person was given is not another’s, who shares the client', async () => {
+  const [id, key] = [await registered(), { 'idempotency-key': 'approve-1' }];
+  const first = made(await approver.post(path(id, 'approve'), {}, key), 200);
+  for (const actor of ['staff-77', undefined]) {
+    const other = await approver.as(actor);
+    expectRefusal(await other.post(path(id, 'approve'), {}, key), 422, 'idempotency_key_reused');
+  }
+  expect(made(await (await approver.as('staff-2')).post(path(id, 'approve'), {}, key), 200), 'control').toEqual(first);
+});
+
 describe('the profile in force at the execution', () => {
   const published = async (number: number, edits: Record<string, unknown>) => {
     await publish(vault.vault, vault.tenantId, number, JSON.stringify(edited({ ...grounds, ...edits })));
@@ -180,32 +190,5 @@ describe('the later review', () => {
     const due = made(await third.get('/v1/legal-orders?review=due&limit=100'), 200).items;
     expect(due.map((item: { id: string }) => item.id)).toContain(id);
     made(await third.post(path(id, 'review'), outcome), 200);
-  });
-});
-
-describe('what is registered', () => {
-  test('rests on no letter of nobody’s authority', async () => {
-    const body = ownGround('defence_of_rights', await someone());
-    const letter = { number: '12', date: dayFrom(vault, -2) };
-    const dressed = { ...body, authority: { kind: 'none', name: 'دفتر وکالت نوری' }, letter };
-    expectRefusal(await registrar.post('/v1/legal-orders', dressed), 403, 'ground_not_allowed');
-    made(await registrar.post('/v1/legal-orders', body));
-  });
-
-  test('holds no card in the place of a case number', async () => {
-    const cards = ['9999990000000014 cvv2 735', 'کارت ۹۹۹۹۹۹۰۰۰۰۰۰۰۰۱۴', 'رمز دوم 73519', '12/9999 9900 0000 0014'];
-    for (const number of cards) {
-      const order = orderBody(vault, await someone());
-      const letter = { ...order.letter, caseNumber: number };
-      expectRefusal(await registrar.post('/v1/legal-orders', { ...order, letter }), 422, 'card_data_refused');
-      const own = ownGround('defence_of_rights', await someone(), { case: { number } });
-      expectRefusal(await registrar.post('/v1/legal-orders', own), 422, 'card_data_refused');
-      const id = await registered();
-      expectRefusal(await registrar.patch(path(id), { letter: { caseNumber: number } }, 1), 422, 'card_data_refused');
-    }
-    for (const caseNumber of ['9999990000000014', '۹۹۹۹ ۹۹۰۰ ۰۰۰۰ ۰۰۱۴', '140400000000000012', 'ش/۱۲']) {
-      const order = orderBody(vault, await someone());
-      made(await registrar.post('/v1/legal-orders', { ...order, letter: { ...order.letter, caseNumber } }));
-    }
   });
 });
