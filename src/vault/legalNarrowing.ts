@@ -17,13 +17,18 @@ export interface NarrowingInput {
 /** Only ever a part of what stands. Throws `invalid_body`: `not_in_scope`, `wider`, and what any scope is refused for. */
 export function narrowingWithin(file: LegalOrderFile, asked: NarrowingInput): Narrowing {
   const standing = approvedScope(file);
-  const faults: Fault[] = [];
+  const scopeFaults: Fault[] = [];
   const { subjects, fields } = checkScope(
     { ...standing, subjects: asked.subjects ?? standing.subjects, fields: asked.fields ?? standing.fields },
     standing.fields,
-    faults,
+    scopeFaults,
     [],
   );
+  // A field that the policy may well declare, and this order does not have.
+  const faults = scopeFaults.map(({ pointer, code }) => ({
+    pointer,
+    code: code === 'field_not_declared' ? 'not_in_scope' : code,
+  }));
   const known = new Set(standing.subjects.map((subject) => canonicalJson(subject)));
   subjects.forEach((subject, i) => {
     if (!known.has(canonicalJson(subject))) faults.push({ pointer: `/scope/subjects/${i}`, code: 'not_in_scope' });

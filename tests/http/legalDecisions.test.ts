@@ -143,15 +143,17 @@ describe('a narrowed scope', () => {
   });
 
   test.each([
-    ['another subject', { subjects: [{ by: 'nationalId', value: '9901234565' }] }, '/scope/subjects/0'],
-    ['another field', { fields: ['email'] }, '/scope/fields/0'],
-    ['an earlier day', { from: '1400-01-01' }, '/scope/from'],
-    ['a later day', { to: '1499-01-01' }, '/scope/to'],
-    ['nobody', { subjects: [] }, '/scope/subjects'],
-    ['nothing', { fields: [] }, '/scope/fields'],
-  ])('is never %s', async (_, scope, pointer) => {
+    ['another subject', { subjects: [{ by: 'nationalId', value: '9901234565' }] }, '/scope/subjects/0', 'not_in_scope'],
+    ['another field', { fields: ['email'] }, '/scope/fields/0', 'not_in_scope'],
+    ['an earlier day', { from: '1400-01-01' }, '/scope/from', 'wider'],
+    ['a later day', { to: '1499-01-01' }, '/scope/to', 'wider'],
+    ['nobody', { subjects: [] }, '/scope/subjects', 'required'],
+    ['nothing', { fields: [] }, '/scope/fields', 'required'],
+  ])('is never %s', async (_, scope, pointer, reason) => {
     const id = await desk.register(await someone());
-    expectRefusal(await desk.approver.post(path(id, 'approve'), { scope }), 422, 'invalid_body', pointer);
+    const refused = await desk.approver.post(path(id, 'approve'), { scope });
+    expectRefusal(refused, 422, 'invalid_body', pointer);
+    expect(refused.body.errors).toEqual([{ pointer, code: reason }]);
     expect((await read(id)).status).toBe('registered');
   });
 
