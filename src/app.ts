@@ -5,6 +5,7 @@ import { acts } from './http/acts.ts';
 import { audit } from './http/audit.ts';
 import { authenticator } from './http/auth.ts';
 import { clients } from './http/clients.ts';
+import { consents } from './http/consents.ts';
 import { customers } from './http/customers.ts';
 import { deliveries } from './http/deliveries.ts';
 import { events } from './http/events.ts';
@@ -82,6 +83,7 @@ export function createApp(
   deliveries(declare, vault);
   orders(declare, vault);
   grants(declare, vault);
+  consents(declare, vault);
   invoices(declare, vault);
   audit(declare, vault);
   clients(declare, vault);

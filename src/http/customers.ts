@@ -27,6 +27,7 @@ const newCustomer = z.strictObject({
   kind: z.enum(['natural', 'legal']),
   externalRef: z.string().optional(),
   source: sources.default('web'),
+  guest: z.boolean().optional(),
   fields: z.record(z.string(), z.string()),
   phones: z
     .array(
@@ -48,6 +49,7 @@ const newCustomer = z.strictObject({
 });
 
 const patch = z.strictObject({
+  guest: z.boolean().optional(),
   externalRef: z.string().nullable().optional(),
   fields: z.record(z.string(), z.string().nullable()).optional(),
   phones: z

@@ -25,6 +25,7 @@ export interface PlacePatch {
 
 /** RFC 7396: a member that is null is removed, a list replaces the list. Lists name standing members by id. */
 export interface CustomerPatch {
+  readonly guest?: boolean | undefined;
   readonly fields?: Readonly<Record<string, string | null>> | undefined;
   readonly phones?: readonly PhonePatch[] | null | undefined;
   readonly addresses?: readonly PlacePatch[] | null | undefined;
@@ -42,6 +43,7 @@ export function mergeCustomer(
   const faults: Fault[] = [];
   const merged: CustomerInput = {
     kind: stored.kind,
+    guest: patch.guest ?? header.guest,
     fields: mergeFields(record, header, patch.fields ?? {}),
     phones: mergeList(standingPhones(record, header), patch.phones, '/phones', faults, newMemberId, mergePhone),
     addresses: mergeList(

@@ -17,6 +17,8 @@ export interface PhoneInput {
 /** A customer's data as sent, ids of phones and addresses already given. */
 export interface CustomerInput {
   readonly kind: PartyKind;
+  /** Bought without an account. */
+  readonly guest?: boolean | undefined;
   readonly fields: Readonly<Record<string, string>>;
   readonly phones: readonly (PhoneInput & { readonly id: string })[];
   readonly addresses: readonly (PlaceInput & { readonly id: string })[];
@@ -33,6 +35,7 @@ export interface Phone {
 /** A customer's data, checked: identifiers canonical, text as sent. */
 export interface CustomerData {
   readonly kind: PartyKind;
+  readonly guest: boolean;
   readonly single: ReadonlyMap<SingleField, string>;
   readonly phones: readonly Phone[];
   readonly addresses: readonly (Place & { readonly id: string })[];
@@ -67,7 +70,7 @@ export function checkCustomer(policy: Policy, input: CustomerInput): CustomerDat
       code,
       gravest.flatMap((c) => found[c] ?? []),
     );
-  return { kind: input.kind, single, phones, addresses, warnings };
+  return { kind: input.kind, guest: input.guest === true, single, phones, addresses, warnings };
 }
 
 function undeclared(policy: Policy, input: CustomerInput): Fault[] {

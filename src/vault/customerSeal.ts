@@ -17,6 +17,8 @@ type Value = Values extends ReadonlyMap<string, infer V> ? V : never;
 export interface CustomerHeader {
   /** The policy version these masks were made by; another one makes them anew when they are shown. */
   readonly masks: string;
+  /** Bought without an account: no member. Absent for whom has one. */
+  readonly guest?: true;
   readonly fields: Readonly<Partial<Record<SingleField, Value>>>;
   readonly phones: readonly {
     readonly id: string;
@@ -64,6 +66,7 @@ function headerFor(policy: Policy, data: CustomerData): CustomerHeader {
   const mask = (field: Field, value: unknown) => (maskField(policy.profile, field, value) ?? null) as Value;
   return {
     masks: policy.label,
+    ...(data.guest ? { guest: true as const } : {}),
     fields: Object.fromEntries([...data.single].map(([field, value]) => [field, mask(field, value)])),
     phones: data.phones.map(({ id, kind, primary, number, extension }) => ({
       id,

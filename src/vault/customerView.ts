@@ -16,6 +16,7 @@ export interface CustomerView {
   readonly status: string;
   readonly version: number;
   readonly source: string;
+  readonly guest?: true;
   readonly policyVersion: string;
   readonly fields: Readonly<Partial<Record<SingleField, Shown>>>;
   readonly phones: readonly unknown[];
@@ -42,6 +43,7 @@ export function viewCustomer(
     status: row.status,
     version: row.version,
     source: row.source,
+    ...(header.guest === true ? { guest: true as const } : {}),
     policyVersion: policy.label,
     fields: singles(policy, row.kind, header, decision, asked, one),
     phones: header.phones.filter((p) => asked(p.kind)).map((p) => phoneView(p, one)),

@@ -1,6 +1,7 @@
 import { canonicalJson } from '../crypto/canonicalJson.ts';
 import { sameBytes } from '../crypto/hmac.ts';
 import type { ClientRow, ClientSecretRow } from '../db/clients.ts';
+import type { ConsentHead, ConsentRow } from '../db/consents.ts';
 import type { GrantFacts } from '../db/grantFacts.ts';
 import type { HoldRow } from '../db/holds.ts';
 import type { NoticeFacts } from '../db/notices.ts';
@@ -82,6 +83,25 @@ const members = {
   },
   /** When a person may be told of a disclosure. */
   notices: { id: true, legalOrderId: true, exportId: true, customerId: true, dueAt: true, createdAt: true },
+  consents: {
+    customerId: true,
+    number: true,
+    id: true,
+    purpose: true,
+    channel: true,
+    kind: true,
+    explicit: true,
+    method: true,
+    source: true,
+    textVersion: true,
+    policyVersion: true,
+    recordedBy: true,
+    recordedRole: true,
+    actor: true,
+    createdAt: true,
+  },
+  /** How all of a customer's consents stand. */
+  consent_heads: { customerId: true, number: true, states: true },
   /** Of a parcel's code alone, which goes when the parcel closes. */
   delivery_codes: { id: true, codeHash: true },
 } as const satisfies { readonly [Kind in RowKind]: Readonly<Record<Fixed<Kind>, true>> };
@@ -94,6 +114,8 @@ interface Rows {
   readonly shipments: ParcelFacts;
   readonly holds: HoldRow;
   readonly notices: NoticeFacts;
+  readonly consents: ConsentRow;
+  readonly consent_heads: ConsentHead;
   readonly delivery_codes: { readonly id: string; readonly codeHash: Buffer | null; readonly mac: Buffer | null };
 }
 export type RowKind = keyof Rows;

@@ -31,6 +31,14 @@ const bodies: Readonly<Record<string, Body>> = {
   matchCustomer: (_, { people, ids }) => ({ id: ids.customer, field: 'nationalId', value: people.nationalId() }),
   createCustomers: (_, { people }) => ({ customers: [people.naturalCustomer(), people.legalCustomer()] }),
   importCustomers: (_, { people }) => people.naturalCustomer(),
+  giveConsent: () => ({
+    purpose: 'marketing',
+    channels: ['sms'],
+    method: 'agree_button',
+    source: 'web',
+    textVersion: 'newsletter-2',
+  }),
+  withdrawConsent: () => ({ purpose: 'marketing', channels: ['sms'] }),
   createOrder: (_, { ids }) => ({
     customerId: ids.customer,
     externalRef: 'O-9',
