@@ -133,6 +133,8 @@ export type ListedLegalOrder = Pick<
 
 export interface LegalOrderFilter {
   readonly status: StoredStatus | undefined;
+  /** The approvers' queue: what no approval stands on, and may still get one. */
+  readonly waiting: boolean;
   /** Only those whose later review is still due. */
   readonly reviewDue: boolean;
 }
@@ -141,6 +143,7 @@ export interface LegalOrderFilter {
 export function listLegalOrders(
   tenantId: string,
   filter: LegalOrderFilter,
+  now: Date,
   beforeId: string | undefined,
   limit: number,
 ): Statement<ListedLegalOrder> {
@@ -153,9 +156,11 @@ export function listLegalOrders(
       where o.tenant_id = $1::uuid and ($2::uuid is null or o.id < $2::uuid)
         and ($4::text is null or o.status = $4::text)
         and (not $5::boolean or (o.review_due is not null and o.reviewed_at is null))
+        and (not $6::boolean or (o.valid_until > $7::timestamptz and o.authority_kind <> 'officer'
+             and (o.status = 'registered' or (o.status = 'approved' and o.approval_expires <= $7::timestamptz))))
       order by o.id desc
       limit $3::integer`,
-    [tenantId, beforeId ?? null, limit, filter.status ?? null, filter.reviewDue],
+    [tenantId, beforeId ?? null, limit, filter.status ?? null, filter.reviewDue, filter.waiting, now],
   );
 }
 

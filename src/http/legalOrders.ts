@@ -78,7 +78,8 @@ function decisions(declare: DeclareAct, vault: Vault): void {
 
 function filterOf(query: { readonly status?: string | undefined; readonly review?: string | undefined }) {
   const status = statuses.find((known) => known === query.status);
-  if (query.status !== undefined && status === undefined) throw refuse('invalid_query', '?status', 'enum');
+  const waiting = query.status === 'waiting';
+  if (query.status !== undefined && status === undefined && !waiting) throw refuse('invalid_query', '?status', 'enum');
   if (query.review !== undefined && query.review !== 'due') throw refuse('invalid_query', '?review', 'enum');
-  return { status, reviewDue: query.review === 'due' };
+  return { status, waiting, reviewDue: query.review === 'due' };
 }

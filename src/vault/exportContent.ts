@@ -33,6 +33,8 @@ interface Holder {
   readonly row: SubjectRow;
   /** The identifiers of the order that led here; a vault id is nobody's business outside. */
   readonly identifiedBy: readonly Identifier[];
+  /** The order names them by their id as well. */
+  readonly byId: boolean;
 }
 
 /** A person as the record stood in the order's period. */
@@ -56,7 +58,7 @@ export function computeContent(
   const released = releasedBy(decision);
   const holders = holdersOf(scope.subjects, found);
   const period = periodOf(scope);
-  const inPeriod = holders.flatMap((holder) => seenIn(period, holder) ?? []);
+  const inPeriod = holders.flatMap((holder) => seenIn(period, holder) ?? []).filter((seen) => wasMeant(keys, seen));
   const persons = inPeriod.map((holder, i) => personOf(keys, holder, i + 1, released));
   const counts = {
     records: persons.length,
@@ -91,7 +93,8 @@ function holdersOf(subjects: readonly OrderSubject[], found: readonly SubjectRow
       const subject = subjects[n - 1];
       return subject === undefined || 'customerId' in subject ? [] : [{ by: subject.by, value: subject.value }];
     });
-    return row === undefined ? [] : [{ row, identifiedBy }];
+    const byId = identifiedBy.length < same.length;
+    return row === undefined ? [] : [{ row, identifiedBy, byId }];
   });
 }
 
@@ -167,6 +170,17 @@ function checkIdentity(keys: TenantKeys, { row, identifiedBy }: Holder): void {
   const opened = openRecord(keys, 'customer', row);
   const header = headerOf<CustomerHeader>(opened);
   if (!identifiedBy.every((one) => holds(opened, header, one))) throw new VaultError('integrity_failure');
+}
+
+/**
+ * A number goes from one person to the next: of whoever holds it now, a former state is meant only if it was theirs then
+ * already.
+ */
+function wasMeant(keys: TenantKeys, { row, state, identifiedBy, byId }: Seen): boolean {
+  if (state === row || byId) return true;
+  const opened = openRecord(keys, 'customer', state);
+  const header = headerOf<CustomerHeader>(opened);
+  return identifiedBy.every((one) => holds(opened, header, one));
 }
 
 function holds(opened: OpenRecord, header: CustomerHeader, { by, value }: Identifier): boolean {

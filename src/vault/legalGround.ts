@@ -145,6 +145,8 @@ export interface Ground extends GroundRule {
 export function groundOf(profile: Profile, claimed: Claimed): Ground {
   const kind = orderKinds.find((known) => known === claimed.kind);
   if (kind === undefined) throw refuse('ground_not_allowed', '/kind');
+  if (claimed.ground === undefined && claimed.authorityKind === undefined && kind !== 'statutory_duty')
+    throw refuse('invalid_body', '/authority', 'required');
   const authorityKind = claimed.authorityKind ?? 'none';
   const followed = followedBy(kind, authorityKind);
   const named = claimed.ground === undefined ? followed : groundNamed(claimed.ground);

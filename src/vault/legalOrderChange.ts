@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { renumberLegalOrder, type LegalOrderRow } from '../db/legalOrders.ts';
 import type { Statement } from '../db/statement.ts';
-import { VaultError } from '../errors.ts';
+import { refuse, VaultError } from '../errors.ts';
 import { fieldsUnder } from '../policy/grants.ts';
 import type { Act, Answer } from './act.ts';
 import type { Caller } from './caller.ts';
@@ -15,6 +15,9 @@ import { numberTag, openOrder, withoutDecision, type LegalOrderFile } from './le
 import { orderOf, takeStep } from './legalOrderStep.ts';
 import { permit } from './permit.ts';
 import type { Vault } from './vault.ts';
+
+/** A letter that needs more corrections is to be recorded anew. */
+const mostChanges = 100;
 
 /** What a change brings: another record, or another scan. */
 type Changed = Pick<LegalOrderFile, 'record'> | Required<Pick<LegalOrderFile, 'document'>>;
@@ -35,6 +38,7 @@ export async function changeOrder(
   expectOpen(row, vault.now());
   const keys = await vault.keyring.tenant(caller.tenantId);
   const { approvals = [], changes = [], ...file } = withoutDecision(openOrder(keys, row));
+  if (changes.length >= mostChanges) throw refuse('conflict', '', 'too_many_changes');
   const what = 'record' in changed ? ('record' as const) : ('document' as const);
   const { document } = file;
   const replaced =

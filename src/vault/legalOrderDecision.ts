@@ -1,5 +1,7 @@
 import { discardPackage } from '../db/exports.ts';
+import { settleEvents } from '../db/events.ts';
 import type { LegalOrderRow } from '../db/legalOrders.ts';
+import type { Statement } from '../db/statement.ts';
 import { cancelNotices } from '../db/notices.ts';
 import { refuse, VaultError } from '../errors.ts';
 import { checkText } from '../formats/text.ts';
@@ -89,6 +91,7 @@ export async function approveLegalOrder(
             ...held.statements,
             ...holdLeaves(vault, caller, act, held),
             eventStatement(vault, caller.tenantId, ...eventsAtApproval(id, ground, reviewDue)),
+            settleWaiting(caller, id, new Date(at)),
           ],
         }),
     says: { digest, approvals: approvals.length, approvalsNeeded: ground.approvals, approvalExpires: expires },
@@ -106,6 +109,11 @@ function eventsAtApproval(objectId: string, { alarm }: Ground, reviewDue: Date |
     ...(alarm ? [{ kind: 'emergency.approved', objectId } as const] : []),
     ...(reviewDue === undefined ? [] : [{ kind: 'review.due', objectId, at: reviewDue } as const]),
   ];
+}
+
+/** What was decided waits for nobody any more. */
+function settleWaiting({ tenantId, clientId, actor }: Caller, id: string, at: Date): Statement {
+  return settleEvents(tenantId, 'legal_approver', 'legal_order.waiting', id, { by: clientId, actor, at });
 }
 
 function approvalOf(
@@ -153,6 +161,7 @@ export async function rejectLegalOrder(
       ...held.statements,
       ...holdLeaves(vault, caller, act, held),
       eventStatement(vault, caller.tenantId, { kind: 'legal_order.rejected', objectId: id }),
+      settleWaiting(caller, id, at),
     ],
     says: { digest },
   });

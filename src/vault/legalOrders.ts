@@ -70,7 +70,7 @@ export async function registerLegalOrder(
   });
 }
 
-/** States only, newest first; `status: registered` is the approvers' queue. */
+/** States only, newest first. */
 export async function listLegalOrders(
   vault: Vault,
   caller: Caller,
@@ -80,7 +80,7 @@ export async function listLegalOrders(
 ): Promise<Answer> {
   permit(caller, 'legal_orders.list');
   const [rows] = await load(vault, caller.tenantId, [
-    listStatement(caller.tenantId, filter, page.after, page.limit + 1),
+    listStatement(caller.tenantId, filter, new Date(vault.now()), page.after, page.limit + 1),
   ]);
   const body = pageOf(
     rows,

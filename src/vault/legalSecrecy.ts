@@ -42,6 +42,7 @@ export async function dateSecrecy(
   const row = await orderOf(vault, caller, id);
   expectTwo(person, { clientId: row.registeredBy, actor: row.registeredActor });
   const file = openOrder(await vault.keyring.tenant(caller.tenantId), row);
+  for (const other of file.changes ?? []) expectTwo(person, other);
   if (secrecyOf(file)?.fromSubject !== true) throw refuse('conflict', '', 'not_secret');
   const dated = { ...person, at: at.toISOString(), ...(until === undefined ? {} : { until }), reason };
   const after = { ...file, secrecy: [...(file.secrecy ?? []), dated] };

@@ -648,3 +648,29 @@ describe('P1: without its leaves', () => {
     expect((await desk.registrar.get(path)).status, 'control').toBe(200);
   });
 });
+
+test('a number that went from one person to another discloses the other’s past to nobody', async () => {
+  const [was, is] = [await desk.storeCustomer(), await desk.storeCustomer()];
+  const number = was.sent.phones[0]?.number ?? '';
+  const patch = (id: string, phones: object[], version: number) =>
+    desk.shop.patch(`/v1/customers/${id}`, { phones }, version);
+  expect((await patch(was.id, [], 1)).status).toBe(200);
+  // What stands now was captured after the period; what stood before did not hold the number.
+  vault.advance(2 * 86_400_000);
+  const shop = await desk.shop.as(undefined);
+  const taken = await shop.patch(`/v1/customers/${is.id}`, { phones: [{ kind: 'mobile', number }] }, 1);
+  expect(taken.status, taken.text).toBe(200);
+  const [registrar, approver] = [await desk.registrar.as('staff-1'), await desk.approver.as('staff-2')];
+  const past = { from: dayFrom(vault, -10), to: dayFrom(vault, -1) };
+  const disclose = async (subject: object) => {
+    const body = orderBody(vault, [subject]);
+    const made = await registrar.post('/v1/legal-orders', { ...body, scope: { ...body.scope, ...past } });
+    expect(made.status, made.text).toBe(201);
+    expect((await approver.post(`/v1/legal-orders/${made.body.id}/approve`)).status).toBe(200);
+    const out = await registrar.post('/v1/exports', { legalOrderId: made.body.id });
+    return (await registrar.get(`/v1/exports/${out.body.id}/package`)).body;
+  };
+  expect(await disclose({ by: 'mobile', value: number })).toMatchObject({ records: 0, outsidePeriod: 1 });
+  const named = await disclose({ by: 'nationalId', value: is.sent.fields.nationalId });
+  expect(named.records, 'control: named by what was theirs then').toBe(1);
+});

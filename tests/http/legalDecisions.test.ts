@@ -309,9 +309,7 @@ test('every step of an order tells those whom it concerns', async () => {
 test('the queue: what waits for an approver', async () => {
   const id = await desk.register(await someone());
   const waiting = async () =>
-    (await desk.approver.get('/v1/legal-orders?status=registered&limit=100')).body.items.map(
-      (i: { id: string }) => i.id,
-    );
+    (await desk.approver.get('/v1/legal-orders?status=waiting&limit=100')).body.items.map((i: { id: string }) => i.id);
   expect(await waiting()).toContain(id);
   await desk.approver.post(path(id, 'approve'));
   expect(await waiting()).not.toContain(id);
@@ -334,6 +332,8 @@ test('an emergency approved and not used in time needs another approval', async 
   const [registrar, approver] = [await desk.registrar.as('staff-1'), await desk.approver.as('staff-2')];
   expectRefusal(await registrar.post('/v1/exports', { legalOrderId: id }), 403, 'legal_order_not_approved');
   expect((await registrar.get(path(id))).body.status).toBe('approval_expired');
+  const queue = (await approver.get('/v1/legal-orders?status=waiting&limit=100')).body.items;
+  expect(queue.map((order: { id: string }) => order.id)).toContain(id);
   expect((await approver.post(path(id, 'approve'))).body).toMatchObject({ status: 'approved', approvals: 1 });
   expect((await registrar.post('/v1/exports', { legalOrderId: id })).status, 'control').toBe(201);
 });
