@@ -650,17 +650,18 @@ describe('P1: without its leaves', () => {
 });
 
 test('a number that went from one person to another discloses the other’s past to nobody', async () => {
-  const [was, is] = [await desk.storeCustomer(), await desk.storeCustomer()];
+  const own = await legalDesk(vault, 97);
+  const [was, is] = [await own.storeCustomer(), await own.storeCustomer()];
   const number = was.sent.phones[0]?.number ?? '';
   const patch = (id: string, phones: object[], version: number) =>
-    desk.shop.patch(`/v1/customers/${id}`, { phones }, version);
+    own.shop.patch(`/v1/customers/${id}`, { phones }, version);
   expect((await patch(was.id, [], 1)).status).toBe(200);
   // What stands now was captured after the period; what stood before did not hold the number.
   vault.advance(2 * 86_400_000);
-  const shop = await desk.shop.as(undefined);
+  const shop = await own.shop.as(undefined);
   const taken = await shop.patch(`/v1/customers/${is.id}`, { phones: [{ kind: 'mobile', number }] }, 1);
   expect(taken.status, taken.text).toBe(200);
-  const [registrar, approver] = [await desk.registrar.as('staff-1'), await desk.approver.as('staff-2')];
+  const [registrar, approver] = [await own.registrar.as('staff-1'), await own.approver.as('staff-2')];
   const past = { from: dayFrom(vault, -10), to: dayFrom(vault, -1) };
   const disclose = async (subject: object) => {
     const body = orderBody(vault, [subject]);
