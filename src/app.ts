@@ -20,6 +20,7 @@ import { legalOrders } from './http/legalOrders.ts';
 import { notices } from './http/notices.ts';
 import { oauth } from './http/oauth.ts';
 import { orders } from './http/orders.ts';
+import { requests } from './http/requests.ts';
 import { system } from './http/system.ts';
 import type { KeyFolder } from './keys/folder.ts';
 import type { Log } from './log.ts';
@@ -27,6 +28,7 @@ import { tokenVerifier } from './vault/accessToken.ts';
 import type { Caller } from './vault/caller.ts';
 import { openCreates } from './vault/creates.ts';
 import { deliveryMemory } from './vault/deliveryMemory.ts';
+import { forgetDestroyed } from './vault/erasure.ts';
 import { grantMemory } from './vault/grantOf.ts';
 import { openKeyring } from './vault/keyring.ts';
 import { openReads } from './vault/reads.ts';
@@ -46,15 +48,15 @@ export interface Parts {
 export function openVault({ db, keys, issuer, now, log }: Parts): Vault {
   const notice: Vault['notice'] = (event, code) => log.event(event, { code });
   const keyring = openKeyring(db, keys.root.byId, now);
+  const memory = { keyring, grants: grantMemory(), deliveries: deliveryMemory() };
+  const onBrokenPolicy = (): void => notice('integrity_failure', 'policy_version');
   return {
     db,
     keys,
-    keyring,
-    watch: openWatch(db, keyring, now, () => notice('integrity_failure', 'policy_version')),
+    ...memory,
+    watch: openWatch(db, keyring, now, onBrokenPolicy, (gone) => forgetDestroyed(memory, gone)),
     reads: openReads(db, now),
     create: openCreates(db),
-    grants: grantMemory(),
-    deliveries: deliveryMemory(),
     issuer,
     now,
     notice,
@@ -94,6 +96,7 @@ export function createApp(
   exports(declare, vault);
   events(declare, vault);
   notices(declare, vault);
+  requests(declare, vault);
   oauth(http, vault, newThrottle(vault.now));
   system(http, vault, readFileSync(openapiFile, 'utf8'));
   return http;

@@ -16,3 +16,6 @@ export function runningDigest(): RunningDigest {
   const running = createHash('sha256');
   return { update: (bytes) => void running.update(bytes), end: () => running.digest() };
 }
+
+/** What the leaf of an erasure binds: the record holds nothing any more, and `amanat audit verify` knows why. */
+export const digestOfNothing: Buffer = digestOf(Buffer.alloc(0));

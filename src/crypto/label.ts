@@ -21,6 +21,7 @@ export type RecordKind =
   | 'legal_order'
   | 'legal_document'
   | 'hold'
+  | 'request'
   | 'export'
   | 'statement'
   | 'answer'

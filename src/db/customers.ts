@@ -127,7 +127,7 @@ export function listCustomers(
     'list_customers',
     `select c.id, c.kind, c.status, c.version, c.created_at as "createdAt"
        from amanat.customers c
-      where c.tenant_id = $1::uuid and c.status <> 'erased' and ($2::uuid is null or c.id < $2::uuid)
+      where c.tenant_id = $1::uuid and c.status in ('active', 'deactivated') and ($2::uuid is null or c.id < $2::uuid)
       order by c.id desc
       limit $3::integer`,
     [tenantId, beforeId ?? null, limit],
@@ -163,7 +163,7 @@ export function findByTags(queries: readonly TagQuery[]): Statement<Match> {
       cross join lateral (
         select c.id, c.kind, c.status
           from amanat.customers c
-         where c.tenant_id = q.tenant_id and c.id = t.customer_id and c.status <> 'erased'
+         where c.tenant_id = q.tenant_id and c.id = t.customer_id and c.status in ('active', 'deactivated')
          limit 1
       ) m
       order by q.n, m.id`,

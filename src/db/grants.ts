@@ -93,7 +93,8 @@ export function selectGrant(tenantId: string, audience: GrantAudience, id: strin
     'select_grant',
     `select ${columns}, c.key_version as "customerKeyVersion", c.data_key as "customerDataKey"
        from amanat.grants g
-       join amanat.customers c on c.tenant_id = g.tenant_id and c.id = g.customer_id${visible}
+       join amanat.customers c
+         on c.tenant_id = g.tenant_id and c.id = g.customer_id and c.status in ('active', 'deactivated')${visible}
         and g.id = $7::uuid`,
     [tenantId, ...audienceValues(audience), id],
   );
@@ -110,7 +111,9 @@ export function listGrants(
   return statement(
     'list_grants',
     `select ${columns}
-       from amanat.grants g${visible}
+       from amanat.grants g
+       join amanat.customers c
+         on c.tenant_id = g.tenant_id and c.id = g.customer_id and c.status in ('active', 'deactivated')${visible}
         and ($7::uuid is null or g.customer_id = $7::uuid)
         and ($8::uuid is null or g.id < $8::uuid)
       order by g.id desc

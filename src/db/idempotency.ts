@@ -41,14 +41,17 @@ export function insertIdempotentAnswer(
     keyHash: Buffer;
     createdAt: Date;
     expiresAt: Date;
+    /** Whose answer it is: it goes with them. */
+    subjectId: string | null;
   },
 ): Statement {
   return statement(
     'insert_idempotent_answer',
     `insert into amanat.idempotent_answers
-       (tenant_id, client_id, key_hash, body_hash, answer_id, key_version, data_key, answer, created_at, expires_at)
+       (tenant_id, client_id, key_hash, body_hash, answer_id, key_version, data_key, answer, created_at, expires_at,
+        subject_id)
      values ($1::uuid, $2::uuid, $3::bytea, $4::bytea, $5::uuid, $6::integer, $7::bytea, $8::bytea,
-             $9::timestamptz, $10::timestamptz)`,
+             $9::timestamptz, $10::timestamptz, $11::uuid)`,
     [
       answer.tenantId,
       answer.clientId,
@@ -60,6 +63,7 @@ export function insertIdempotentAnswer(
       answer.answer,
       answer.createdAt,
       answer.expiresAt,
+      answer.subjectId,
     ],
   );
 }

@@ -65,6 +65,8 @@ export function selectShipment(tenantId: string, id: string): Statement<Shipment
     `select ${parcelColumns}, s.status, s.attempts, s.closed_at as "closedAt", g.reads
        from amanat.shipments s
        join amanat.grants g on g.tenant_id = s.tenant_id and g.id = s.grant_id
+       join amanat.customers c
+         on c.tenant_id = s.tenant_id and c.id = s.customer_id and c.status in ('active', 'deactivated')
       where s.tenant_id = $1::uuid and s.id = $2::uuid`,
     [tenantId, id],
   );

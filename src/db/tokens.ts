@@ -60,13 +60,13 @@ export function selectCutOffs(since: Date): Statement<CutOffRow> {
   );
 }
 
-/** Guarded: unknown_subject unless the customer is an active one of this tenant. */
+/** Guarded: unknown_subject unless this tenant has the customer; a deactivated one keeps their rights. */
 export function requireActiveCustomer(tenantId: string, customerId: string): Statement {
   return statement(
     'require_active_customer',
     `select amanat.require(
        exists (select 1 from amanat.customers c
-                where c.tenant_id = $1::uuid and c.id = $2::uuid and c.status = 'active'),
+                where c.tenant_id = $1::uuid and c.id = $2::uuid and c.status in ('active', 'deactivated')),
        'unknown_subject')`,
     [tenantId, customerId],
   );

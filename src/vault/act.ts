@@ -33,6 +33,7 @@ const duplicates: Readonly<Record<string, Code>> = {
   shipments_one_open: 'conflict',
   legal_orders_number: 'already_exists',
   exports_one_per_order: 'legal_order_used',
+  requests_one_open: 'conflict',
   legal_documents_one_per_order: 'conflict',
   idempotent_answers_pkey: 'idempotency_in_flight',
   import_lines_pkey: 'idempotency_in_flight',
@@ -57,7 +58,7 @@ export async function commitAct(
   }
   const keys = await vault.keyring.tenant(caller.tenantId);
   const claim = claimStatement(vault, caller, keys, act.idempotency);
-  const store = storeStatement(vault, caller, keys, act.idempotency, answer);
+  const store = storeStatement(vault, caller, keys, act.idempotency, answer, deed.subjectId);
   try {
     await write(vault, caller.tenantId, [claim, ...statements, leaf, store]);
     return answer;

@@ -15,6 +15,8 @@ export interface DeliveryMemory {
   get(tenantId: string, courierClientId: string, shipmentId: string): KnownParcel | undefined;
   put(tenantId: string, courierClientId: string, parcel: KnownParcel): void;
   forget(tenantId: string, courierClientId: string, shipmentId: string): void;
+  /** Of customers who were erased. */
+  forgetCustomers(customerIds: ReadonlySet<string>): void;
 }
 
 const remembered = 20_000;
@@ -27,6 +29,9 @@ export function deliveryMemory(): DeliveryMemory {
     put(tenantId, courierClientId, parcel) {
       known.set(key(tenantId, courierClientId, parcel.id), parcel);
       if (known.size > remembered) known.delete(known.keys().next().value ?? '');
+    },
+    forgetCustomers(customerIds) {
+      for (const [name, { customerId }] of known) if (customerIds.has(customerId)) known.delete(name);
     },
     forget: (tenantId, courierClientId, shipmentId) => void known.delete(key(tenantId, courierClientId, shipmentId)),
   };

@@ -1,7 +1,7 @@
 import type { Role } from '../policy/profile.ts';
 
 /** What an event is about. */
-export type EventObject = 'legal_orders' | 'exports' | 'notices';
+export type EventObject = 'legal_orders' | 'exports' | 'notices' | 'requests';
 
 interface EventRule {
   readonly object: EventObject;
@@ -31,6 +31,10 @@ const kinds = {
   'package.aborted': { object: 'exports', audience: [...legal, 'dpo'] },
   'hold.ending': { object: 'legal_orders', audience: legal },
   'notice.due': { object: 'notices', audience: ['shop_backend'] },
+  'request.opened': { object: 'requests', audience: ['support', 'dpo'] },
+  // The shop tells the person of each step.
+  'request.decided': { object: 'requests', audience: ['shop_backend'] },
+  'request.closed': { object: 'requests', audience: ['shop_backend', 'support'] },
 } as const satisfies Readonly<Record<string, EventRule>>;
 
 export type EventKind = keyof typeof kinds;

@@ -13,6 +13,8 @@ import type { Vault } from './vault.ts';
 export interface GrantMemory {
   get(tenantId: string, grantId: string): GrantFacts | undefined;
   put(tenantId: string, facts: GrantFacts): void;
+  /** Of customers who were erased. */
+  forgetCustomers(customerIds: ReadonlySet<string>): void;
 }
 
 const remembered = 20_000;
@@ -24,6 +26,9 @@ export function grantMemory(): GrantMemory {
     put(tenantId, facts) {
       known.set(tenantId + facts.id, facts);
       if (known.size > remembered) known.delete(known.keys().next().value ?? '');
+    },
+    forgetCustomers(customerIds) {
+      for (const [key, { customerId }] of known) if (customerIds.has(customerId)) known.delete(key);
     },
   };
 }

@@ -1,9 +1,11 @@
 import { commit } from '../db/commit.ts';
 import { discardStalePackages } from '../db/exports.ts';
+import { deleteDestroyedKeys } from '../db/erasure.ts';
 import { deleteExpired } from '../db/housekeeping.ts';
 import { deleteOrphanChunks } from '../db/legalDocuments.ts';
 import { VaultError } from '../errors.ts';
 import { raiseDueEvents } from './dueEvents.ts';
+import { sweepErasures } from './erasure.ts';
 import { sweepFormerVersions } from './formerVersions.ts';
 import type { Vault } from './vault.ts';
 
@@ -15,6 +17,8 @@ const atMost = 10_000;
 
 /** Longer than a request may take to arrive. */
 const longestUploadMs = 60 * 60 * 1000;
+/** By then every process has forgotten what was destroyed. */
+const forgottenMs = 60 * 60 * 1000;
 
 /**
  * Deletes what has expired: stored answers, import lines, revocations of dead tokens, used assertions; what uploads left
@@ -26,7 +30,12 @@ export async function housekeep(vault: Vault): Promise<void> {
   for (const tenantId of vault.watch.tenants()) {
     const orphans = deleteOrphanChunks(tenantId, new Date(now.getTime() - longestUploadMs));
     const stale = discardStalePackages(tenantId, now, atMost);
-    await commit(vault.db, { tenantIds: [tenantId] }, [...deleteExpired(tenantId, now, atMost), orphans, stale]);
+    await commit(vault.db, { tenantIds: [tenantId] }, [
+      ...deleteExpired(tenantId, now, atMost),
+      orphans,
+      stale,
+      deleteDestroyedKeys(tenantId, new Date(now.getTime() - forgottenMs)),
+    ]);
     const policy = policyOf(vault, tenantId);
     if (policy !== undefined) await sweepFormerVersions(vault, tenantId, policy.profile, now);
   }
@@ -47,6 +56,7 @@ export function keepHouse(vault: Vault): () => void {
   const timers = [
     setInterval(() => void housekeep(vault).catch(() => undefined), everyMs),
     setInterval(() => void raiseDueEvents(vault).catch(() => undefined), raiseEveryMs),
+    setInterval(() => void sweepErasures(vault).catch(() => undefined), raiseEveryMs),
   ];
   for (const timer of timers) timer.unref();
   return () => timers.forEach((timer) => clearInterval(timer));

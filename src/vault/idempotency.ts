@@ -53,6 +53,7 @@ export function storeStatement(
   keys: TenantKeys,
   request: Idempotency,
   answer: Answer,
+  subjectId: string | undefined,
 ): Statement {
   const time = vault.now();
   const answerId = newId(time);
@@ -69,6 +70,7 @@ export function storeStatement(
     answer: seal(key, context(caller, answerId, hashes), JSON.stringify(answer)),
     createdAt: new Date(time),
     expiresAt: new Date(time + keptMs),
+    subjectId: subjectId ?? null,
   });
 }
 

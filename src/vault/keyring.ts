@@ -41,6 +41,8 @@ export interface Keyring {
   tenant(tenantId: string): Promise<TenantKeys>;
   /** How many data keys were unwrapped since the process started. A refusal must not move it. */
   readonly unwraps: () => number;
+  /** Drops the unwrapped keys of records that were destroyed. */
+  forgetDataKeys(recordIds: readonly string[]): void;
   /** Drops every unwrapped key. */
   forget(): void;
 }
@@ -105,6 +107,9 @@ export function openKeyring(db: Database, roots: ReadonlyMap<string, RootKey>, n
       return loading;
     },
     unwraps: () => unwraps,
+    forgetDataKeys(recordIds) {
+      for (const id of recordIds) dataKeys.delete(id);
+    },
     forget() {
       tenants.clear();
       dataKeys.clear();

@@ -1,4 +1,4 @@
-import { digestOf } from '../crypto/digest.ts';
+import { digestOf, digestOfNothing } from '../crypto/digest.ts';
 import { decodeLeaf } from '../crypto/leaf.ts';
 import {
   selectCustomerPage,
@@ -60,7 +60,7 @@ async function verifyCustomers(db: Database, tenantId: string, customerIds: read
 }
 
 function judge(stored: Buffer | undefined, recorded: Buffer | undefined): Breach['code'] | undefined {
-  if (stored === undefined) return 'record_emptied';
+  if (stored === undefined) return recorded?.equals(digestOfNothing) === true ? undefined : 'record_emptied';
   if (recorded === undefined) return 'record_unrecorded';
   return stored.equals(recorded) ? undefined : 'record_digest';
 }

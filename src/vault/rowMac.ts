@@ -5,6 +5,7 @@ import type { ConsentHead, ConsentRow } from '../db/consents.ts';
 import type { GrantFacts } from '../db/grantFacts.ts';
 import type { HoldRow } from '../db/holds.ts';
 import type { NoticeFacts } from '../db/notices.ts';
+import type { RequestFacts } from '../db/requests.ts';
 import type { ParcelFacts } from '../db/shipments.ts';
 import type { PolicyRow } from '../db/tenants.ts';
 import { VaultError } from '../errors.ts';
@@ -102,6 +103,31 @@ const members = {
   },
   /** How all of a customer's consents stand. */
   consent_heads: { customerId: true, number: true, states: true },
+  /** What somebody asked of their data, and how it was decided. */
+  requests: {
+    id: true,
+    customerId: true,
+    kind: true,
+    state: true,
+    askedBy: true,
+    askedRole: true,
+    askedActor: true,
+    asker: true,
+    checked: true,
+    purpose: true,
+    askedAt: true,
+    dueAt: true,
+    decidedBy: true,
+    decidedActor: true,
+    decidedAt: true,
+    outcome: true,
+    reason: true,
+    clauses: true,
+    closedAt: true,
+    copyExpiresAt: true,
+    fetchedAt: true,
+    certificate: true,
+  },
   /** Of a parcel's code alone, which goes when the parcel closes. */
   delivery_codes: { id: true, codeHash: true },
 } as const satisfies { readonly [Kind in RowKind]: Readonly<Record<Fixed<Kind>, true>> };
@@ -116,6 +142,7 @@ interface Rows {
   readonly notices: NoticeFacts;
   readonly consents: ConsentRow;
   readonly consent_heads: ConsentHead;
+  readonly requests: RequestFacts;
   readonly delivery_codes: { readonly id: string; readonly codeHash: Buffer | null; readonly mac: Buffer | null };
 }
 export type RowKind = keyof Rows;

@@ -1,4 +1,4 @@
-import { formatJalali } from '../formats/jalali.ts';
+import { formatJalali, parseDate } from '../formats/jalali.ts';
 
 /** Iran keeps UTC+03:30 all year since 1401 (no daylight saving time). */
 const offsetMs = 3.5 * 60 * 60 * 1000;
@@ -42,4 +42,12 @@ export function clockOf(time: Date): string {
 /** The day of the week in Tehran: 0 is Sunday. */
 export function weekdayOf(time: Date): number {
   return new Date(time.getTime() + offsetMs).getUTCDay();
+}
+
+/** First moment after the Iranian year, which is the fiscal year, that a moment falls in. */
+export function endOfIranianYear(time: Date): Date {
+  const year = Number(jalaliDayOf(time).slice(0, 4));
+  const next = parseDate(`${year + 1}-01-01`);
+  if (next === undefined) throw new RangeError('no such year');
+  return new Date(startOfDay(next));
 }

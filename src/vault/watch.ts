@@ -1,5 +1,6 @@
 import { commit } from '../db/commit.ts';
 import type { Database } from '../db/database.ts';
+import { selectDestroyedKeys, type DestroyedKey } from '../db/erasure.ts';
 import { DbFault } from '../db/fault.ts';
 import { selectPolicyVersions, type PolicyRow } from '../db/tenants.ts';
 import { selectCutOffs, selectRevocations, type CutOffRow, type RevocationRow } from '../db/tokens.ts';
@@ -63,6 +64,7 @@ export function openWatch(
   keyring: Keyring,
   now: () => number,
   onBrokenPolicy: () => void = () => {},
+  onDestroyed: (gone: readonly DestroyedKey[]) => void = () => {},
 ): Watch {
   const known: Known = { policies: new Map(), versions: new Map(), revoked: new Map(), cutOffs: new Map() };
   let lookedAt: number | undefined;
@@ -71,17 +73,15 @@ export function openWatch(
 
   async function lookOnce(): Promise<void> {
     const at = now();
-    const policies = await readChanges(db, known, at, lookedAt);
+    const { policies, destroyed } = await readChanges(db, known, at, lookedAt);
+    onDestroyed(destroyed);
     for (const row of policies) if ((await learnPolicy(keyring, known, row)) === 'broken') onBrokenPolicy();
     forget(known, at);
     lookedAt = at;
   }
 
   function look(): Promise<void> {
-    looking ??= lookOnce().finally(() => {
-      looking = undefined;
-    });
-    return looking;
+    return (looking ??= lookOnce().finally(() => void (looking = undefined)));
   }
 
   const isFresh = (): boolean => {
@@ -119,19 +119,22 @@ async function readChanges(
   known: Known,
   at: number,
   lookedAt: number | undefined,
-): Promise<readonly PolicyRow[]> {
+): Promise<{ readonly policies: readonly PolicyRow[]; readonly destroyed: readonly DestroyedKey[] }> {
   // Behind the look before: for other clocks, and for transactions that took long to commit.
   const since = new Date(lookedAt === undefined ? 0 : lookedAt - clockMarginMs);
   const cutSince = new Date(Math.max(since.getTime(), at - cutOffKeptMs));
   const versions = [...known.versions].map(([tenantId, number]) => ({ tenantId, number }));
-  const [revocations, cutOffs, policies] = await commit(db, 'directory', [
+  // At the first look nothing is in memory.
+  const destroyedSince = lookedAt === undefined ? new Date(at) : since;
+  const [revocations, cutOffs, policies, destroyed] = await commit(db, 'directory', [
     selectRevocations(since, new Date(at)),
     selectCutOffs(cutSince),
     selectPolicyVersions(versions, new Date(at)),
+    selectDestroyedKeys(destroyedSince),
   ]);
   for (const row of revocations) known.revoked.set(row.tokenId, expiryOf(row));
   for (const row of cutOffs) known.cutOffs.set(row.clientId, cutOffOf(row));
-  return policies;
+  return { policies, destroyed };
 }
 
 const expiryOf = (row: RevocationRow): number => row.expiresAt.getTime();

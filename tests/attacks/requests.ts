@@ -73,6 +73,14 @@ const bodies: Readonly<Record<string, Body>> = {
   revokeLegalOrder: () => ({ reason: 'پس گرفته شد' }),
   acknowledgeEvent: () => ({}),
   markNoticeSent: () => ({ channel: 'sms' }),
+  createRequest: (_, { ids }) => ({
+    customerId: ids.customer,
+    kind: 'object',
+    purpose: 'marketing',
+    asker: 'subject',
+    checked: 'call_back',
+  }),
+  decideRequest: () => ({ outcome: 'done' }),
   releaseHold: () => ({ reason: 'لازم نیست' }),
   createExport: (_, { ids }) => ({ legalOrderId: ids.approvedOrder }),
 };
@@ -91,6 +99,7 @@ const subjects: Readonly<Record<string, keyof Shop['ids']>> = {
   exports: 'export',
   events: 'event',
   notices: 'notice',
+  requests: 'request',
 };
 
 /** Of the approved order, which has a scan. */

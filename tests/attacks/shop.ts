@@ -51,6 +51,7 @@ export interface Ids {
   readonly export: string;
   readonly notice: string;
   readonly event: string;
+  readonly request: string;
   readonly leaf: string;
 }
 
@@ -78,6 +79,8 @@ export async function openShop(vault: TestVault, side: Side, seed: number): Prom
   const notice = made(await backend.get('/v1/notices'), 200).items[0].id;
   const event = made(await backend.get('/v1/events'), 200).items[0].id;
   const [held] = await hold(vault, registrar, [person.id], { tenantId: side.tenantId });
+  const asked = { customerId: person.id, kind: 'object', purpose: 'marketing', asker: 'subject', checked: 'call_back' };
+  const request = made(await backend.post('/v1/requests', asked)).id;
   const leaf = made(await staff.dpo.get('/v1/audit?limit=1'), 200).items[0].id;
   const phone = made(await backend.get(`/v1/customers/${person.id}`), 200).phones[0].id;
   return {
@@ -110,6 +113,7 @@ export async function openShop(vault: TestVault, side: Side, seed: number): Prom
       export: exported,
       notice,
       event,
+      request,
       leaf,
     },
   };

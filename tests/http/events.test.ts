@@ -86,7 +86,7 @@ describe('who hears what', () => {
     }
   });
 
-  test('the shop is never told which order stands behind what it hears, and hears of notices alone', async () => {
+  test('the shop is never told which order stands behind what it hears, and hears of notices and of requests alone', async () => {
     const [notice, order, customer] = [someId(), someId(), someId()];
     await raise(
       { kind: 'notice.due', objectId: notice, legalOrderId: order, customerId: customer },
@@ -94,7 +94,9 @@ describe('who hears what', () => {
     );
     const answer = await desk.shop.get('/v1/events?state=all&limit=100');
     expect(answer.text).not.toContain(order);
-    expect(new Set(answer.body.items.map(({ kind }: Heard) => kind))).toEqual(new Set(['notice.due']));
+    expect(new Set(answer.body.items.map(({ kind }: Heard) => kind.split('.')[0]))).toEqual(
+      new Set(['notice', 'request']),
+    );
     const [event] = await about(desk.shop, notice);
     expect(event).toMatchObject({ object: { kind: 'notices', id: notice }, customerId: customer });
     const [told] = await about(desk.registrar, order);
@@ -123,7 +125,7 @@ describe('who hears what', () => {
   });
 
   test('no other role hears anything', async () => {
-    for (const role of ['system_admin', 'support', 'after_sales', 'accounting', 'marketing', 'courier']) {
+    for (const role of ['system_admin', 'after_sales', 'accounting', 'marketing', 'courier']) {
       const client = role === 'system_admin' ? vault.admin : await vault.client(role, { actor: 'staff-5' });
       expectRefusal(await client.get('/v1/events'), 403, 'not_permitted');
       expectRefusal(await client.post(`/v1/events/${never}/acknowledge`), 403, 'not_permitted');
@@ -131,6 +133,14 @@ describe('who hears what', () => {
     const narrow = await dpo.as('staff-9', 'exports');
     expectRefusal(await narrow.get('/v1/events'), 403, 'insufficient_scope');
     expectRefusal(await dpo.get('/v1/events?state=closed'), 422, 'invalid_query', '?state');
+  });
+
+  test('support hears of requests alone', async () => {
+    const [request, order] = [someId(), someId()];
+    await raise({ kind: 'request.opened', objectId: request }, { kind: 'legal_order.approved', objectId: order });
+    const support = await vault.client('support', { actor: 'staff-5' });
+    const kinds = (await heardBy(support)).map(({ kind }) => kind.split('.')[0]);
+    expect(new Set(kinds)).toEqual(new Set(['request']));
   });
 
   test('nor another tenant', async () => {

@@ -67,7 +67,7 @@ describe("the data subject's own view (RFC 8693)", () => {
       issued_token_type: accessToken,
       token_type: 'Bearer',
       expires_in: 300,
-      scope: 'customers:read orders:read',
+      scope: 'customers:read consents:read consents:write orders:read requests',
     });
     const { claims } = partsOf(String(body['access_token']));
     expect(claims).toMatchObject({
@@ -127,10 +127,10 @@ describe("the data subject's own view (RFC 8693)", () => {
     expect(await errorOf(form)).toEqual([400, error]);
   });
 
-  test('is refused alike for an unknown, a foreign, a deactivated customer and for no id at all', async () => {
+  test('is refused alike for an unknown, a foreign, a leaving customer and for no id at all', async () => {
     const gone = await newCustomer(shop);
     expect(await errorOf({ requested_subject: gone })).toEqual([200, 'token']);
-    await sql(ground, `update amanat.customers set status = 'deactivated' where id = $1`, [gone]);
+    await sql(ground, `update amanat.customers set status = 'leaving' where id = $1`, [gone]);
     const texts = new Set<string>();
     for (const requested_subject of [newId(Date.now()), foreign, gone, 'زهرا', "' or true"]) {
       const { status, body, text } = await exchanged({ requested_subject });

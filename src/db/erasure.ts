@@ -1,0 +1,274 @@
+/** How a person goes: out of reach first, in one commit; then the keys, once nothing holds them. */
+import { deleteVersionsOf } from './versions.ts';
+import { statement, type Statement } from './statement.ts';
+
+/**
+ * Puts a customer out of everybody's reach, whether or not a hold stands: not read, found or listed any more, identifiers free
+ * for others, work and parcels closed, orders on their way cancelled, stored answers emptied. Guarded: conflict unless the
+ * customer is there. Orders are taken first, as every act on a parcel takes its own before the customer.
+ */
+export function hideCustomer(tenantId: string, id: string, at: Date): Statement[] {
+  return [
+    statement(
+      'take_orders_of_customer',
+      `select o.id
+         from amanat.orders o
+        where o.tenant_id = $1::uuid and o.customer_id = $2::uuid
+        order by o.id
+          for no key update`,
+      [tenantId, id],
+    ),
+    statement(
+      'hide_customer',
+      `with updated as (
+         update amanat.customers
+            set status = 'leaving', updated_at = $3::timestamptz
+          where tenant_id = $1::uuid and id = $2::uuid and status in ('active', 'deactivated')
+          returning 1
+       )
+       select amanat.require(count(*) = 1, 'conflict') from updated`,
+      [tenantId, id, at],
+    ),
+    statement(
+      'free_identifiers',
+      `update amanat.index_tags set exclusive = false
+        where tenant_id = $1::uuid and customer_id = $2::uuid and exclusive`,
+      [tenantId, id],
+    ),
+    ...closeWorkOf(tenantId, id, at),
+    emptyAnswersOf(tenantId, id),
+  ];
+}
+
+/** What is open on a customer: parcels and their codes, grants, orders on their way. */
+function closeWorkOf(tenantId: string, id: string, at: Date): Statement[] {
+  return [
+    statement(
+      'close_parcels_of_customer',
+      `update amanat.shipments
+          set status = 'cancelled', closed_at = $3::timestamptz, code_hash = null, code_mac = null
+        where tenant_id = $1::uuid and customer_id = $2::uuid and status = 'open'`,
+      [tenantId, id, at],
+    ),
+    statement(
+      'close_grants_of_customer',
+      `update amanat.grants
+          set closed_at = $3::timestamptz, closed_reason = 'erased'
+        where tenant_id = $1::uuid and customer_id = $2::uuid and kind <> 'legal_order' and closed_at is null`,
+      [tenantId, id, at],
+    ),
+    statement(
+      'cancel_orders_of_customer',
+      `update amanat.orders
+          set status = 'cancelled', updated_at = $3::timestamptz
+        where tenant_id = $1::uuid and customer_id = $2::uuid and status in ('placed', 'dispatched', 'returned')`,
+      [tenantId, id, at],
+    ),
+  ];
+}
+
+/** The key stays used, so that a repeated request makes nobody anew; no body is the same as that of none. */
+function emptyAnswersOf(tenantId: string, customerId: string): Statement {
+  return statement(
+    'empty_answers_of_customer',
+    `update amanat.idempotent_answers
+        set body_hash = ''::bytea, data_key = ''::bytea, answer = ''::bytea
+      where tenant_id = $1::uuid and subject_id = $2::uuid`,
+    [tenantId, customerId],
+  );
+}
+
+/** Guarded: conflict unless the customer is active. */
+export function deactivateCustomer(tenantId: string, id: string, at: Date): Statement {
+  return statement(
+    'deactivate_customer',
+    `with updated as (
+       update amanat.customers
+          set status = 'deactivated', updated_at = $3::timestamptz
+        where tenant_id = $1::uuid and id = $2::uuid and status = 'active'
+        returning 1
+     )
+     select amanat.require(count(*) = 1, 'conflict') from updated`,
+    [tenantId, id, at],
+  );
+}
+
+export interface LeavingRow {
+  readonly id: string;
+  readonly version: number;
+  /** Former states and index tags that go with it. */
+  readonly versions: number;
+  readonly tags: number;
+}
+
+/** Customers whose erasure was decided, after the one named; the order is that of their ids. */
+export function selectLeaving(tenantId: string, afterId: string | undefined, limit: number): Statement<LeavingRow> {
+  return statement(
+    'select_leaving',
+    `select c.id, c.version,
+            (select count(*)::integer from amanat.customer_versions v
+              where v.tenant_id = c.tenant_id and v.customer_id = c.id) as versions,
+            (select count(*)::integer from amanat.index_tags t
+              where t.tenant_id = c.tenant_id and t.customer_id = c.id) as tags
+       from amanat.customers c
+      where c.tenant_id = $1::uuid and c.status = 'leaving' and ($2::uuid is null or c.id > $2::uuid)
+      order by c.id
+      limit $3::integer`,
+    [tenantId, afterId ?? null, limit],
+  );
+}
+
+/** What a customer leaves behind that has a key of its own. */
+export interface LeftRecord {
+  readonly kind: 'orders' | 'invoices';
+  readonly id: string;
+  readonly customerId: string;
+  readonly version: number;
+  readonly status: string;
+  readonly deliveryTo: string;
+  readonly createdAt: Date;
+  /** When it was delivered; null for one that was not. */
+  readonly deliveredAt: Date | null;
+}
+
+/** Orders and invoices of these customers that still have their keys. */
+export function selectLeft(tenantId: string, customerIds: readonly string[]): Statement<LeftRecord> {
+  return statement(
+    'select_left_records',
+    `select 'orders' as kind, o.id, o.customer_id as "customerId", o.version, o.status,
+            o.delivery_to as "deliveryTo", o.created_at as "createdAt",
+            (select max(s.closed_at) from amanat.shipments s
+              where s.tenant_id = o.tenant_id and s.order_id = o.id and s.status = 'delivered') as "deliveredAt"
+       from amanat.orders o
+      where o.tenant_id = $1::uuid and o.customer_id = any ($2::uuid[]) and o.data_key is not null
+     union all
+     select 'invoices', i.id, i.customer_id, i.version, 'issued', 'customer', i.created_at, null
+       from amanat.invoices i
+      where i.tenant_id = $1::uuid and i.customer_id = any ($2::uuid[]) and i.data_key is not null`,
+    [tenantId, customerIds],
+  );
+}
+
+/**
+ * Destroys a customer: key and values, former states, tags, references of grants. Guarded: conflict unless it is leaving and
+ * stands at the version that was read. Aborts with conflict as well while a hold stands.
+ */
+export function destroyCustomer(tenantId: string, { id, version }: Pick<LeavingRow, 'id' | 'version'>, at: Date) {
+  return [
+    statement(
+      'destroy_customer',
+      `with updated as (
+         update amanat.customers
+            set status = 'erased', version = version + 1, data_key = null, sealed = null, updated_at = $4::timestamptz
+          where tenant_id = $1::uuid and id = $2::uuid and version = $3::integer and status = 'leaving'
+          returning 1
+       )
+       select amanat.require(count(*) = 1, 'conflict') from updated`,
+      [tenantId, id, version, at],
+    ),
+    statement(
+      'delete_tags_of_erased',
+      `delete from amanat.index_tags where tenant_id = $1::uuid and customer_id = $2::uuid`,
+      [tenantId, id],
+    ),
+    statement(
+      'empty_references_of_grants',
+      `update amanat.grants set external_ref = null
+        where tenant_id = $1::uuid and customer_id = $2::uuid and external_ref is not null`,
+      [tenantId, id],
+    ),
+    ...deleteVersionsOf(tenantId, id),
+  ];
+}
+
+/** Destroys the keys of orders, and what their couriers said. Guarded: conflict unless each stands as it was read. */
+export function destroyOrders(
+  tenantId: string,
+  orders: readonly { readonly id: string; readonly version: number }[],
+  at: Date,
+): Statement[] {
+  const ids = orders.map((o) => o.id);
+  return [
+    statement(
+      'destroy_orders',
+      `with updated as (
+         update amanat.orders o
+            set version = o.version + 1, data_key = null, sealed = null, updated_at = $4::timestamptz
+           from unnest($2::uuid[], $3::integer[]) as d (id, version)
+          where o.tenant_id = $1::uuid and o.id = d.id and o.version = d.version and o.data_key is not null
+          returning 1
+       )
+       select amanat.require(count(*) = cardinality($2::uuid[]), 'conflict') from updated`,
+      [tenantId, ids, orders.map((o) => o.version), at],
+    ),
+    statement(
+      'empty_failures_of_orders',
+      `update amanat.shipments set last_failure = null
+        where tenant_id = $1::uuid and order_id = any ($2::uuid[]) and last_failure is not null`,
+      [tenantId, ids],
+    ),
+    statement(
+      'delete_versions_of_orders',
+      `delete from amanat.order_versions where tenant_id = $1::uuid and order_id = any ($2::uuid[])`,
+      [tenantId, ids],
+    ),
+  ];
+}
+
+export interface DestroyedKey {
+  readonly recordId: string;
+  readonly customerId: string;
+}
+
+/** Tells the other processes to forget. */
+export function insertDestroyedKeys(tenantId: string, keys: readonly DestroyedKey[], at: Date): Statement {
+  return statement(
+    'insert_destroyed_keys',
+    `insert into amanat.destroyed_keys (tenant_id, record_id, customer_id, destroyed_at)
+     select $1::uuid, k.record_id, k.customer_id, $4::timestamptz
+       from unnest($2::uuid[], $3::uuid[]) as k (record_id, customer_id)
+         on conflict do nothing`,
+    [tenantId, keys.map((k) => k.recordId), keys.map((k) => k.customerId), at],
+  );
+}
+
+/** Of all tenants, since then. */
+export function selectDestroyedKeys(since: Date): Statement<DestroyedKey> {
+  return statement(
+    'select_destroyed_keys',
+    `select k.record_id as "recordId", k.customer_id as "customerId"
+       from amanat.destroyed_keys k
+      where k.destroyed_at >= $1::timestamptz`,
+    [since],
+  );
+}
+
+export function deleteDestroyedKeys(tenantId: string, before: Date): Statement {
+  return statement(
+    'delete_destroyed_keys',
+    `delete from amanat.destroyed_keys where tenant_id = $1::uuid and destroyed_at < $2::timestamptz`,
+    [tenantId, before],
+  );
+}
+
+export interface RightsRow {
+  readonly id: string;
+  readonly kind: 'natural' | 'legal';
+  readonly keyVersion: number;
+  /** Null once it was erased. */
+  readonly dataKey: Buffer | null;
+  /** Active or deactivated: everybody else is as nobody. */
+  readonly standing: boolean;
+}
+
+/** Whoever there is of these, for the register of requests: deactivated ones have their rights. */
+export function selectCustomersForRights(tenantId: string, ids: readonly string[]): Statement<RightsRow> {
+  return statement(
+    'select_customers_for_rights',
+    `select c.id, c.kind, c.key_version as "keyVersion", c.data_key as "dataKey",
+            c.status in ('active', 'deactivated') as standing
+       from amanat.customers c
+      where c.tenant_id = $1::uuid and c.id = any ($2::uuid[])`,
+    [tenantId, ids],
+  );
+}

@@ -1,0 +1,54 @@
+import * as z from 'zod';
+import { refuse } from '../errors.ts';
+import { parsePage } from '../vault/page.ts';
+import { decideRequest } from '../vault/requestDecision.ts';
+import { askers, checks, legalReasons, outcomes, requestKinds, requestStates } from '../vault/requestRecord.ts';
+import { createRequest, listRequests, readCertificate, readRequest } from '../vault/requests.ts';
+import type { Vault } from '../vault/vault.ts';
+import { idOf, type DeclareAct } from './acts.ts';
+import { parseBody } from './parse.ts';
+import { idInQuery } from './queryId.ts';
+import { id } from './shapes.ts';
+
+const mostClauses = 20;
+
+const newRequest = z.strictObject({
+  customerId: id,
+  kind: z.enum(requestKinds),
+  purpose: z.string().optional(),
+  asker: z.enum(askers).optional(),
+  checked: z.enum(checks).optional(),
+  note: z.string().optional(),
+});
+const decision = z.strictObject({
+  outcome: z.enum(outcomes),
+  reason: z.enum(legalReasons).optional(),
+  clauses: z.array(z.string()).max(mostClauses).optional(),
+  why: z.string().optional(),
+});
+
+export function requests(declare: DeclareAct, vault: Vault): void {
+  declare('post', '/v1/requests', 'requests.create', { body: 'json' }, (request, caller, act) =>
+    createRequest(vault, caller, act, parseBody(newRequest, request.body)),
+  );
+  const query = ['customerId', 'state', 'limit', 'cursor'] as const;
+  declare('get', '/v1/requests', 'requests.list', { query }, ({ query: asked }, caller, act) => {
+    const filter = { customerId: idInQuery('customerId', asked.customerId), state: stateOf(asked.state) };
+    return listRequests(vault, caller, act, filter, parsePage(asked.limit, asked.cursor));
+  });
+  declare('get', '/v1/requests/:id', 'requests.read', {}, (request, caller, act) =>
+    readRequest(vault, caller, act, idOf(request)),
+  );
+  declare('post', '/v1/requests/:id/decide', 'requests.decide', { body: 'json' }, (request, caller, act) =>
+    decideRequest(vault, caller, act, idOf(request), parseBody(decision, request.body)),
+  );
+  declare('get', '/v1/requests/:id/certificate', 'requests.certificate', {}, (request, caller, act) =>
+    readCertificate(vault, caller, act, idOf(request)),
+  );
+}
+
+function stateOf(text: string | undefined) {
+  const state = requestStates.find((known) => known === text);
+  if (text !== undefined && state === undefined) throw refuse('invalid_query', '?state', 'enum');
+  return state;
+}
