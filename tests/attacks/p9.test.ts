@@ -125,6 +125,8 @@ async function check(
   return found.map((fault) => `${request.method} ${request.path} ${answer.status}: ${fault}`);
 }
 
+/** What takes lines, or a file, has rules of its own for what is no body: their own tests hold them. */
+const ofBytes: ReadonlySet<string> = new Set(['importCustomers', 'uploadLegalDocument']);
 const withBody = actOperations.filter(({ raw }) => raw.requestBody !== undefined);
 
 describe('the bodies that are spoilt', () => {
@@ -136,9 +138,16 @@ describe('the bodies that are spoilt', () => {
         const request = requestFor(vault, fresh, operation);
         const answer = await byWhom(operation, fresh).call(request.method, request.path, request.body, request.headers);
         if (answer.status < 300) taken.add(operation.raw.operationId);
+        // Who took a package is recorded once it was fetched, and fetching it has no body.
+        if (operation.raw.operationId !== 'acknowledgeExport') continue;
+        await fresh.staff.legal_registrar.get(`/v1/exports/${fresh.ids.export}/package`);
+        if ((await byWhom(operation, fresh).post(request.path, request.body)).status < 300)
+          taken.add('acknowledgeExport');
       }
     }
-    expect(withBody.filter(({ raw }) => !taken.has(raw.operationId)).map(({ raw }) => raw.operationId)).toEqual([]);
+    // No ground of this profile asks for a later review; tests/http/legalDecisions.test.ts gives one.
+    const others = withBody.filter(({ raw }) => raw.operationId !== 'reviewLegalOrder' && !taken.has(raw.operationId));
+    expect(others.map(({ raw }) => raw.operationId)).toEqual([]);
     expect(withBody.length).toBeGreaterThan(20);
   });
 
@@ -245,7 +254,7 @@ describe('P9: what is no body, or not the one that is asked for', () => {
   ];
 
   test.each(spoilers)('%s', async (name, spoil, status) => {
-    for (const operation of withBody.filter(({ raw }) => raw.operationId !== 'importCustomers')) {
+    for (const operation of withBody.filter(({ raw }) => !ofBytes.has(raw.operationId))) {
       const request = requestFor(vault, shop, operation);
       const mark = newMark();
       const { body, headers = {} } = spoil(JSON.stringify(request.body), mark);

@@ -69,7 +69,7 @@ export async function openShop(vault: TestVault, side: Side, seed: number): Prom
   const invoice = made(await backend.post(`/v1/orders/${recipientOrder}/invoices`)).id;
   const [legalOrder, approvedOrder, executedOrder] = [
     await register(vault, registrar, person.id),
-    await register(vault, registrar, person.id),
+    await register(vault, registrar, person.id, { fromSubject: true }),
     await register(vault, registrar, person.id),
   ];
   const scan = ['POST', `/v1/legal-orders/${approvedOrder}/document`, textPdf('scan')] as const;
@@ -135,14 +135,19 @@ export function ticketBody(vault: TestVault, customerId: string, more: Record<st
   return { kind: 'ticket', customerId, grantee: { role: 'support' }, closesAt, ...more };
 }
 
-async function register(vault: TestVault, registrar: TestClient, customerId: string): Promise<string> {
+async function register(
+  vault: TestVault,
+  registrar: TestClient,
+  customerId: string,
+  secret = { fromSubject: false },
+): Promise<string> {
   const scope = {
     subjects: [{ customerId }],
     fields: ['givenName', 'mobile'],
     from: dayFrom(vault, -30),
     to: dayFrom(vault, 1),
   };
-  return made(await registrar.post('/v1/legal-orders', orderBody(vault, [], { scope }))).id;
+  return made(await registrar.post('/v1/legal-orders', orderBody(vault, [], { scope, secret }))).id;
 }
 
 /**
