@@ -19,7 +19,9 @@ export const readers: readonly Reader[] = [
   { role: 'marketing', department: 'support' },
 ];
 
-const purposes: Readonly<Record<GrantKind, string>> = {
+export type Purposes = Readonly<Record<GrantKind, string>>;
+
+const purposes: Purposes = {
   ticket: 'support',
   return: 'return',
   invoice: 'invoice',
@@ -30,12 +32,12 @@ const purposes: Readonly<Record<GrantKind, string>> = {
 };
 
 /** For one field: no grant, and every kind in every state, listed and unlisted, with and without order and delivery. */
-export function grantsFor(field: Field): readonly (JudgedGrant | undefined)[] {
+export function grantsFor(field: Field, named: Purposes = purposes): readonly (JudgedGrant | undefined)[] {
   const others = fields.filter((other) => other !== field);
   return [
     undefined,
     ...grantKinds.flatMap((kind) =>
-      [purposes[kind], 'marketing', ''].flatMap((purpose) =>
+      [named[kind], 'marketing', ''].flatMap((purpose) =>
         (['open', 'expired'] as const).flatMap((state) =>
           [undefined, [field], others, []].flatMap((listed) =>
             [
