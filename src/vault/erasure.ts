@@ -87,10 +87,12 @@ async function eraseCustomer(
   );
   if (granted === undefined) throw new VaultError('integrity_failure');
   const { tenantId } = keys;
-  const kept = records.flatMap((record) => keptOf(policy.profile, record, at) ?? []);
+  // As it was when it was granted, and answered on its day: what held the key meanwhile shows in neither.
+  const by = granted.dueAt > at ? granted.dueAt : at;
+  const kept = records.flatMap((record) => keptOf(policy.profile, record, granted.decidedAt ?? at) ?? []);
   const orders = records.filter((record) => record.kind === 'orders' && !kept.some((one) => one.record === record));
   const gone = [customer.id, ...orders.map(({ id }) => id)].map((recordId) => ({ recordId, customerId: customer.id }));
-  const certificate = certificateOf(vault.keys.exportSigning, policy, granted.id, { customer, orders, kept, at });
+  const certificate = certificateOf(vault.keys.exportSigning, policy, granted.id, { customer, orders, kept, by });
   const silenced = requests.map((row) => ({
     ...signed(keys, {
       ...row,

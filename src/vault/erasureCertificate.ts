@@ -12,24 +12,26 @@ export interface Erased {
   readonly customer: LeavingRow;
   readonly orders: readonly LeftRecord[];
   readonly kept: readonly Kept[];
-  readonly at: Date;
+  /** The day of the answer, or later. */
+  readonly by: Date;
 }
 
 /**
  * The signed statement of an erasure: what was destroyed and what is kept under which rule of the policy. A compact JWS, as a
- * receipt is; it has counts, classes and times, and nothing that is about a person.
+ * receipt is; it has counts, classes and days, and nothing that is about a person. Not when the key went, but by when: the
+ * moment itself would tell what had held it.
  */
 export function certificateOf(
   key: ExportKey,
   policy: Policy,
   requestId: string,
-  { customer, orders, kept, at }: Erased,
+  { customer, orders, kept, by }: Erased,
 ): string {
   return signReceipt(key.privateKey, {
     format: 'amanat-erasure-1',
     requestId,
-    erasedAt: at.toISOString(),
-    erasedAtJalali: jalaliDayOf(at),
+    erasedBy: by.toISOString(),
+    erasedByJalali: jalaliDayOf(by),
     controller: policy.profile.controller.fa,
     policyVersion: policy.label,
     destroyed: {

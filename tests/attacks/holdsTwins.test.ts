@@ -45,7 +45,12 @@ function noting(db: Database): Database {
 }
 
 /** The watch's own, sent when its last look is too old. */
-const background = new Set(['select_revocations', 'select_cut_offs', 'select_policy_versions', 'select_destroyed_keys']);
+const background = new Set([
+  'select_revocations',
+  'select_cut_offs',
+  'select_policy_versions',
+  'select_destroyed_keys',
+]);
 /** Before the first and after the last of them a look begins and ends. */
 function statementsSince(from: number): readonly string[] {
   const names = sent.slice(from);
