@@ -12,10 +12,14 @@ import { headerOf, openRecord } from './record.ts';
 import { show, type Shown } from './shown.ts';
 import type { Vault } from './vault.ts';
 
-/** Freezes the identity that the invoice of this order needs. Answers nothing personal. */
+/**
+ * Freezes the identity that the invoice of this order needs. Answers nothing personal. Throws `not_permitted` where the policy
+ * knows no invoices: what nobody may read is not kept.
+ */
 export async function createInvoice(vault: Vault, caller: Caller, act: Act, orderId: string): Promise<Answer> {
   permit(caller, 'invoices.create');
   const { tenantId } = caller;
+  if (vault.watch.policy(tenantId).profile.grantKinds.invoice === undefined) throw new VaultError('not_permitted');
   const [[order]] = await load(vault, tenantId, [selectOrders(tenantId, [orderId])]);
   if (order === undefined) throw new VaultError('not_found');
   if (order.status === 'cancelled') throw new VaultError('conflict');

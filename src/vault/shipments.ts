@@ -89,12 +89,15 @@ async function loadDispatch(vault: Vault, keys: TenantKeys, orderId: string, cli
   return { order, courier };
 }
 
-/** Throws `not_permitted` where the policy knows no couriers, or gives the ones of this carrier nothing. */
+/** Throws `not_permitted` where the policy lets no courier work, or gives the ones of this carrier nothing; the reason says which. */
 function shippingPurpose(policy: Policy, courier: ClientRow | undefined): string {
   const carrierProfile = courier?.carrierProfile ?? undefined;
   const rule = policy.profile.grantKinds.shipment;
   const allowed = fieldsUnder(policy.profile, 'shipment', { role: 'courier', carrierProfile });
-  if (rule === undefined || allowed.length === 0) throw new VaultError('not_permitted');
+  if (rule === undefined || !policy.profile.processors.courier.allowed) {
+    throw refuse('not_permitted', '/courierClientId', 'no_courier_in_policy');
+  }
+  if (allowed.length === 0) throw refuse('not_permitted', '/courierClientId', 'nothing_for_carrier');
   return rule.purpose;
 }
 
