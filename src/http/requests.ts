@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { refuse } from '../errors.ts';
+import { fetchCopy, type CopyFormat } from '../vault/copies.ts';
 import { parsePage } from '../vault/page.ts';
 import { decideRequest } from '../vault/requestDecision.ts';
 import { askers, checks, legalReasons, outcomes, requestKinds, requestStates } from '../vault/requestRecord.ts';
@@ -45,6 +46,28 @@ export function requests(declare: DeclareAct, vault: Vault): void {
   declare('get', '/v1/requests/:id/certificate', 'requests.certificate', {}, (request, caller, act) =>
     readCertificate(vault, caller, act, idOf(request)),
   );
+  declare(
+    'get',
+    '/v1/requests/:id/copy',
+    'requests.copy',
+    { query: ['format'], produces: ['application/json', 'text/html'] },
+    async (request, caller, act) => {
+      const format = formatOf(request.query.format);
+      const asked = request.raw.method === 'HEAD' ? undefined : format;
+      const bytes = await fetchCopy(vault, caller, act, idOf(request), asked);
+      return { status: 200, type: types[format], bytes };
+    },
+  );
+}
+
+const types: Readonly<Record<CopyFormat, string>> = {
+  json: 'application/json; charset=utf-8',
+  html: 'text/html; charset=utf-8',
+};
+
+function formatOf(text = 'json'): CopyFormat {
+  if (text !== 'json' && text !== 'html') throw refuse('invalid_query', '?format', 'enum');
+  return text;
 }
 
 function stateOf(text: string | undefined) {

@@ -106,6 +106,7 @@ const rules = {
   'requests.list': { scope: 'requests', roles: ['shop_backend', 'support', 'dpo', 'subject'] },
   'requests.read': { scope: 'requests', roles: ['shop_backend', 'support', 'dpo', 'subject'] },
   'requests.certificate': { scope: 'requests', roles: ['shop_backend', 'support', 'dpo', 'subject'] },
+  'requests.copy': { scope: 'requests', roles: ['subject'] },
   'requests.decide': { scope: 'requests:decide', roles: ['support', 'dpo'] },
   'audit.list': { scope: 'audit:read', roles: ['dpo'] },
   'clients.create': { scope: 'clients', roles: ['system_admin'] },

@@ -1,0 +1,86 @@
+import { canonicalJson } from '../crypto/canonicalJson.ts';
+import { toPersianDigits } from '../formats/jalali.ts';
+import type { CopiedItem, CopiedRecord, CopyBody } from './copyContent.ts';
+import { heldHtml } from './heldValue.ts';
+import { letterheadHtml } from './letterhead.ts';
+import { latinHtml, momentHtml } from './persianText.ts';
+import { dataHtml, html, printedPage, type Html } from './printedPage.ts';
+
+const title = 'رونوشت داده‌های شما';
+
+/** A person's copy as a Persian document to read and print; the canonical JSON of the same stands in it as `#amanat-copy`. */
+export function copyDocument(body: CopyBody): string {
+  const { controller, madeAt, contact, policyVersion, customer, orders, invoices } = body;
+  return printedPage(
+    title,
+    { running: title, identifiers: [policyVersion] },
+    html`${letterheadHtml({ from: controller, title, at: madeAt })}
+      <p>
+        در این سند هر داده‌ای که دربارهٔ شما نگه می‌داریم آمده است، و کنار آن هدف از نگهداری، کسانی که ممکن است آن را
+        ببینند و مدت نگهداری. برای پرسش یا اعتراض به ${latinHtml(contact)} بنویسید.
+      </p>
+      ${sectionHtml('حساب شما', [customer])} ${sectionHtml('سفارش‌ها', orders)} ${sectionHtml('فاکتورها', invoices)}
+      ${dataHtml('amanat-copy', canonicalJson(body))}`,
+  );
+}
+
+function sectionHtml(heading: string, records: readonly CopiedRecord[]): Html | undefined {
+  if (records.length === 0) return undefined;
+  return html`<h2>${heading}</h2>
+    ${records.map(recordHtml)}`;
+}
+
+function recordHtml({ createdAt, items }: CopiedRecord): Html {
+  return html`<table>
+    <thead>
+      <tr class="title">
+        <th colspan="4">ثبت‌شده در ${momentHtml(createdAt)}</th>
+      </tr>
+      <tr>
+        <th scope="col">داده</th>
+        <th scope="col">مقدار</th>
+        <th scope="col">هدف و گیرندگان</th>
+        <th scope="col">مدت نگهداری</th>
+      </tr>
+    </thead>
+    <tbody>
+      ${items.map(itemHtml)}
+    </tbody>
+  </table>`;
+}
+
+function itemHtml({ field, title: name, value, purposes, recipients, retention }: CopiedItem): Html {
+  return html`<tr>
+    <th scope="row">${name}</th>
+    <td>${heldHtml(field, value)}</td>
+    <td>
+      ${purposes.join('، ')}${recipients.length === 0 ? undefined : html`<br /><small>${recipients.join('، ')}</small>`}
+    </td>
+    <td>${keepText(retention.keep)} <small>${clockWords[retention.clock] ?? ''}</small></td>
+  </tr> `;
+}
+
+const units = { Y: 'سال', M: 'ماه', W: 'هفته', D: 'روز', H: 'ساعت' } as const;
+const words: Readonly<Record<string, string>> = {
+  while_active: 'تا حساب فعال است',
+  until_opt_in: 'تا رضایت دوباره',
+  as_ordered: 'به موجب دستور',
+  never: 'نگه داشته نمی‌شود',
+};
+
+/** `P36M` as «۳۶ ماه». */
+function keepText(keep: string): string {
+  const known = words[keep];
+  if (known !== undefined) return known;
+  const parts = [...keep.matchAll(/(\d+)([YMWDH])/gu)];
+  return parts.map(([, n = '', unit]) => `${toPersianDigits(n)} ${units[unit as keyof typeof units]}`).join(' و ');
+}
+
+const clockWords: Readonly<Record<string, string>> = {
+  fiscal_year_end: 'پس از پایان سال مالی',
+  last_activity: 'پس از آخرین فعالیت',
+  delivery: 'پس از تحویل',
+  settlement: 'پس از تسویه',
+  order: 'پس از سفارش',
+  creation: 'پس از ثبت',
+};
