@@ -24,6 +24,22 @@ describe('amanat profile check', () => {
     expect(stdout).toContain('kalak: 0 errors, 0 contradictions, 0 notes');
   });
 
+  test.each([
+    ['khakriz', 'D3', 'D21'],
+    ['citra', 'C3', 'C12'],
+  ])(
+    '%s ships and may not: told with both sentences, in both languages, and accepted',
+    async (name, ships, forbids) => {
+      const { code, stdout } = await amanat(['profile', 'check', name]);
+      expect(code, stdout).toBe(0);
+      const [, said = ''] = stdout.split('CONTRADICTION courier_off');
+      const [, english = '', persian = ''] = said.split('\n');
+      for (const id of [ships, forbids]) expect(english).toContain(id);
+      for (const id of [ships, forbids]) expect(persian).toContain(id);
+      expect(persian).toMatch(/\u2068[^\u2069]*\p{Script=Arabic}[^\u2069]*\u2069/u);
+    },
+  );
+
   test('an error is 1 and is told in both languages', async () => {
     const { code, stdout } = await amanat(['profile', 'check', kalakWith('error.yaml', { '/masks/iban': undefined })]);
     expect(code).toBe(1);
@@ -76,9 +92,9 @@ describe('amanat profile check', () => {
 
 if (!existsSync(clauses)) process.stdout.write(`skipped: ${clauses.pathname} is not there\n`);
 describe.skipIf(!existsSync(clauses))('with the published clauses', () => {
-  test('kalak answers each', async () => {
+  test.each(['kalak', 'khakriz', 'citra', 'ito', 'imo'])('%s answers each', async (name) => {
     expect(readFileSync(clauses, 'utf8').length).toBeGreaterThan(1000);
-    const { code, stdout } = await amanat(['profile', 'check', 'kalak', '--clauses', clauses.pathname]);
+    const { code, stdout } = await amanat(['profile', 'check', name, '--clauses', clauses.pathname]);
     expect(code, stdout).toBe(0);
   });
 });

@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { synthetic } from '../../src/cli/synthetic.ts';
+import { emptyDatabase, type EmptyDatabase } from '../support/postgres.ts';
+import { customerUnder } from '../support/profiles.ts';
+import { login } from '../support/vault.ts';
+import { made } from '../support/work.ts';
+import { shipped, type ShippedName } from '../unit/policy/shipped.ts';
+import { amanat, startService, temporaryFolder, type Service } from './process.ts';
+
+/** Each shipped policy as an operator brings it in: as the first tenant's, and as a further one's. */
+let database: EmptyDatabase;
+let service: Service | undefined;
+let env: Record<string, string>;
+const folder = temporaryFolder();
+const people = synthetic(405);
+
+beforeAll(async () => {
+  database = await emptyDatabase();
+  env = { AMANAT_DATABASE_URL: database.ownerUrl, AMANAT_DATA_DIR: folder.path, AMANAT_PROFILE: 'citra' };
+  service = await startService(env);
+});
+afterAll(async () => {
+  await service?.stop();
+  await database.drop();
+  folder.remove();
+});
+
+async function storesUnder(name: ShippedName, { clientId, clientSecret }: { clientId: string; clientSecret: string }) {
+  const url = service?.url ?? '';
+  const admin = await login(url, clientId, clientSecret);
+  const client = { name: 'shop', role: 'shop_backend', authMethod: 'client_secret' };
+  const { id, secret } = made(await admin.post('/v1/clients', client));
+  const shop = await login(url, id, secret);
+  const customer = made(await shop.post('/v1/customers', customerUnder(shipped[name], people.naturalCustomer())));
+  const read = made(await shop.get(`/v1/customers/${customer.id}`), 200);
+  expect(read.policyVersion).toBe(`${name}/1`);
+}
+
+describe('the shipped policies', () => {
+  test('AMANAT_PROFILE names the first tenant’s, whose contradictions are in the log of each start', async () => {
+    await storesUnder('citra', JSON.parse(readFileSync(join(folder.path, 'first-run.json'), 'utf8')));
+    for (const code of ['courier_off', 'invoice_off']) {
+      const said = await service?.logged(
+        (event) => event['event'] === 'profile_contradiction' && event['code'] === code,
+      );
+      expect(said).toMatchObject({ profile: 'citra' });
+    }
+  });
+
+  test.each<[ShippedName, string[]]>([
+    ['kalak', []],
+    ['khakriz', ['courier_off']],
+    ['citra', ['courier_off', 'invoice_off']],
+    ['ito', ['order_beside_permission']],
+    ['imo', []],
+  ])('tenants create --profile %s says its contradictions aloud and makes a tenant that works', async (name, codes) => {
+    const argv = ['tenants', 'create', '--name', `under ${name}`, '--profile', name, '--json'];
+    const { code, json, stderr } = await amanat(argv, env);
+    expect(code, stderr).toBe(0);
+    expect(json.profile).toBe(name);
+    expect([...stderr.matchAll(/CONTRADICTION (\w+)/g)].map(([, said]) => said)).toEqual(codes);
+    // A running service serves the tenant within a second.
+    await expect.poll(() => storesUnder(name, json).then(() => 'served', String), { timeout: 10_000 }).toBe('served');
+  });
+
+  test('a name that does not ship is answered with those that do', async () => {
+    const { code, stderr } = await amanat(['tenants', 'create', '--name', 'x', '--profile', 'nobodys'], env);
+    expect(code).toBe(64);
+    for (const name of Object.keys(shipped)) expect(stderr).toContain(name);
+  });
+});
