@@ -58,6 +58,11 @@ export const commands: readonly Listed[] = [
     load: async () => (await import('./auditVerify.ts')).auditVerify,
   },
   {
+    name: 'retention run',
+    summary: 'destroy the keys of records that have had their time, or count them (--dry-run)',
+    load: async () => (await import('./retentionRun.ts')).retentionRun,
+  },
+  {
     name: 'receipt check',
     summary: "check the receipt of an export offline, and the package with it, against the vault's export certificate",
     load: async () => (await import('./receiptCheck.ts')).receiptCheck,

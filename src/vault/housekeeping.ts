@@ -7,6 +7,7 @@ import { VaultError } from '../errors.ts';
 import { raiseDueEvents } from './dueEvents.ts';
 import { sweepErasures } from './erasure.ts';
 import { sweepFormerVersions } from './formerVersions.ts';
+import { sweepRetention } from './retention.ts';
 import type { Vault } from './vault.ts';
 
 const everyMs = 10 * 60 * 1000;
@@ -22,8 +23,8 @@ const forgottenMs = 60 * 60 * 1000;
 
 /**
  * Deletes what has expired: stored answers, import lines, revocations of dead tokens, used assertions; what uploads left
- * that did not live to clear it away; packages that nobody fetched while their order held; and former states of records
- * that are kept no longer.
+ * that did not live to clear it away; packages that nobody fetched while their order held; former states of records
+ * that are kept no longer; and the keys of orders and invoices that have had their time.
  */
 export async function housekeep(vault: Vault): Promise<void> {
   const now = new Date(vault.now());
@@ -37,7 +38,9 @@ export async function housekeep(vault: Vault): Promise<void> {
       deleteDestroyedKeys(tenantId, new Date(now.getTime() - forgottenMs)),
     ]);
     const policy = policyOf(vault, tenantId);
-    if (policy !== undefined) await sweepFormerVersions(vault, tenantId, policy.profile, now);
+    if (policy === undefined) continue;
+    await sweepFormerVersions(vault, tenantId, policy.profile, now);
+    await sweepRetention(vault, policy, tenantId);
   }
 }
 

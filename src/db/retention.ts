@@ -1,0 +1,117 @@
+/** Orders and invoices that have had their time. What is due is computed here, so that a page of rows is a page of due ones. */
+import { statement, type Statement } from './statement.ts';
+
+/** ISO 8601 durations; null where the profile sets none, and then nothing is due by it. */
+export interface OrderTerms {
+  readonly deliveryTo: 'customer' | 'recipient';
+  /** From delivery, return or cancellation. */
+  readonly keep: string | null;
+  readonly cancelled: string | null;
+  /** From the order, whatever became of it. */
+  readonly most: string | null;
+}
+
+export interface DueRecord {
+  readonly id: string;
+  readonly customerId: string;
+  readonly version: number;
+}
+
+/** Of `amanat.orders o`; $2 to whom, $3 keep, $4 keep when cancelled, $5 most, $6 now. A null term makes nothing due. */
+const dueOrders = `
+      where o.tenant_id = $1::uuid and o.data_key is not null and o.delivery_to = $2::text
+        and (case o.status
+               when 'delivered' then coalesce(
+                 (select max(s.closed_at) from amanat.shipments s
+                   where s.tenant_id = o.tenant_id and s.order_id = o.id and s.status = 'delivered'), o.updated_at)
+                 <= $6::timestamptz - $3::interval
+               when 'returned' then o.updated_at <= $6::timestamptz - $3::interval
+               when 'cancelled' then o.updated_at <= $6::timestamptz - coalesce($4::interval, $3::interval)
+             end is true
+             or (o.created_at <= $6::timestamptz - $5::interval) is true)`;
+
+/** Of customers under no standing hold, so that those who are held do not fill the page; the vault judges by their MACs. */
+const unheld = (alias: string) => `
+        and not exists (
+          select 1 from amanat.holds h
+           where h.tenant_id = $1::uuid and h.customer_id = ${alias}.customer_id and h.released_at is null)`;
+
+const valuesOf = (tenantId: string, { deliveryTo, keep, cancelled, most }: OrderTerms, at: Date) => [
+  tenantId,
+  deliveryTo,
+  keep,
+  cancelled,
+  most,
+  at,
+];
+
+export function selectDueOrders(tenantId: string, terms: OrderTerms, at: Date, limit: number): Statement<DueRecord> {
+  return statement(
+    'select_due_orders',
+    `select o.id, o.customer_id as "customerId", o.version
+       from amanat.orders o${dueOrders}${unheld('o')}
+      order by o.id
+      limit $7::integer`,
+    [...valuesOf(tenantId, terms, at), limit],
+  );
+}
+
+export interface DueCount {
+  readonly due: number;
+  /** Of those, what a hold keeps. */
+  readonly held: number;
+}
+
+const counts = (alias: string) => `select count(*)::integer as due, count(*) filter (where exists (
+              select 1 from amanat.holds h
+               where h.tenant_id = $1::uuid and h.customer_id = ${alias}.customer_id
+                 and h.released_at is null))::integer as held`;
+
+/** For a dry run: nothing is changed. */
+export function countDueOrders(tenantId: string, terms: OrderTerms, at: Date): Statement<DueCount> {
+  return statement(
+    'count_due_orders',
+    `${counts('o')}
+       from amanat.orders o${dueOrders}`,
+    valuesOf(tenantId, terms, at),
+  );
+}
+
+/** Made before then: the first moment after the last year that is over by now. */
+export function selectDueInvoices(tenantId: string, before: Date, limit: number): Statement<DueRecord> {
+  return statement(
+    'select_due_invoices',
+    `select i.id, i.customer_id as "customerId", i.version
+       from amanat.invoices i
+      where i.tenant_id = $1::uuid and i.data_key is not null and i.created_at < $2::timestamptz${unheld('i')}
+      order by i.created_at
+      limit $3::integer`,
+    [tenantId, before, limit],
+  );
+}
+
+export function countDueInvoices(tenantId: string, before: Date): Statement<DueCount> {
+  return statement(
+    'count_due_invoices',
+    `${counts('i')}
+       from amanat.invoices i
+      where i.tenant_id = $1::uuid and i.data_key is not null and i.created_at < $2::timestamptz`,
+    [tenantId, before],
+  );
+}
+
+/** Guarded: conflict unless each stands as it was read. Aborts with conflict while a hold stands. */
+export function destroyInvoices(tenantId: string, invoices: readonly Pick<DueRecord, 'id' | 'version'>[]): Statement {
+  return statement(
+    'destroy_invoices',
+    `with updated as (
+       update amanat.invoices i
+          set version = i.version + 1, data_key = null, sealed = null
+         from unnest($2::uuid[], $3::integer[]) as d (id, version)
+        where i.tenant_id = $1::uuid and i.id = d.id and i.version = d.version and i.data_key is not null
+        returning 1
+     )
+     select amanat.require(count(*) = cardinality($2::uuid[]), 'conflict') from updated`,
+    [tenantId, invoices.map((i) => i.id), invoices.map((i) => i.version)],
+  );
+}

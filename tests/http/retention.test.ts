@@ -1,0 +1,162 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { synthetic } from '../../src/cli/synthetic.ts';
+import { parseDate } from '../../src/formats/jalali.ts';
+import { housekeep } from '../../src/vault/housekeeping.ts';
+import { verifyRecords } from '../../src/vault/recordVerification.ts';
+import { countRetention, sweepRetention } from '../../src/vault/retention.ts';
+import { endOfIranianYear, startOfDay } from '../../src/vault/tehranDay.ts';
+import { hold } from '../support/holds.ts';
+import { startVault, type TestClient, type TestVault } from '../support/vault.ts';
+import { atDatabase, day, leavesOf, made, newOrder, newParcel, newPerson, type Person } from '../support/work.ts';
+
+let vault: TestVault;
+let beside: TestVault;
+const staff = new Map<string, TestClient>();
+const people = synthetic(451);
+
+beforeAll(async () => {
+  vault = await startVault();
+  beside = await startVault({ beside: vault });
+  for (const role of ['shop_backend', 'courier', 'dpo', 'legal_registrar'])
+    staff.set(role, await vault.client(role, role.includes('_') || role === 'dpo' ? { actor: 'staff-1' } : {}));
+});
+afterAll(async () => {
+  await beside.stop();
+  await vault.stop();
+});
+
+/** A fresh token: the clock moves here. */
+async function as(role: string): Promise<TestClient> {
+  const client = staff.get(role);
+  if (client === undefined) throw new Error(role);
+  return client.as('staff-1');
+}
+
+const policy = () => vault.vault.watch.policy(vault.tenantId);
+const sweep = () => sweepRetention(vault.vault, policy(), vault.tenantId);
+const person = async () => newPerson(await as('shop_backend'), people.naturalCustomer());
+
+async function order(of: Person, to: 'customer' | 'recipient', end?: 'delivered' | 'cancelled'): Promise<string> {
+  const shop = await as('shop_backend');
+  const delivery = to === 'recipient' ? { to, recipient: people.recipient() } : undefined;
+  const id = await newOrder(shop, of, delivery);
+  if (end === 'cancelled') made(await shop.post(`/v1/orders/${id}/cancel`), 200);
+  if (end === 'delivered') {
+    const courier = await as('courier');
+    const parcel = await newParcel(shop, id, courier);
+    made(await courier.post(`/v1/deliveries/${parcel.id}/confirm`, { code: parcel.deliveryCode }), 200);
+  }
+  return id;
+}
+
+async function isThere(id: string, table = 'orders'): Promise<boolean> {
+  const [row] = await atDatabase<{ there: boolean }>(
+    vault,
+    `select data_key is not null and sealed is not null as there from amanat.${table} where id = $1`,
+    [id],
+  );
+  return row?.there === true;
+}
+
+/** Days on which the vault's clock stands at `days` from now, for one look. */
+async function after<T>(days: number, work: () => Promise<T>): Promise<T> {
+  vault.advance(days * day);
+  try {
+    return await work();
+  } finally {
+    vault.advance(-days * day);
+  }
+}
+
+describe('each class on its day and not before', () => {
+  test.each([
+    ['an alternate recipient, 30 days from delivery', 'recipient', 'delivered', 30],
+    ['an alternate recipient of a cancelled order, 7 days', 'recipient', 'cancelled', 7],
+    ['an alternate recipient of an order of which nobody hears, 90 days', 'recipient', undefined, 90],
+    ['delivery data, 180 days from delivery', 'customer', 'delivered', 180],
+  ] as const)('%s', async (_, to, end, days) => {
+    const id = await order(await person(), to, end);
+    await after(days - 0.01, sweep);
+    expect(await isThere(id)).toBe(true);
+    await after(days + 0.01, sweep);
+    expect(await isThere(id)).toBe(false);
+    const [row] = await atDatabase(vault, 'select 1 from amanat.order_versions where order_id = $1', [id]);
+    expect(row).toBeUndefined();
+    expect((await (await as('shop_backend')).get(`/v1/orders/${id}`)).status).toBe(404);
+  });
+
+  test('an open order of the customer’s own stays', async () => {
+    const id = await order(await person(), 'customer');
+    await after(400, sweep);
+    expect(await isThere(id)).toBe(true);
+  });
+
+  test('an invoice: ten years from the end of its Iranian year', async () => {
+    expect(endOfIranianYear(new Date('2025-11-12T08:00:00Z'))).toEqual(
+      new Date(startOfDay(parseDate('1405-01-01') ?? '')),
+    );
+    expect(endOfIranianYear(new Date('2026-03-20T20:29:59Z'))).toEqual(
+      new Date(startOfDay(parseDate('1405-01-01') ?? '')),
+    );
+    const of = await person();
+    const shop = await as('shop_backend');
+    const { id } = made(await shop.post(`/v1/orders/${await order(of, 'customer')}/invoices`));
+    const due = endOfIranianYear(new Date(vault.vault.now()));
+    due.setUTCFullYear(due.getUTCFullYear() + 10);
+    const days = (due.getTime() - vault.vault.now()) / day;
+    await after(days - 0.1, sweep);
+    expect(await isThere(id, 'invoices')).toBe(true);
+    await after(days + 2, sweep);
+    expect(await isThere(id, 'invoices')).toBe(false);
+  });
+});
+
+describe('the sweep', () => {
+  test('is counted before it is made, and leaves a leaf for each record', async () => {
+    const of = await person();
+    const ids = [await order(of, 'recipient', 'cancelled'), await order(of, 'recipient', 'cancelled')];
+    const counted = async () =>
+      (await countRetention(vault.vault, policy(), vault.tenantId)).find((c) => c.class === 'alternate_recipient');
+    expect((await counted())?.due, 'control').toBe(0);
+    await after(8, async () => {
+      expect(await counted()).toEqual({ class: 'alternate_recipient', due: 2, held: 0 });
+      expect(await isThere(ids[0] ?? ''), 'a count changes nothing').toBe(true);
+      expect(await sweep()).toContainEqual({ class: 'alternate_recipient', destroyed: 2 });
+      expect(await sweep(), 'once').toContainEqual({ class: 'alternate_recipient', destroyed: 0 });
+    });
+    const leaves = (await leavesOf(await as('dpo'), `subject=${of.id}`)).filter((l) => l.action === 'orders.expire');
+    expect(new Set(leaves.map((leaf) => leaf.objectId))).toEqual(new Set(ids));
+    expect(leaves[0]).toMatchObject({ actor: 'sweep', rule: 'retention.alternate_recipient' });
+    const { breach } = await verifyRecords(vault.vault.db, vault.tenantId, () => undefined);
+    expect(breach).toBeUndefined();
+  });
+
+  test('leaves what is held, and takes it when the hold is over', async () => {
+    const [held, free] = [await person(), await person()];
+    const [kept, gone] = [await order(held, 'recipient', 'cancelled'), await order(free, 'recipient', 'cancelled')];
+    await hold(vault, await as('legal_registrar'), [held.id]);
+    await after(8, async () => {
+      const counts = await countRetention(vault.vault, policy(), vault.tenantId);
+      expect(counts).toContainEqual({ class: 'alternate_recipient', due: 2, held: 1 });
+      await sweep();
+    });
+    expect([await isThere(kept), await isThere(gone)]).toEqual([true, false]);
+    // By housekeeping, as in every process: it ends what has run out first.
+    await after(100, () => housekeep(vault.vault));
+    expect(await isThere(kept)).toBe(false);
+  });
+
+  test('in two processes at once does nothing twice', async () => {
+    const of = await person();
+    for (let n = 0; n < 6; n += 1) await order(of, 'recipient', 'cancelled');
+    beside.advance(8 * day);
+    const rounds = await after(8, () =>
+      Promise.all([sweep(), sweepRetention(beside.vault, policy(), vault.tenantId), sweep()]),
+    );
+    beside.advance(-8 * day);
+    const destroyed = rounds.flat().reduce((sum, one) => sum + one.destroyed, 0);
+    expect(destroyed).toBe(6);
+    const leaves = (await leavesOf(await as('dpo'), `subject=${of.id}`)).filter((l) => l.action === 'orders.expire');
+    expect(leaves).toHaveLength(6);
+  });
+});
