@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Database } from './db/database.ts';
+import { acceptances } from './http/acceptances.ts';
 import { acts } from './http/acts.ts';
 import { audit } from './http/audit.ts';
 import { authenticator } from './http/auth.ts';
@@ -20,6 +21,7 @@ import { legalOrders } from './http/legalOrders.ts';
 import { notices } from './http/notices.ts';
 import { oauth } from './http/oauth.ts';
 import { orders } from './http/orders.ts';
+import { policies } from './http/policies.ts';
 import { requests } from './http/requests.ts';
 import { system } from './http/system.ts';
 import type { KeyFolder } from './keys/folder.ts';
@@ -49,12 +51,12 @@ export function openVault({ db, keys, issuer, now, log }: Parts): Vault {
   const notice: Vault['notice'] = (event, code) => log.event(event, { code });
   const keyring = openKeyring(db, keys.root.byId, now);
   const memory = { keyring, grants: grantMemory(), deliveries: deliveryMemory() };
-  const onBrokenPolicy = (): void => notice('integrity_failure', 'policy_version');
+  const onBroken = (kind: string): void => notice('integrity_failure', kind);
   return {
     db,
     keys,
     ...memory,
-    watch: openWatch(db, keyring, now, onBrokenPolicy, (gone) => forgetDestroyed(memory, gone)),
+    watch: openWatch(db, keyring, now, onBroken, (gone) => forgetDestroyed(memory, gone)),
     reads: openReads(db, now),
     create: openCreates(db),
     issuer,
@@ -97,6 +99,8 @@ export function createApp(
   events(declare, vault);
   notices(declare, vault);
   requests(declare, vault);
+  policies(declare, http, vault);
+  acceptances(declare, vault);
   oauth(http, vault, newThrottle(vault.now));
   system(http, vault, readFileSync(openapiFile, 'utf8'));
   return http;

@@ -7,7 +7,8 @@ import { commit } from './db/commit.ts';
 import { openAccess, withDatabase } from './databaseAccess.ts';
 import { checkDurability, checkRole, checkVersion, transportOf, type Database } from './db/database.ts';
 import { startEmbedded, type Embedded } from './db/embedded.ts';
-import { selectPolicyVersions, selectTenantKeys, selectTenants } from './db/tenants.ts';
+import { selectPolicyVersions } from './db/policies.ts';
+import { selectTenantKeys, selectTenants } from './db/tenants.ts';
 import { createKeyFolder, KeyFault, loadKeyFolder, type KeyFolder } from './keys/folder.ts';
 import { openKeyring } from './vault/keyring.ts';
 import { newTenant } from './vault/tenants.ts';
@@ -79,8 +80,9 @@ async function refuseUnusable(config: Config): Promise<void> {
   });
 }
 
+/** Those in force, and those that are to come. */
 async function publishedProfiles(db: Database): Promise<readonly string[]> {
-  const [rows] = await commit(db, 'directory', [selectPolicyVersions([], new Date())]);
+  const [rows] = await commit(db, 'directory', [selectPolicyVersions([])]);
   return [...new Set(rows.map((row) => row.source))];
 }
 

@@ -68,21 +68,3 @@ export function insertPolicyVersion(policy: PolicyRow & { sourceSha256: Buffer }
     ],
   );
 }
-
-/** Directory scope: the version in force now of each tenant that has a newer one than the caller knows. */
-export function selectPolicyVersions(
-  known: readonly { tenantId: string; number: number }[],
-  now: Date,
-): Statement<PolicyRow> {
-  return statement(
-    'select_policy_versions',
-    `select distinct on (p.tenant_id)
-            p.tenant_id as "tenantId", p.number, p.profile, p.source, p.published_at as "publishedAt",
-            p.effective_from as "effectiveFrom", p.mac
-       from amanat.policy_versions p
-       left join unnest($1::uuid[], $2::integer[]) as k (tenant_id, number) on k.tenant_id = p.tenant_id
-      where p.effective_from <= $3::timestamptz and p.number > coalesce(k.number, 0)
-      order by p.tenant_id, p.number desc`,
-    [known.map((k) => k.tenantId), known.map((k) => k.number), now],
-  );
-}

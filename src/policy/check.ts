@@ -47,6 +47,7 @@ function fieldsWithoutPurpose(profile: Profile): readonly Finding[] {
       .map(([field]) => ({
         severity: 'error',
         code: 'field_without_purpose',
+        pointer: `/items/${party}/${field}/purposes`,
         message: `${party}.${field} has no purpose, so it cannot be collected (ECA 59 a)`,
         messageFa: `قلم ${field} هدفی ندارد و گردآوری نمی‌شود (مادهٔ ۵۹ قانون تجارت الکترونیکی)`,
       })),
@@ -61,6 +62,7 @@ function demandsUndeclared(profile: Profile): readonly Finding[] {
         .map(([field]) => ({
           severity: 'error',
           code: 'mandatory_not_declared',
+          pointer: `/forms/${form}/${party}`,
           message: `The form ${form} demands ${field} of ${party}, which the profile does not declare`,
           messageFa: `فرم ${form} قلم ${field} را می‌خواهد که در این سیاست اعلام نشده است`,
         })),
@@ -77,12 +79,14 @@ function departmentsWithoutCell(profile: Profile): readonly Finding[] {
         ? {
             severity: 'error',
             code: 'department_without_cell',
+            pointer: `/departments/${id}/seesValues`,
             message: `The department ${id} is to see values, but no cell of the access matrix is its own`,
             messageFa: `بخش «${title.fa}» باید داده ببیند ولی در ماتریس دسترسی هیچ خانه‌ای ندارد`,
           }
         : {
             severity: 'error',
             code: 'department_with_cell',
+            pointer: `/departments/${id}/seesValues`,
             message: `The department ${id} is to see no value, but the access matrix gives it one`,
             messageFa: `بخش «${title.fa}» نباید داده ببیند ولی ماتریس دسترسی به آن خانه داده است`,
           },
@@ -96,6 +100,7 @@ function kindsWithoutHolder(profile: Profile): readonly Finding[] {
     .map((kind) => ({
       severity: 'error',
       code: 'grant_kind_without_holder',
+      pointer: `/grantKinds/${kind}`,
       message: `No reader can see anything under a grant of the kind ${kind}`,
       messageFa: `هیچ‌کس با مجوز نوع «${profile.grantKinds[kind]?.title.fa ?? kind}» چیزی نمی‌بیند`,
     }));
@@ -112,6 +117,7 @@ function cellsOutOfReach(profile: Profile): readonly Finding[] {
       .map((kind) => ({
         severity: 'error',
         code: 'cell_out_of_reach',
+        pointer: `/access/${field}/${reader}/full`,
         message: `${field} is to open for ${reader} under ${kind}, but that kind is not granted to it or lacks the field`,
         messageFa: `خانهٔ ${field} برای ${reader} با مجوز ${kind} هرگز باز نمی‌شود`,
       })),
@@ -127,6 +133,7 @@ function granteesWithoutPurpose(profile: Profile): readonly Finding[] {
       .map((reader) => ({
         severity: 'error',
         code: 'grantee_without_purpose',
+        pointer: `/grantKinds/${kind}/grantees`,
         message: `${reader} may hold work of the kind ${kind}, but does not work for its purpose ${purpose}`,
         messageFa: `${reader} می‌تواند کار ${kind} را داشته باشد ولی هدف ${purpose} از کارهای او نیست`,
       }));
@@ -145,6 +152,7 @@ function masksMissing(profile: Profile): readonly Finding[] {
     .map((field) => ({
       severity: 'error',
       code: 'mask_missing',
+      pointer: `/masks/${field}`,
       message: `${field} is to be shown masked, but has no mask and will be withheld`,
       messageFa: `قلم ${field} باید پوشیده نشان داده شود ولی پوششی برای آن تعریف نشده است`,
     }));
@@ -157,6 +165,7 @@ function carriersOverreaching(profile: Profile): readonly Finding[] {
       .map((item) => ({
         severity: 'error',
         code: 'carrier_item_without_cell',
+        pointer: `/carriers/${id}/shows`,
         message: `The carrier ${id} is to see ${item}, but the access matrix gives couriers nothing of it`,
         messageFa: `شرکت حمل «${title.fa}» باید ${item} را ببیند ولی ماتریس دسترسی آن را به پیک نمی‌دهد`,
       })),

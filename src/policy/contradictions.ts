@@ -132,6 +132,7 @@ function notices(profile: Profile): readonly Finding[] {
     {
       severity: 'error',
       code: 'notice_without_channel',
+      pointer: '/notice/channels',
       message: 'A version needs notices before it takes effect, but fewer channels count than it needs',
       messageFa:
         'اثر هر نسخه به اطلاع‌رسانی بسته است ولی راه‌هایی که اطلاع‌رسانی شمرده می‌شوند کمتر از آن است که لازم است',
@@ -218,6 +219,7 @@ function lengths(profile: Profile): readonly Finding[] {
     found.push({
       severity: 'error',
       code: 'keep_beyond_most',
+      pointer: '/retention/alternate_recipient/most',
       message: 'Alternate recipients are kept longer than the most that is allowed',
       messageFa: 'دادهٔ گیرندهٔ دیگر بیش از حداکثر مجاز نگه داشته می‌شود',
     });

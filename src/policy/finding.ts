@@ -2,6 +2,8 @@
 export interface Finding {
   readonly severity: 'error' | 'contradiction' | 'note';
   readonly code: string;
+  /** RFC 6901, into the profile: where an error lies. */
+  readonly pointer?: string;
   readonly message: string;
   readonly messageFa: string;
 }

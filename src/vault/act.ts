@@ -35,6 +35,8 @@ const duplicates: Readonly<Record<string, Code>> = {
   exports_one_per_order: 'legal_order_used',
   requests_one_open: 'conflict',
   legal_documents_one_per_order: 'conflict',
+  policy_versions_pkey: 'conflict',
+  policy_changes_pkey: 'conflict',
   idempotent_answers_pkey: 'idempotency_in_flight',
   import_lines_pkey: 'idempotency_in_flight',
 };

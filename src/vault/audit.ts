@@ -9,6 +9,7 @@ import { firstIdAt, newId } from './ids.ts';
 import { pageOf, type Page } from './page.ts';
 import { permit } from './permit.ts';
 import type { Vault } from './vault.ts';
+import type { Policy } from './watch.ts';
 
 /** What an act did or was refused, as its leaf tells it. Names and ids only, never a value. */
 export interface Deed {
@@ -26,6 +27,8 @@ export interface Deed {
   /** SHA-256 of what was stored, and the version it was stored as. */
   readonly digest?: Buffer | undefined;
   readonly recordVersion?: number | undefined;
+  /** What judged it, where that may not be the version in force any more when the leaf is written. */
+  readonly policy?: Pick<Policy, 'label'> | undefined;
 }
 
 /**
@@ -45,7 +48,7 @@ export function leafOf(vault: Vault, caller: Doer, act: Act, deed: Deed, id = ne
     outcome: deed.outcome ?? 'allowed',
     rule: deed.rule ?? act.action,
     purpose: deed.purpose ?? '',
-    policyVersion: vault.watch.policy(caller.tenantId).label,
+    policyVersion: (deed.policy ?? vault.watch.policy(caller.tenantId)).label,
     requestId: act.requestId,
     full: deed.full ?? [],
     masked: deed.masked ?? [],

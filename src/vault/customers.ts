@@ -43,7 +43,7 @@ export async function createCustomer(vault: Vault, caller: Caller, act: Act, inp
   const seal = () => {
     const sealed = sealCustomer(keys, policy, id, data);
     const row = rowOf(caller.tenantId, input.kind, input.source, sealed, at);
-    const deed: Deed = { subjectId: id, digest: sealed.digest, recordVersion: 1 };
+    const deed: Deed = { policy, subjectId: id, digest: sealed.digest, recordVersion: 1 };
     return { row, tags: tagsOf(keys, policy, id, data), deed };
   };
   try {
@@ -79,7 +79,7 @@ export async function readCustomer(vault: Vault, caller: Caller, act: Act, reque
     policy.decide(caller, grant === undefined ? undefined : judged(grant, state), asked);
   const decision = decide(grant === undefined ? 'open' : stateAt(grant, vault.now()));
   const closed = grant === undefined ? decision : decide('expired');
-  const deed = { subjectId: request.id, grantId: grant?.id, purpose: grant?.purpose };
+  const deed = { policy, subjectId: request.id, grantId: grant?.id, purpose: grant?.purpose };
   const leaf = leafOf(vault, caller, act, {
     ...deed,
     full: decision.full,
@@ -130,7 +130,7 @@ export async function patchCustomer(
     deleteTags(caller.tenantId, id),
     insertTags(tags),
   ];
-  const deed: Deed = { subjectId: id, digest: sealed.digest, recordVersion: sealed.version };
+  const deed: Deed = { policy, subjectId: id, digest: sealed.digest, recordVersion: sealed.version };
   const answer: Answer = {
     status: 200,
     headers: { ETag: `"${sealed.version}"` },

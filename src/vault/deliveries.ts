@@ -24,6 +24,7 @@ const mostReads = 2;
 
 /** What the policy lets this courier see of a parcel for this party, and under which purpose. */
 interface Release {
+  readonly policy: Policy;
   readonly purpose: string;
   readonly decision: Decision;
   readonly items: readonly Item[];
@@ -71,9 +72,10 @@ async function readOpen(
   caller: Caller,
   act: Act,
   parcel: KnownParcel,
-  { purpose, decision, full }: Release,
+  { policy, purpose, decision, full }: Release,
 ): Promise<DeliveryReadRow | undefined> {
   const leaf = leafOf(vault, caller, act, {
+    policy,
     subjectId: parcel.customerId,
     object: { kind: 'deliveries', id: parcel.id },
     grantId: parcel.grantId,
@@ -96,7 +98,7 @@ function releaseOf(policy: Policy, caller: Caller, party: Party): Release {
   const items = itemsOf[party].filter((item) => weakest(decision, item.fields).state === 'full');
   if (items.length === 0) throw new VaultError('not_found');
   const released = new Set(items.flatMap((item) => item.fields));
-  return { purpose, decision, items, full: allFields.filter((field) => released.has(field)) };
+  return { policy, purpose, decision, items, full: allFields.filter((field) => released.has(field)) };
 }
 
 const shipmentGrant = (purpose: string): JudgedGrant => ({

@@ -54,7 +54,7 @@ export async function executeLegalOrder(
   const { row, digest, receipt } = sealExport(vault.keys, keys, file, content, execution);
   const executed = { ...file, execution: { ...by, at: at.toISOString(), exportId } };
   const { statement: step } = sealStep(keys, stored, executed, ['approved']);
-  const deed: Deed = { object: { kind: 'exports', id: exportId }, legalOrderId, purpose, rule: decision.rule };
+  const deed: Deed = { policy, object: { kind: 'exports', id: exportId }, legalOrderId, purpose, rule: decision.rule };
   const statements = [
     takeLegalOrderForExecution(tenantId, stored.id, stored.version, at),
     step,

@@ -82,7 +82,7 @@ export async function openGrant(vault: Vault, caller: Caller, act: Act, input: N
     ...window,
     maxReads: input.maxReads ?? null,
   };
-  const deed = { subjectId: customer.id, object: { kind: 'grants', id }, grantId: id, purpose };
+  const deed = { policy, subjectId: customer.id, object: { kind: 'grants', id }, grantId: id, purpose };
   const mac = macOf(keys, 'grants', grant);
   return commitAct(vault, caller, act, deed, [insertGrant({ ...grant, mac })], {
     status: 201,
@@ -136,7 +136,7 @@ export async function readGrant(vault: Vault, caller: Caller, act: Act, id: stri
   const keys = await vault.keyring.tenant(tenantId);
   checkMac(keys, 'grants', row);
   const { body, released } = viewGrant(policy, keys, caller, row, vault.now());
-  const deed = { subjectId: row.customerId, object: { kind: 'grants', id }, grantId: id, ...released };
+  const deed = { policy, subjectId: row.customerId, object: { kind: 'grants', id }, grantId: id, ...released };
   return commitAct(vault, caller, act, deed, [], { status: 200, body });
 }
 

@@ -7,12 +7,15 @@ import { VaultError } from '../errors.ts';
 import { raiseDueEvents } from './dueEvents.ts';
 import { sweepErasures } from './erasure.ts';
 import { sweepFormerVersions } from './formerVersions.ts';
+import { sweepPolicyChanges } from './policySweep.ts';
 import { sweepRetention } from './retention.ts';
 import type { Vault } from './vault.ts';
 
 const everyMs = 10 * 60 * 1000;
 /** So late may somebody hear of what the clock brings. */
 const raiseEveryMs = 30 * 1000;
+/** So late may a grant stand open that the policy in force forbids; what it opens the judge decides at every read. */
+const changeEveryMs = 2 * 1000;
 /** Rows a table gives up in one commit; the rest waits for the next round. */
 const atMost = 10_000;
 
@@ -56,8 +59,10 @@ function policyOf(vault: Vault, tenantId: string) {
 
 /** Every process may run it: deleting twice does no harm, and what was raised is not raised again. Returns how to stop it. */
 export function keepHouse(vault: Vault): () => void {
+  const settled = new Map<string, number>();
   const timers = [
     setInterval(() => void housekeep(vault).catch(() => undefined), everyMs),
+    setInterval(() => void sweepPolicyChanges(vault, settled).catch(() => undefined), changeEveryMs),
     setInterval(() => void raiseDueEvents(vault).catch(() => undefined), raiseEveryMs),
     setInterval(() => void sweepErasures(vault).catch(() => undefined), raiseEveryMs),
   ];

@@ -62,7 +62,7 @@ export async function createOrder(vault: Vault, caller: Caller, act: Act, input:
     createdAt: at,
     updatedAt: at,
   };
-  const deed: Deed = { subjectId: customer.id, object: { kind: 'orders', id }, digest, recordVersion: 1 };
+  const deed: Deed = { policy, subjectId: customer.id, object: { kind: 'orders', id }, digest, recordVersion: 1 };
   return commitAct(vault, caller, act, deed, [insertOrder({ tenantId, ...row })], {
     status: 201,
     headers: { Location: `/v1/orders/${id}`, ETag: '"1"' },
@@ -110,6 +110,7 @@ async function readLoaded(
   const decision = decide(grant === undefined ? 'open' : stateAt(grant, vault.now()));
   const closed = grant === undefined ? decision : decide('expired');
   const deed = (d: typeof decision): Deed => ({
+    policy,
     subjectId: row.customerId,
     object: { kind: 'orders', id: row.id },
     grantId: grant?.id,
@@ -170,6 +171,7 @@ export async function patchOrder(
   const updatedAt = new Date(vault.now());
   const update = { id, version: sealed.version, deliveryTo: deliveryToOf(party), sealed: sealed.sealed, updatedAt };
   const deed: Deed = {
+    policy,
     subjectId: row.customerId,
     object: { kind: 'orders', id },
     digest: sealed.digest,

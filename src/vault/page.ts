@@ -47,3 +47,29 @@ export function pageOf<Row, Item>(
     ...(rows.length > limit && last !== undefined ? { nextCursor: cursorOf(id(last)) } : {}),
   };
 }
+
+/** A page of what is counted from 1 and never goes away: how many, and below which number. */
+export interface NumberedPage {
+  readonly limit: number;
+  readonly before: number | undefined;
+}
+
+export function parseNumberedPage(limit: string | undefined, cursor: string | undefined): NumberedPage {
+  return { limit: parseLimit(limit), before: cursor === undefined ? undefined : numberOf(cursor) };
+}
+
+function numberOf(cursor: string): number {
+  const text = Buffer.from(cursor, 'base64url').toString('latin1');
+  if (!/^n[1-9]\d{0,8}$/.test(text) || cursorOf(text) !== cursor)
+    throw new VaultError('invalid_cursor', [{ pointer: '?cursor', code: 'format' }]);
+  return Number(text.slice(1));
+}
+
+/** The same for `limit + 1` rows with numbers. */
+export function numberedPageOf<Row extends { readonly number: number }, Item>(
+  rows: readonly Row[],
+  limit: number,
+  item: (row: Row) => Item,
+): { items: Item[]; nextCursor?: string } {
+  return pageOf(rows, limit, ({ number }) => `n${number}`, item);
+}

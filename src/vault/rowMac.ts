@@ -1,5 +1,6 @@
 import { canonicalJson } from '../crypto/canonicalJson.ts';
 import { sameBytes } from '../crypto/hmac.ts';
+import type { AcceptanceRow } from '../db/acceptances.ts';
 import type { ClientRow, ClientSecretRow } from '../db/clients.ts';
 import type { ConsentHead, ConsentRow } from '../db/consents.ts';
 import type { GrantFacts } from '../db/grantFacts.ts';
@@ -7,6 +8,7 @@ import type { HoldRow } from '../db/holds.ts';
 import type { NoticeFacts } from '../db/notices.ts';
 import type { RequestFacts } from '../db/requests.ts';
 import type { ParcelFacts } from '../db/shipments.ts';
+import type { PolicyChangeRow, PolicyNoticeRow, PublicationRow } from '../db/policies.ts';
 import type { PolicyRow } from '../db/tenants.ts';
 import { VaultError } from '../errors.ts';
 import type { TenantKeys } from './keyring.ts';
@@ -44,6 +46,28 @@ const members = {
   },
   client_secrets: { clientId: true, id: true, hash: true, createdAt: true, expiresAt: true },
   policy_versions: { number: true, profile: true, source: true, publishedAt: true, effectiveFrom: true },
+  policy_publications: { number: true, material: true, publishedBy: true, publishedActor: true },
+  policy_notices: {
+    id: true,
+    number: true,
+    channel: true,
+    givenAt: true,
+    audience: true,
+    recordedAt: true,
+    recordedBy: true,
+    recordedActor: true,
+  },
+  policy_changes: { number: true, inForceFrom: true, sweptAt: true },
+  acceptances: {
+    id: true,
+    customerId: true,
+    number: true,
+    method: true,
+    attestationSha256: true,
+    acceptedAt: true,
+    recordedBy: true,
+    recordedRole: true,
+  },
   grants: {
     id: true,
     kind: true,
@@ -136,6 +160,10 @@ interface Rows {
   readonly clients: ClientRow;
   readonly client_secrets: ClientSecretRow;
   readonly policy_versions: PolicyRow;
+  readonly policy_publications: PublicationRow;
+  readonly policy_notices: PolicyNoticeRow;
+  readonly policy_changes: PolicyChangeRow;
+  readonly acceptances: AcceptanceRow;
   readonly grants: GrantFacts;
   readonly shipments: ParcelFacts;
   readonly holds: HoldRow;

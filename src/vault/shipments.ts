@@ -64,6 +64,7 @@ export async function createShipment(
     insertShipment(parcel.shipment),
   ];
   const deed = {
+    policy,
     subjectId: order.customerId,
     object: { kind: 'shipments', id: parcel.shipment.id },
     grantId: parcel.grant.id,

@@ -2,15 +2,20 @@ import { commit } from '../db/commit.ts';
 import type { Database } from '../db/database.ts';
 import { selectDestroyedKeys, type DestroyedKey } from '../db/erasure.ts';
 import { DbFault } from '../db/fault.ts';
-import { selectPolicyVersions, type PolicyRow } from '../db/tenants.ts';
+import {
+  selectPolicyVersions,
+  selectRecentPolicyNotices,
+  type PolicyNoticeRow,
+  type StoredVersionRow,
+} from '../db/policies.ts';
 import { selectCutOffs, selectRevocations, type CutOffRow, type RevocationRow } from '../db/tokens.ts';
 import { VaultError } from '../errors.ts';
-import { judgeFor, type Judge } from '../policy/judge.ts';
-import { parseProfile, type Profile } from '../policy/profile.ts';
+import type { Judge } from '../policy/judge.ts';
+import type { Profile } from '../policy/profile.ts';
 import { clockMarginMs, maxLifetimeSeconds } from './accessToken.ts';
 import type { Caller } from './caller.ts';
 import type { Keyring } from './keyring.ts';
-import { checkMac } from './rowMac.ts';
+import { openStanding, type OnBroken, type Standing } from './standing.ts';
 
 const lookEveryMs = 1_000;
 /** Nobody is served on a look older than this; with the look itself it keeps revocation within 5 seconds (P8). */
@@ -22,6 +27,8 @@ const cutOffKeptMs = maxLifetimeSeconds * 1000 + clockMarginMs;
 export interface Policy extends Judge {
   readonly profile: Profile;
   readonly number: number;
+  /** Since when it is in force. Milliseconds since the epoch. */
+  readonly from: number;
   /** Names the version in answers and in the audit: `kalak/1`. */
   readonly label: string;
 }
@@ -29,6 +36,7 @@ export interface Policy extends Judge {
 /** What this process knows of changes that any process made: at most five seconds old, or nobody is served. */
 export interface Watch {
   /**
+   * The version in force at this moment, by the second and without a look where its day was known before.
    * Throws `sealed` for a tenant without a policy, `integrity_failure` for one whose stored policy cannot be read or is
    * not as it was published.
    */
@@ -39,6 +47,8 @@ export interface Watch {
   fresh(): Promise<void>;
   /** Reads what is new. Calls that come while one is under way share it. */
   look(): Promise<void>;
+  /** The same by a look that begins now: for what was just committed. A failure is made up for by the next one. */
+  lookAnew(): Promise<void>;
   /** What this process just committed holds here at once. */
   revokeToken(tokenId: string, expiresAt: number): void;
   cutOff(clientId: string, at: number): void;
@@ -52,7 +62,8 @@ interface CutOff {
 }
 
 interface Known {
-  readonly policies: Map<string, Policy | 'broken'>;
+  readonly policies: Map<string, Standing>;
+  /** The highest version that was read of each tenant. */
   readonly versions: Map<string, number>;
   /** Token id to the moment it expires. */
   readonly revoked: Map<string, number>;
@@ -63,7 +74,7 @@ export function openWatch(
   db: Database,
   keyring: Keyring,
   now: () => number,
-  onBrokenPolicy: () => void = () => {},
+  onBroken: OnBroken = () => {},
   onDestroyed: (gone: readonly DestroyedKey[]) => void = () => {},
 ): Watch {
   const known: Known = { policies: new Map(), versions: new Map(), revoked: new Map(), cutOffs: new Map() };
@@ -73,9 +84,9 @@ export function openWatch(
 
   async function lookOnce(): Promise<void> {
     const at = now();
-    const { policies, destroyed } = await readChanges(db, known, at, lookedAt);
+    const { versions, notices, destroyed } = await readChanges(db, known, at, lookedAt);
     onDestroyed(destroyed);
-    for (const row of policies) if ((await learnPolicy(keyring, known, row)) === 'broken') onBrokenPolicy();
+    await learnPolicies(keyring, known, versions, notices, onBroken);
     forget(known, at);
     lookedAt = at;
   }
@@ -91,7 +102,7 @@ export function openWatch(
   };
 
   return {
-    policy: (tenantId) => policyOf(known, tenantId),
+    policy: (tenantId) => policyOf(known, tenantId, now()),
     tenants: () => [...known.policies.keys()],
     isRevoked: (caller) => isRevoked(known, caller),
     async fresh() {
@@ -101,6 +112,7 @@ export function openWatch(
       });
     },
     look,
+    lookAnew: () => lookAfter(looking, look),
     revokeToken: (tokenId, expiresAt) => void known.revoked.set(tokenId, expiresAt),
     cutOff: (clientId, at) => void known.cutOffs.set(clientId, { disabled: true, validFrom: at }),
     start() {
@@ -114,58 +126,79 @@ export function openWatch(
   };
 }
 
-async function readChanges(
-  db: Database,
-  known: Known,
-  at: number,
-  lookedAt: number | undefined,
-): Promise<{ readonly policies: readonly PolicyRow[]; readonly destroyed: readonly DestroyedKey[] }> {
+/** The one under way may have read before the commit. */
+async function lookAfter(looking: Promise<void> | undefined, look: () => Promise<void>): Promise<void> {
+  await looking?.catch(() => undefined);
+  await look().catch(() => undefined);
+}
+
+interface Changes {
+  readonly versions: readonly StoredVersionRow[];
+  readonly notices: readonly PolicyNoticeRow[];
+  readonly destroyed: readonly DestroyedKey[];
+}
+
+async function readChanges(db: Database, known: Known, at: number, lookedAt: number | undefined): Promise<Changes> {
   // Behind the look before: for other clocks, and for transactions that took long to commit.
   const since = new Date(lookedAt === undefined ? 0 : lookedAt - clockMarginMs);
   const cutSince = new Date(Math.max(since.getTime(), at - cutOffKeptMs));
   const versions = [...known.versions].map(([tenantId, number]) => ({ tenantId, number }));
   // At the first look nothing is in memory.
   const destroyedSince = lookedAt === undefined ? new Date(at) : since;
-  const [revocations, cutOffs, policies, destroyed] = await commit(db, 'directory', [
+  const tenants = versions.map(({ tenantId }) => tenantId);
+  const [revocations, cutOffs, published, notices, destroyed] = await commit(db, 'directory', [
     selectRevocations(since, new Date(at)),
     selectCutOffs(cutSince),
-    selectPolicyVersions(versions, new Date(at)),
+    selectPolicyVersions(versions),
+    selectRecentPolicyNotices(tenants, since),
     selectDestroyedKeys(destroyedSince),
   ]);
   for (const row of revocations) known.revoked.set(row.tokenId, expiryOf(row));
   for (const row of cutOffs) known.cutOffs.set(row.clientId, cutOffOf(row));
-  return { policies, destroyed };
+  return { versions: published, notices, destroyed };
 }
 
 const expiryOf = (row: RevocationRow): number => row.expiresAt.getTime();
 const cutOffOf = (row: CutOffRow): CutOff => ({ disabled: row.disabled, validFrom: row.validFrom.getTime() });
 
-/** A tenant whose keys are not to be had stays unknown, and is asked about again by the next look. */
-async function learnPolicy(keyring: Keyring, known: Known, row: PolicyRow): Promise<Policy | 'broken' | undefined> {
-  const policy = await readPolicy(keyring, row);
-  if (policy === undefined) return undefined;
-  known.policies.set(row.tenantId, policy);
-  known.versions.set(row.tenantId, row.number);
-  return policy;
-}
-
-/** One tenant's policy that cannot be read, or was not published here, closes that tenant and no other. */
-async function readPolicy(keyring: Keyring, row: PolicyRow): Promise<Policy | 'broken' | undefined> {
-  try {
-    checkMac(await keyring.tenant(row.tenantId), 'policy_versions', row);
-    const profile = parseProfile(row.source);
-    if (profile.id !== row.profile) return 'broken';
-    return Object.freeze({ ...judgeFor(profile), profile, number: row.number, label: `${profile.id}/${row.number}` });
-  } catch (error) {
-    if (error instanceof DbFault) throw error;
-    return error instanceof VaultError && error.code === 'sealed' ? undefined : 'broken';
+async function learnPolicies(
+  keyring: Keyring,
+  known: Known,
+  versions: readonly StoredVersionRow[],
+  notices: readonly PolicyNoticeRow[],
+  onBroken: OnBroken,
+): Promise<void> {
+  for (const tenantId of new Set([...versions, ...notices].map((row) => row.tenantId))) {
+    const own = <Row extends { readonly tenantId: string }>(rows: readonly Row[]) =>
+      rows.filter((row) => row.tenantId === tenantId);
+    await learnPolicy(keyring, known, tenantId, own(versions), own(notices), onBroken);
   }
 }
 
-function policyOf(known: Known, tenantId: string): Policy {
-  const policy = known.policies.get(tenantId);
+/** A tenant whose keys are not to be had stays unknown, and is asked about again by the next look. */
+async function learnPolicy(
+  keyring: Keyring,
+  known: Known,
+  tenantId: string,
+  versions: readonly StoredVersionRow[],
+  notices: readonly PolicyNoticeRow[],
+  onBroken: OnBroken,
+): Promise<void> {
+  const keys = await keyring.tenant(tenantId).catch((error: unknown) => {
+    if (error instanceof DbFault) throw error;
+    return undefined;
+  });
+  if (keys === undefined) return;
+  const standing = known.policies.get(tenantId) ?? openStanding();
+  standing.learn(keys, versions, notices, onBroken);
+  known.policies.set(tenantId, standing);
+  const last = versions.at(-1);
+  if (last !== undefined) known.versions.set(tenantId, last.number);
+}
+
+function policyOf(known: Known, tenantId: string, at: number): Policy {
+  const policy = known.policies.get(tenantId)?.policyAt(at);
   if (policy === undefined) throw new VaultError('sealed');
-  if (policy === 'broken') throw new VaultError('integrity_failure');
   return policy;
 }
 

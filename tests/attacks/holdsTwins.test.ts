@@ -49,6 +49,7 @@ const background = new Set([
   'select_revocations',
   'select_cut_offs',
   'select_policy_versions',
+  'select_recent_policy_notices',
   'select_destroyed_keys',
 ]);
 /** Before the first and after the last of them a look begins and ends. */

@@ -95,7 +95,8 @@ describe('what is generated', () => {
     const log = createLog({ level: 'silent' });
     const declared = createApp(vault.vault, log).declaredRoutes();
     const asking = declared.filter(({ options }) => options.auth);
-    const named = (method: string, path: string): string => `${method.toUpperCase()} ${path.replace('{id}', ':id')}`;
+    const named = (method: string, path: string): string =>
+      `${method.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ':$1')}`;
     expect(asking.map(({ method, path }) => named(method, path)).toSorted()).toEqual(
       actOperations.map(({ method, path }) => named(method, path)).toSorted(),
     );

@@ -1,6 +1,7 @@
 import type { TestVault } from '../support/vault.ts';
 import { operations, type Operation } from '../support/openapi.ts';
 import { orderBody } from '../http/legalDesk.ts';
+import { policyText } from '../support/policyTexts.ts';
 import { textPdf } from '../support/scans.ts';
 import { ticketBody, type Shop } from './shop.ts';
 
@@ -82,6 +83,9 @@ const bodies: Readonly<Record<string, Body>> = {
   }),
   decideRequest: () => ({ outcome: 'done' }),
   releaseHold: () => ({ reason: 'لازم نیست' }),
+  publishPolicy: () => ({ policy: policyText({ '/title/en': 'Another title' }), material: true, follows: 1 }),
+  recordPolicyNotice: () => ({ channel: 'site' }),
+  recordAcceptance: () => ({ method: 'agree_button' }),
   createExport: (_, { ids }) => ({ legalOrderId: ids.approvedOrder }),
 };
 
@@ -119,7 +123,7 @@ export function requestFor(vault: TestVault, shop: Shop, operation: Operation): 
   return {
     operation,
     method: method.toUpperCase(),
-    path: path.replace('{id}', id),
+    path: path.replace('{id}', id).replace('{number}', '1'),
     query: Object.fromEntries(
       operation.parameters.filter((p) => p.in === 'query').flatMap(({ name }) => queryOf(name, shop)),
     ),

@@ -1,13 +1,15 @@
 import { digestOf } from '../../src/crypto/digest.ts';
 import { commit } from '../../src/db/commit.ts';
 import { selectGrantFacts } from '../../src/db/grantFacts.ts';
+import { insertPolicyNotice } from '../../src/db/policies.ts';
 import { insertPolicyVersion } from '../../src/db/tenants.ts';
+import { newId } from '../../src/vault/ids.ts';
 import { macOf } from '../../src/vault/rowMac.ts';
 import type { Vault } from '../../src/vault/vault.ts';
 import type { TestVault } from './vault.ts';
 import { atDatabase } from './work.ts';
 
-/** Publishes a further version of a tenant's policy as the vault's own, in force at once; the text is not looked at. */
+/** Publishes a further version of a tenant's policy as the vault's own, told of and so in force at once; the text is not looked at. */
 export async function publish(
   { db, keyring, now }: Vault,
   tenantId: string,
@@ -17,9 +19,26 @@ export async function publish(
 ): Promise<void> {
   const at = new Date(now());
   const policy = { tenantId, number, profile, source, publishedAt: at, effectiveFrom: at };
-  const mac = macOf(await keyring.tenant(tenantId), 'policy_versions', policy);
-  const sourceSha256 = digestOf(Buffer.from(source));
-  await commit(db, { tenantIds: [tenantId] }, [insertPolicyVersion({ ...policy, sourceSha256, mac })]);
+  const keys = await keyring.tenant(tenantId);
+  const notice = {
+    tenantId,
+    id: newId(at.getTime()),
+    number,
+    channel: 'site',
+    givenAt: at,
+    audience: null,
+    recordedAt: at,
+    recordedBy: tenantId,
+    recordedActor: null,
+  };
+  await commit(db, { tenantIds: [tenantId] }, [
+    insertPolicyVersion({
+      ...policy,
+      sourceSha256: digestOf(Buffer.from(source)),
+      mac: macOf(keys, 'policy_versions', policy),
+    }),
+    insertPolicyNotice({ ...notice, mac: macOf(keys, 'policy_notices', notice) }),
+  ]);
 }
 
 /** Gives grants that a test has written itself the MAC that the vault would have given them. */

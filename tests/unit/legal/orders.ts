@@ -8,7 +8,7 @@ import { kalak } from '../policy/kalak.ts';
 export const now = Date.parse('2025-11-12T08:00:00Z');
 
 export function policyOf(profile: Profile = kalak): Policy {
-  return { ...judgeFor(profile), profile, number: 1, label: `${profile.id}/1` };
+  return { ...judgeFor(profile), profile, number: 1, from: 0, label: `${profile.id}/1` };
 }
 
 export const production = {
