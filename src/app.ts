@@ -18,6 +18,7 @@ import { createHttp, type Http, type HttpOptions } from './http/http.ts';
 import { invoices } from './http/invoices.ts';
 import { legalDocuments } from './http/legalDocuments.ts';
 import { legalOrders } from './http/legalOrders.ts';
+import { messages } from './http/messages.ts';
 import { notices } from './http/notices.ts';
 import { oauth } from './http/oauth.ts';
 import { orders } from './http/orders.ts';
@@ -26,6 +27,7 @@ import { requests } from './http/requests.ts';
 import { system } from './http/system.ts';
 import type { KeyFolder } from './keys/folder.ts';
 import type { Log } from './log.ts';
+import type { Senders } from './sending/sender.ts';
 import { tokenVerifier } from './vault/accessToken.ts';
 import type { Caller } from './vault/caller.ts';
 import { openCreates } from './vault/creates.ts';
@@ -45,9 +47,11 @@ export interface Parts {
   readonly issuer: string;
   readonly now: () => number;
   readonly log: Log;
+  /** Of a process that serves; without them nothing is sent. */
+  readonly senders?: Senders;
 }
 
-export function openVault({ db, keys, issuer, now, log }: Parts): Vault {
+export function openVault({ db, keys, issuer, now, log, senders = {} }: Parts): Vault {
   const notice: Vault['notice'] = (event, code) => log.event(event, { code });
   const keyring = openKeyring(db, keys.root.byId, now);
   const memory = { keyring, grants: grantMemory(), deliveries: deliveryMemory() };
@@ -60,6 +64,7 @@ export function openVault({ db, keys, issuer, now, log }: Parts): Vault {
     reads: openReads(db, now),
     create: openCreates(db),
     issuer,
+    senders,
     now,
     notice,
     announce: (event, raised) => log.event(event, raised),
@@ -88,6 +93,7 @@ export function createApp(
   orders(declare, vault);
   grants(declare, vault);
   consents(declare, vault);
+  messages(declare, vault);
   invoices(declare, vault);
   audit(declare, vault);
   clients(declare, vault);

@@ -1,5 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { resolve } from 'node:path';
+import { readSending, type SendingConfig } from './sendingConfig.ts';
 
 /** What the environment asks for. Read once, checked whole. */
 export interface Config {
@@ -26,6 +27,8 @@ export interface Config {
   readonly metricsPort: number | undefined;
   /** Requests a client may make to one route in ten seconds. */
   readonly rateLimit: number;
+  /** How messages go out; a channel that is absent is off. */
+  readonly sending: SendingConfig;
   /** NODE_ENV=production, or a database of one's own: example keys are refused. */
   readonly production: boolean;
 }
@@ -83,6 +86,7 @@ export function readConfig(env: Environment): Config {
     profile: text('AMANAT_PROFILE') ?? 'kalak',
     metricsPort: text('AMANAT_METRICS_PORT') === undefined ? undefined : number('AMANAT_METRICS_PORT', 0, 0, 65_535),
     rateLimit: number('AMANAT_RATE_LIMIT', 60_000, 1, 10_000_000),
+    sending: readSending(env, faults),
     production: env['NODE_ENV'] === 'production' || text('AMANAT_DATABASE_URL') !== undefined,
   };
   if (!/^[a-z][a-z0-9_-]{0,39}$/.test(config.profile))

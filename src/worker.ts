@@ -7,7 +7,9 @@ import type { KeyFolder } from './keys/folder.ts';
 import { loadKeyFolder } from './keys/folder.ts';
 import type { Log } from './log.ts';
 import { joinClusterMetrics, openMetrics, serveMetrics, type Metrics } from './metrics.ts';
+import { openSenders } from './sendingConfig.ts';
 import { keepHouse } from './vault/housekeeping.ts';
+import { keepSending } from './vault/outbox.ts';
 
 /** What the leading process tells a worker: over the channel between them, never by the environment. */
 export interface WorkOrder {
@@ -32,12 +34,14 @@ export async function serve(config: Config, log: Log, keys: KeyFolder, order: Wo
     prepare: config.databasePooler === 'none',
     max: config.databaseConnections,
   });
-  const vault = openVault({ db, keys, issuer: order.issuer, now: Date.now, log: counted });
+  const senders = openSenders(config.sending);
+  const vault = openVault({ db, keys, issuer: order.issuer, now: Date.now, log: counted, senders });
   metrics?.watch(vault);
   await vault.watch.look();
   await Promise.all(vault.watch.tenants().map((id) => vault.keyring.tenant(id)));
   vault.watch.start();
   const stopHousekeeping = keepHouse(vault);
+  const stopSending = keepSending(vault);
   const http = createApp(vault, counted, { rate: { quota: config.rateLimit, windowSeconds: 10 } });
   const stopMetrics = metrics === undefined ? undefined : await offer(config, metrics.registry);
   const running = await listen(http, { host: config.host, port: order.port, tls: config.tls }).catch(refuseAddress);
@@ -47,6 +51,9 @@ export async function serve(config: Config, log: Log, keys: KeyFolder, order: Wo
       await running.stop();
       await stopMetrics?.();
       stopHousekeeping();
+      stopSending();
+      senders.sms?.close();
+      senders.email?.close();
       vault.watch.stop();
       await closeDatabase(db);
       vault.keyring.forget();

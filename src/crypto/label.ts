@@ -23,6 +23,7 @@ export type RecordKind =
   | 'hold'
   | 'request'
   | 'export'
+  | 'message'
   | 'statement'
   | 'answer'
   | 'import';

@@ -31,14 +31,14 @@ export interface ConsentHead {
   readonly mac: Buffer;
 }
 
-/** Whoever may still say yes or no, deactivated or not. Without a leaf: only for work that goes on to commit one. */
+/** Whoever may still say yes or no, deactivated or not; who is leaving is gone. Without a leaf: only for work that goes on to commit one. */
 export function selectConsentSubject(tenantId: string, customerId: string): Statement<CustomerRow> {
   return statement(
     'select_consent_subject',
     `select c.id, c.kind, c.status, c.version, c.source, c.key_version as "keyVersion", c.data_key as "dataKey",
             c.sealed, c.created_at as "createdAt", c.updated_at as "updatedAt"
        from amanat.customers c
-      where c.tenant_id = $1::uuid and c.id = $2::uuid and c.status <> 'erased'`,
+      where c.tenant_id = $1::uuid and c.id = $2::uuid and c.status in ('active', 'deactivated')`,
     [tenantId, customerId],
   );
 }

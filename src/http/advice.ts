@@ -20,12 +20,16 @@ export const advice: Readonly<Record<Code, string>> = {
   self_approval: 'Have another person take this step, through another client than the steps before it.',
   ground_not_allowed:
     'The published policy names no such ground for disclosure. What rests on no letter names its `ground`; an order to keep data discloses nothing.',
+  consent_required:
+    'Nothing was queued. Ask the person, and record an explicit consent; what was implied, or said of another channel, does not do.',
   not_found: 'Check the path and the id. What is not yours and what never was look the same.',
   method_not_allowed: 'Use one of the methods in the Allow header.',
   request_timeout: 'Send the whole request without pausing.',
   already_exists:
     'The record that holds it is already there: search for the identifier, or find the letter among the legal orders.',
   conflict: 'Read the record and decide again.',
+  no_contact_point: 'Nothing was queued. Use the other channel, or have the person add a contact point.',
+  channel_unavailable: 'Nothing was queued. The operator has to set up this channel.',
   idempotency_in_flight: 'Wait as long as Retry-After says and send the same request again.',
   precondition_failed: 'Read the record again and send its ETag in If-Match.',
   body_too_large: 'Send less at once.',

@@ -12,9 +12,12 @@ import type { Vault } from './vault.ts';
 /** What a client does with its own credentials, before or without a token. */
 export type ClientAction = 'clients.authenticate' | 'tokens.issue' | 'tokens.exchange' | 'tokens.revoke';
 
+/** What the vault does later in the name of who asked for it. */
+type LateAction = 'messages.deliver';
+
 /** One attempt at something by a known caller: what the audit will name it. */
 export interface Act {
-  readonly action: Action | ClientAction;
+  readonly action: Action | ClientAction | LateAction;
   readonly requestId: string;
   /** Present when the request carried an Idempotency-Key. */
   readonly idempotency?: Idempotency;

@@ -12,16 +12,15 @@ import type { CustomerRow } from '../db/customers.ts';
 import { refuse, VaultError } from '../errors.ts';
 import { afterGiving, consentAsked, isExplicit, ledgerPurposes, liftsSuppression } from '../policy/consent.ts';
 import { channels as allChannels, type Channel, type ConsentMethod } from '../policy/profile.ts';
-import { columnOf } from '../policy/reader.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
 import type { Caller } from './caller.ts';
-import { headOf, sends, signedHead, standingKey, suppressedAt, type Head, type Standings } from './consentHead.ts';
+import { headOf, signedHead, standingKey, suppressedAt, type Head, type Standings } from './consentHead.ts';
+import { statesView } from './consentView.ts';
 import { contactHash, contactPointsOf, type ContactPoints } from './contactPoints.ts';
 import { newId } from './ids.ts';
 import type { TenantKeys } from './keyring.ts';
 import { permit } from './permit.ts';
 import { macOf } from './rowMac.ts';
-import { timeView } from './shownTime.ts';
 import type { Vault } from './vault.ts';
 import type { Policy } from './watch.ts';
 
@@ -234,30 +233,4 @@ function signedLine(
     createdAt: new Date(now),
   };
   return { ...row, mac: macOf(keys, 'consents', row) };
-}
-
-/** One line for every purpose and channel of the ledger: how the person stands, and whether a message would go out now. */
-export function statesView(
-  { profile }: Policy,
-  { guest }: ContactPoints,
-  standings: Standings,
-  suppressed: ReadonlySet<string>,
-) {
-  return ledgerPurposes(profile).flatMap((purpose) =>
-    profile.consent.channels.map((channel) => {
-      const standing = standings[standingKey(purpose, channel)];
-      return {
-        purpose,
-        channel,
-        state: standing?.state ?? 'none',
-        sends: sends(profile, purpose, channel, { guest, standings, suppressed }),
-        ...timeView('at', standing === undefined ? null : new Date(standing.at)),
-      };
-    }),
-  );
-}
-
-/** Whether the profile in force has the caller's department at all. */
-export function requireColumn({ profile }: Policy, caller: Caller): void {
-  if (columnOf(profile, caller) === undefined) throw new VaultError('not_permitted');
 }

@@ -5,6 +5,7 @@ import type { ClientRow, ClientSecretRow } from '../db/clients.ts';
 import type { ConsentHead, ConsentRow } from '../db/consents.ts';
 import type { GrantFacts } from '../db/grantFacts.ts';
 import type { HoldRow } from '../db/holds.ts';
+import type { MessageFacts } from '../db/messages.ts';
 import type { NoticeFacts } from '../db/notices.ts';
 import type { RequestFacts } from '../db/requests.ts';
 import type { ParcelFacts } from '../db/shipments.ts';
@@ -152,6 +153,19 @@ const members = {
     fetchedAt: true,
     certificate: true,
   },
+  /** Who has the vault send what kind of thing to whom. */
+  messages: {
+    id: true,
+    customerId: true,
+    purpose: true,
+    channel: true,
+    clientId: true,
+    role: true,
+    department: true,
+    actor: true,
+    requestId: true,
+    createdAt: true,
+  },
   /** Of a parcel's code alone, which goes when the parcel closes. */
   delivery_codes: { id: true, codeHash: true },
 } as const satisfies { readonly [Kind in RowKind]: Readonly<Record<Fixed<Kind>, true>> };
@@ -170,6 +184,7 @@ interface Rows {
   readonly notices: NoticeFacts;
   readonly consents: ConsentRow;
   readonly consent_heads: ConsentHead;
+  readonly messages: MessageFacts;
   readonly requests: RequestFacts;
   readonly delivery_codes: { readonly id: string; readonly codeHash: Buffer | null; readonly mac: Buffer | null };
 }

@@ -1,5 +1,6 @@
 import type { Database } from '../db/database.ts';
 import type { KeyFolder } from '../keys/folder.ts';
+import type { Senders } from '../sending/sender.ts';
 import type { Create } from './creates.ts';
 import type { DeliveryMemory } from './deliveryMemory.ts';
 import type { GrantMemory } from './grantOf.ts';
@@ -25,6 +26,8 @@ export interface Vault {
   readonly deliveries: DeliveryMemory;
   /** Public URL, the `iss` and `aud` of tokens. */
   readonly issuer: string;
+  /** By which channels messages go out; one that is not here was not set up. */
+  readonly senders: Senders;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** Operational events without data; main connects it to the log. */

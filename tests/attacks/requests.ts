@@ -40,6 +40,13 @@ const bodies: Readonly<Record<string, Body>> = {
     textVersion: 'newsletter-2',
   }),
   withdrawConsent: () => ({ purpose: 'marketing', channels: ['sms'] }),
+  sendMessage: (_, { ids }) => ({
+    customerId: ids.customer,
+    purpose: 'tracking',
+    channel: 'sms',
+    template: 'delivery_code',
+    params: { code: '48213' },
+  }),
   createOrder: (_, { ids }) => ({
     customerId: ids.customer,
     externalRef: 'O-9',
@@ -103,6 +110,7 @@ const subjects: Readonly<Record<string, keyof Shop['ids']>> = {
   exports: 'export',
   events: 'event',
   notices: 'notice',
+  messages: 'message',
   requests: 'request',
 };
 

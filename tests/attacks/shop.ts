@@ -50,6 +50,7 @@ export interface Ids {
   readonly heldOrder: string;
   readonly export: string;
   readonly notice: string;
+  readonly message: string;
   readonly event: string;
   readonly request: string;
   readonly leaf: string;
@@ -77,6 +78,8 @@ export async function openShop(vault: TestVault, side: Side, seed: number): Prom
   for (const id of [approvedOrder, executedOrder]) made(await approver.post(`/v1/legal-orders/${id}/approve`), 200);
   const exported = made(await registrar.post('/v1/exports', { legalOrderId: executedOrder })).id;
   const notice = made(await backend.get('/v1/notices'), 200).items[0].id;
+  const said = { customerId: person.id, purpose: 'tracking', channel: 'sms', text: 'در راه است' };
+  const message = made(await backend.post('/v1/messages', said), 202).id;
   const event = made(await backend.get('/v1/events'), 200).items[0].id;
   const [held] = await hold(vault, registrar, [person.id], { tenantId: side.tenantId });
   const asked = { customerId: person.id, kind: 'object', purpose: 'marketing', asker: 'subject', checked: 'call_back' };
@@ -112,6 +115,7 @@ export async function openShop(vault: TestVault, side: Side, seed: number): Prom
       heldOrder: held?.legalOrderId ?? '',
       export: exported,
       notice,
+      message,
       event,
       request,
       leaf,

@@ -9,6 +9,7 @@ import { listen } from '../../src/http/server.ts';
 import { createKeyFolder, loadKeyFolder } from '../../src/keys/folder.ts';
 import { createLog } from '../../src/log.ts';
 import { readProfile } from '../../src/prepare.ts';
+import type { Sender, Senders } from '../../src/sending/sender.ts';
 import type { Caller } from '../../src/vault/caller.ts';
 import { newTenant } from '../../src/vault/tenants.ts';
 import type { Vault } from '../../src/vault/vault.ts';
@@ -66,7 +67,11 @@ export interface TestVaultOptions extends Pick<HttpOptions<Caller>, 'rate' | 'mo
   /** Instead of one in the run's PostgreSQL. Dropped by `stop`, like that one. */
   readonly database?: TestDatabase;
   readonly wrapDatabase?: (db: Database) => Database;
+  /** Where messages go; taken and forgotten when absent. Nothing goes out by itself: tests call `sendDue`. */
+  readonly senders?: Senders;
 }
+
+const quiet: Sender = { send: () => Promise.resolve({ outcome: 'taken' }), close: () => undefined };
 
 const keyFolders = new WeakMap<TestVault, string>();
 
@@ -77,6 +82,7 @@ export async function startVault(options: TestVaultOptions = {}): Promise<TestVa
     profileText,
     beside,
     wrapDatabase = (db) => db,
+    senders = { sms: quiet, email: quiet },
     database: shared,
     ...httpOptions
   } = options;
@@ -90,7 +96,7 @@ export async function startVault(options: TestVaultOptions = {}): Promise<TestVa
   const clock = { offset: 0 };
   const now = () => Date.now() + clock.offset;
   const issuer = beside?.vault.issuer ?? 'https://vault.example.com';
-  const vault = openVault({ db, keys, issuer, now, log });
+  const vault = openVault({ db, keys, issuer, now, log, senders });
   const first = beside === undefined ? await makeTenant(vault, profileText ?? (await readProfile(profile))) : undefined;
   await vault.watch.look();
   vault.watch.start();

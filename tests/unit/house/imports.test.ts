@@ -133,6 +133,21 @@ const walls: readonly { readonly from: string; readonly never: readonly string[]
       may: ['../errors.ts', '../crypto/x.ts', 'node:crypto'],
     },
     {
+      from: 'src/sending',
+      never: [
+        '../http/x.ts',
+        '../vault/x.ts',
+        '../db/x.ts',
+        '../crypto/x.ts',
+        '../config.ts',
+        '../log.ts',
+        'express',
+        'pg',
+        'pino',
+      ],
+      may: ['./sender.ts', 'nodemailer', 'node:net'],
+    },
+    {
       from: 'src/vault',
       never: [
         '../http/x.ts',
@@ -227,6 +242,7 @@ describe('what the linter cannot see', () => {
   test.each([
     ['jsonwebtoken', ['src/vault/accessToken.ts']],
     ['node-forge', ['src/crypto/x509.ts']],
+    ['nodemailer', ['src/sending/smtp.ts']],
   ])('%s has its one caller', (name, callers) => {
     const importers = sources.filter(({ text }) =>
       importsOf(text).some((from) => from === name || from.startsWith(`${name}/`)),

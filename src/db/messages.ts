@@ -1,0 +1,170 @@
+import { statement, type Statement } from './statement.ts';
+
+/** What is fixed of a message, under `mac`. */
+export interface MessageFacts {
+  readonly id: string;
+  readonly customerId: string;
+  readonly purpose: string;
+  readonly channel: string;
+  /** Who asked for it, and by which request. */
+  readonly clientId: string;
+  readonly role: string;
+  /** Of a further department's client. */
+  readonly department: string | null;
+  readonly actor: string | null;
+  readonly requestId: string;
+  readonly createdAt: Date;
+  readonly mac: Buffer;
+}
+
+export interface NewMessageRow extends MessageFacts {
+  readonly keyVersion: number;
+  readonly dataKey: Buffer;
+  readonly sealed: Buffer;
+}
+
+export interface MessageRow extends MessageFacts {
+  readonly state: string;
+  readonly reason: string | null;
+  readonly attempts: number;
+  readonly dueAt: Date;
+  readonly settledAt: Date | null;
+}
+
+export interface ClaimedMessage extends NewMessageRow {
+  readonly attempts: number;
+}
+
+export function insertMessage(tenantId: string, row: NewMessageRow): Statement {
+  return statement(
+    'insert_message',
+    `insert into amanat.messages
+       (tenant_id, id, customer_id, purpose, channel, client_id, role, department, actor, request_id, state, attempts, due_at,
+        key_version, data_key, sealed, created_at, mac)
+     values ($1::uuid, $2::uuid, $3::uuid, $4::text, $5::text, $6::uuid, $7::text, $8::text, $9::text,
+             $10::uuid, 'queued', 0, $14::timestamptz, $11::integer, $12::bytea, $13::bytea, $14::timestamptz, $15::bytea)`,
+    [
+      tenantId,
+      row.id,
+      row.customerId,
+      row.purpose,
+      row.channel,
+      row.clientId,
+      row.role,
+      row.department,
+      row.actor,
+      row.requestId,
+      row.keyVersion,
+      row.dataKey,
+      row.sealed,
+      row.createdAt,
+      row.mac,
+    ],
+  );
+}
+
+const facts = `m.id, m.customer_id as "customerId", m.purpose, m.channel, m.client_id as "clientId", m.role,
+            m.department, m.actor, m.request_id as "requestId", m.created_at as "createdAt", m.mac`;
+
+export function selectMessage(tenantId: string, id: string): Statement<MessageRow> {
+  return statement(
+    'select_message',
+    `select ${facts}, m.state, m.reason, m.attempts, m.due_at as "dueAt", m.settled_at as "settledAt"
+       from amanat.messages m
+      where m.tenant_id = $1::uuid and m.id = $2::uuid`,
+    [tenantId, id],
+  );
+}
+
+/** Tenants in scope that have something to send. */
+export function selectDueTenants(now: Date): Statement<{ readonly tenantId: string }> {
+  return statement(
+    'select_due_tenants',
+    `select distinct m.tenant_id as "tenantId"
+       from amanat.messages m
+      where m.state = 'queued' and m.due_at <= $1::timestamptz`,
+    [now],
+  );
+}
+
+/** Takes what is due and nobody else is taking, by these channels; it is nobody else's until `until`. */
+export function claimMessages(
+  tenantId: string,
+  claim: { readonly id: string; readonly now: Date; readonly until: Date; readonly channels: readonly string[] },
+  limit: number,
+): Statement<ClaimedMessage> {
+  return statement(
+    'claim_messages',
+    `with due as (
+       select m.id
+         from amanat.messages m
+        where m.tenant_id = $1::uuid and m.state = 'queued' and m.due_at <= $3::timestamptz
+          and m.channel = any ($5::text[])
+        order by m.due_at, m.id
+        limit $6::integer
+          for update skip locked
+     )
+     update amanat.messages m
+        set claim = $2::uuid, due_at = $4::timestamptz, attempts = m.attempts + 1
+       from due
+      where m.tenant_id = $1::uuid and m.id = due.id
+     returning ${facts}, m.attempts, m.key_version as "keyVersion", m.data_key as "dataKey", m.sealed`,
+    [tenantId, claim.id, claim.now, claim.until, claim.channels, limit],
+  );
+}
+
+/** Guarded: conflict unless the message is still queued and still this claim's. */
+export function requireClaim(tenantId: string, id: string, claim: string): Statement {
+  return statement(
+    'require_claim',
+    `with held as (
+       select 1 from amanat.messages m
+        where m.tenant_id = $1::uuid and m.id = $2::uuid and m.claim = $3::uuid and m.state = 'queued'
+          for update
+     )
+     select amanat.require(count(*) = 1, 'conflict') from held`,
+    [tenantId, id, claim],
+  );
+}
+
+export interface Settlement {
+  readonly state: 'sent' | 'withheld' | 'dead';
+  readonly reason: string | null;
+  readonly at: Date;
+}
+
+/** Ends it: the text and its key are gone. Guarded by the claim. */
+export function settleMessage(tenantId: string, id: string, claim: string, settled: Settlement): Statement {
+  return statement(
+    'settle_message',
+    `with settled as (
+       update amanat.messages
+          set state = $4::text, reason = $5::text, settled_at = $6::timestamptz, sealed = null, data_key = null,
+              claim = null
+        where tenant_id = $1::uuid and id = $2::uuid and claim = $3::uuid and state = 'queued'
+       returning 1
+     )
+     select amanat.require(count(*) = 1, 'conflict') from settled`,
+    [tenantId, id, claim, settled.state, settled.reason, settled.at],
+  );
+}
+
+/** Gives it back, to be tried again at `dueAt`. Guarded by the claim. */
+export function postponeMessage(
+  tenantId: string,
+  id: string,
+  claim: string,
+  { reason, dueAt }: { readonly reason: string; readonly dueAt: Date },
+): Statement {
+  return statement(
+    'postpone_message',
+    `with postponed as (
+       update amanat.messages
+          set reason = $4::text, due_at = $5::timestamptz, claim = null
+        where tenant_id = $1::uuid and id = $2::uuid and claim = $3::uuid and state = 'queued'
+       returning 1
+     )
+     select amanat.require(count(*) = 1, 'conflict') from postponed`,
+    [tenantId, id, claim, reason, dueAt],
+  );
+}
