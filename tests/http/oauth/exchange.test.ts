@@ -67,7 +67,7 @@ describe("the data subject's own view (RFC 8693)", () => {
       issued_token_type: accessToken,
       token_type: 'Bearer',
       expires_in: 300,
-      scope: 'customers:read consents:read consents:write orders:read requests',
+      scope: 'customers:read consents:read consents:write orders:read requests acceptances policies:read',
     });
     const { claims } = partsOf(String(body['access_token']));
     expect(claims).toMatchObject({
