@@ -107,9 +107,9 @@ export function selectLeaving(tenantId: string, afterId: string | undefined, lim
     'select_leaving',
     `select c.id, c.version,
             (select count(*)::integer from amanat.customer_versions v
-              where v.tenant_id = c.tenant_id and v.customer_id = c.id) as versions,
+              where v.tenant_id = $1::uuid and v.customer_id = c.id) as versions,
             (select count(*)::integer from amanat.index_tags t
-              where t.tenant_id = c.tenant_id and t.customer_id = c.id) as tags
+              where t.tenant_id = $1::uuid and t.customer_id = c.id) as tags
        from amanat.customers c
       where c.tenant_id = $1::uuid and c.status = 'leaving' and ($2::uuid is null or c.id > $2::uuid)
       order by c.id
@@ -138,7 +138,7 @@ export function selectLeft(tenantId: string, customerIds: readonly string[]): St
     `select 'orders' as kind, o.id, o.customer_id as "customerId", o.version, o.status,
             o.delivery_to as "deliveryTo", o.created_at as "createdAt",
             (select max(s.closed_at) from amanat.shipments s
-              where s.tenant_id = o.tenant_id and s.order_id = o.id and s.status = 'delivered') as "deliveredAt"
+              where s.tenant_id = $1::uuid and s.order_id = o.id and s.status = 'delivered') as "deliveredAt"
        from amanat.orders o
       where o.tenant_id = $1::uuid and o.customer_id = any ($2::uuid[]) and o.data_key is not null
      union all
@@ -213,42 +213,6 @@ export function destroyOrders(
       [tenantId, ids],
     ),
   ];
-}
-
-export interface DestroyedKey {
-  readonly recordId: string;
-  readonly customerId: string;
-}
-
-/** Tells the other processes to forget. */
-export function insertDestroyedKeys(tenantId: string, keys: readonly DestroyedKey[], at: Date): Statement {
-  return statement(
-    'insert_destroyed_keys',
-    `insert into amanat.destroyed_keys (tenant_id, record_id, customer_id, destroyed_at)
-     select $1::uuid, k.record_id, k.customer_id, $4::timestamptz
-       from unnest($2::uuid[], $3::uuid[]) as k (record_id, customer_id)
-         on conflict do nothing`,
-    [tenantId, keys.map((k) => k.recordId), keys.map((k) => k.customerId), at],
-  );
-}
-
-/** Of all tenants, since then. */
-export function selectDestroyedKeys(since: Date): Statement<DestroyedKey> {
-  return statement(
-    'select_destroyed_keys',
-    `select k.record_id as "recordId", k.customer_id as "customerId"
-       from amanat.destroyed_keys k
-      where k.destroyed_at >= $1::timestamptz`,
-    [since],
-  );
-}
-
-export function deleteDestroyedKeys(tenantId: string, before: Date): Statement {
-  return statement(
-    'delete_destroyed_keys',
-    `delete from amanat.destroyed_keys where tenant_id = $1::uuid and destroyed_at < $2::timestamptz`,
-    [tenantId, before],
-  );
 }
 
 export interface RightsRow {

@@ -23,7 +23,7 @@ const dueOrders = `
         and (case o.status
                when 'delivered' then coalesce(
                  (select max(s.closed_at) from amanat.shipments s
-                   where s.tenant_id = o.tenant_id and s.order_id = o.id and s.status = 'delivered'), o.updated_at)
+                   where s.tenant_id = $1::uuid and s.order_id = o.id and s.status = 'delivered'), o.updated_at)
                  <= $6::timestamptz - $3::interval
                when 'returned' then o.updated_at <= $6::timestamptz - $3::interval
                when 'cancelled' then o.updated_at <= $6::timestamptz - coalesce($4::interval, $3::interval)

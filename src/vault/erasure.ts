@@ -1,11 +1,10 @@
 import { digestOfNothing } from '../crypto/digest.ts';
+import { insertDestroyedKeys, type DestroyedKey } from '../db/destroyedKeys.ts';
 import {
   destroyCustomer,
   destroyOrders,
-  insertDestroyedKeys,
   selectLeaving,
   selectLeft,
-  type DestroyedKey,
   type LeavingRow,
   type LeftRecord,
 } from '../db/erasure.ts';

@@ -1,6 +1,6 @@
 import { commit } from '../db/commit.ts';
 import { discardStalePackages } from '../db/exports.ts';
-import { deleteDestroyedKeys } from '../db/erasure.ts';
+import { deleteDestroyedKeys } from '../db/destroyedKeys.ts';
 import { deleteExpired } from '../db/housekeeping.ts';
 import { deleteOrphanChunks } from '../db/legalDocuments.ts';
 import { VaultError } from '../errors.ts';

@@ -1,5 +1,6 @@
 import { digestOfNothing } from '../crypto/digest.ts';
-import { destroyOrders, insertDestroyedKeys } from '../db/erasure.ts';
+import { insertDestroyedKeys } from '../db/destroyedKeys.ts';
+import { destroyOrders } from '../db/erasure.ts';
 import {
   countDueInvoices,
   countDueOrders,

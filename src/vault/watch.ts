@@ -1,6 +1,6 @@
 import { commit } from '../db/commit.ts';
 import type { Database } from '../db/database.ts';
-import { selectDestroyedKeys, type DestroyedKey } from '../db/erasure.ts';
+import { selectDestroyedKeys, type DestroyedKey } from '../db/destroyedKeys.ts';
 import { DbFault } from '../db/fault.ts';
 import {
   selectPolicyVersions,

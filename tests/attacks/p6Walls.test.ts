@@ -51,6 +51,7 @@ const directory: Readonly<Record<string, string>> = {
   select_secrets_named: 'the same client’s secrets, in the same round trip',
   select_revocations: 'every process keeps every live revocation',
   select_cut_offs: 'every process keeps who was cut off',
+  select_destroyed_keys: 'every process forgets the keys that were destroyed',
 };
 
 interface Plan {
@@ -96,9 +97,12 @@ function unguarded(plan: Plan): string[] {
     if (other !== undefined && !aliases.has(left)) bound.add(other);
     if (other !== undefined) equal.push([left, other], [other, left]);
   }
-  // A hashed sub-plan hands its tenant_id out to be compared.
+  // A hashed sub-plan hands its tenant_id out, from its top, to be compared.
+  const handedOut = new Set(
+    nodes.flatMap(({ node }) => (node['Parent Relationship'] === 'SubPlan' ? (node.Output ?? []) : [])),
+  );
   for (const { node, inside } of scans) {
-    if (inside && node.Output?.includes(`${node.Alias}.tenant_id`) === true) bound.add(node.Alias ?? '');
+    if (inside && handedOut.has(`${node.Alias}.tenant_id`)) bound.add(node.Alias ?? '');
   }
   for (let size = -1; size !== bound.size;) {
     size = bound.size;

@@ -60,6 +60,7 @@ const customersIn = (rows: readonly Row[]): number => rows.find(({ name }) => na
 function byWhom(operation: Operation, of = shop): TestClient {
   const [role] = (operation.raw['x-roles'] ?? []) as readonly Exclude<Role, 'department' | 'subject'>[];
   if (role === undefined) throw new Error(`nobody may ${operation.raw.operationId}`);
+  if ((role as Role) === 'subject') return of.subject;
   return tokenOf(vault, vault, of.staff[role], role, { actor: `staff-${role}` });
 }
 

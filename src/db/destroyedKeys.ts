@@ -1,0 +1,38 @@
+import { statement, type Statement } from './statement.ts';
+
+/** A record whose key was destroyed: every process forgets it. */
+export interface DestroyedKey {
+  readonly recordId: string;
+  readonly customerId: string;
+}
+
+/** Tells the other processes to forget. */
+export function insertDestroyedKeys(tenantId: string, keys: readonly DestroyedKey[], at: Date): Statement {
+  return statement(
+    'insert_destroyed_keys',
+    `insert into amanat.destroyed_keys (tenant_id, record_id, customer_id, destroyed_at)
+     select $1::uuid, k.record_id, k.customer_id, $4::timestamptz
+       from unnest($2::uuid[], $3::uuid[]) as k (record_id, customer_id)
+         on conflict do nothing`,
+    [tenantId, keys.map((k) => k.recordId), keys.map((k) => k.customerId), at],
+  );
+}
+
+/** Of all tenants, since then. */
+export function selectDestroyedKeys(since: Date): Statement<DestroyedKey> {
+  return statement(
+    'select_destroyed_keys',
+    `select k.record_id as "recordId", k.customer_id as "customerId"
+       from amanat.destroyed_keys k
+      where k.destroyed_at >= $1::timestamptz`,
+    [since],
+  );
+}
+
+export function deleteDestroyedKeys(tenantId: string, before: Date): Statement {
+  return statement(
+    'delete_destroyed_keys',
+    `delete from amanat.destroyed_keys where tenant_id = $1::uuid and destroyed_at < $2::timestamptz`,
+    [tenantId, before],
+  );
+}
