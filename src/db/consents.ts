@@ -1,4 +1,3 @@
-import type { CustomerRow } from './customers.ts';
 import { statement, type Statement } from './statement.ts';
 
 /** One consent or withdrawal as it was recorded. Never changed. */
@@ -29,18 +28,6 @@ export interface ConsentHead {
   /** JSON. */
   readonly states: string;
   readonly mac: Buffer;
-}
-
-/** Whoever may still say yes or no, deactivated or not; who is leaving is gone. Without a leaf: only for work that goes on to commit one. */
-export function selectConsentSubject(tenantId: string, customerId: string): Statement<CustomerRow> {
-  return statement(
-    'select_consent_subject',
-    `select c.id, c.kind, c.status, c.version, c.source, c.key_version as "keyVersion", c.data_key as "dataKey",
-            c.sealed, c.created_at as "createdAt", c.updated_at as "updatedAt"
-       from amanat.customers c
-      where c.tenant_id = $1::uuid and c.id = $2::uuid and c.status in ('active', 'deactivated')`,
-    [tenantId, customerId],
-  );
 }
 
 /** The head, where there is one, beside the number of the last event there is; one row always. */

@@ -1,20 +1,7 @@
 /** What a person's copy is made of. Without a leaf: only for a copy, which goes on to commit one. */
-import type { CustomerRow } from './customers.ts';
 import type { InvoiceRow } from './invoices.ts';
 import type { OrderRow } from './orders.ts';
 import { statement, type Statement } from './statement.ts';
-
-/** A customer who is there, deactivated or not. */
-export function selectCopied(tenantId: string, customerId: string): Statement<CustomerRow> {
-  return statement(
-    'select_copied_customer',
-    `select c.id, c.kind, c.status, c.version, c.source, c.key_version as "keyVersion", c.data_key as "dataKey",
-            c.sealed, c.created_at as "createdAt", c.updated_at as "updatedAt"
-       from amanat.customers c
-      where c.tenant_id = $1::uuid and c.id = $2::uuid and c.status in ('active', 'deactivated')`,
-    [tenantId, customerId],
-  );
-}
 
 /** Newest first. */
 export function selectCopiedOrders(tenantId: string, customerId: string, limit: number): Statement<OrderRow> {

@@ -188,3 +188,15 @@ export function findExclusiveTags(
     [tenantId, tags.map((t) => t.field), tags.map((t) => t.tag)],
   );
 }
+
+/** Whoever is there, deactivated or not; who is leaving is gone. Without a leaf: only for work that goes on to commit one. */
+export function selectStandingCustomer(tenantId: string, customerId: string): Statement<CustomerRow> {
+  return statement(
+    'select_standing_customer',
+    `select c.id, c.kind, c.status, c.version, c.source, c.key_version as "keyVersion", c.data_key as "dataKey",
+            c.sealed, c.created_at as "createdAt", c.updated_at as "updatedAt"
+       from amanat.customers c
+      where c.tenant_id = $1::uuid and c.id = $2::uuid and c.status in ('active', 'deactivated')`,
+    [tenantId, customerId],
+  );
+}

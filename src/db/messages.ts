@@ -76,14 +76,14 @@ export function selectMessage(tenantId: string, id: string): Statement<MessageRo
   );
 }
 
-/** Tenants in scope that have something to send. */
-export function selectDueTenants(now: Date): Statement<{ readonly tenantId: string }> {
+/** Which of these tenants have something to send. */
+export function selectDueTenants(tenantIds: readonly string[], now: Date): Statement<{ readonly tenantId: string }> {
   return statement(
     'select_due_tenants',
     `select distinct m.tenant_id as "tenantId"
        from amanat.messages m
-      where m.state = 'queued' and m.due_at <= $1::timestamptz`,
-    [now],
+      where m.tenant_id = any ($1::uuid[]) and m.state = 'queued' and m.due_at <= $2::timestamptz`,
+    [tenantIds, now],
   );
 }
 

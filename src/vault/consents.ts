@@ -4,10 +4,10 @@ import {
   insertConsents,
   insertSuppressions,
   moveConsentHead,
-  selectConsentSubject,
   type ConsentRow,
   type SuppressionRow,
 } from '../db/consents.ts';
+import { selectStandingCustomer } from '../db/customers.ts';
 import type { CustomerRow } from '../db/customers.ts';
 import { refuse, VaultError } from '../errors.ts';
 import { afterGiving, consentAsked, isExplicit, ledgerPurposes, liftsSuppression } from '../policy/consent.ts';
@@ -112,7 +112,7 @@ interface Subject {
 export async function subjectOf(vault: Vault, caller: Caller, customerId: string): Promise<Subject> {
   const { tenantId, subjectId } = caller;
   if (subjectId !== undefined && subjectId !== customerId) throw new VaultError('not_found');
-  const [[row]] = await load(vault, tenantId, [selectConsentSubject(tenantId, customerId)]);
+  const [[row]] = await load(vault, tenantId, [selectStandingCustomer(tenantId, customerId)]);
   if (row === undefined) throw new VaultError('not_found');
   const keys = await vault.keyring.tenant(tenantId);
   return { keys, row, contacts: contactPointsOf(keys, row) };

@@ -1,4 +1,5 @@
-import { requireStanding, selectCopied, selectCopiedInvoices, selectCopiedOrders } from '../db/copies.ts';
+import { requireStanding, selectCopiedInvoices, selectCopiedOrders } from '../db/copies.ts';
+import { selectStandingCustomer } from '../db/customers.ts';
 import { changeRequests } from '../db/requests.ts';
 import { VaultError } from '../errors.ts';
 import { fields as allFields } from '../policy/profile.ts';
@@ -41,7 +42,7 @@ export async function fetchCopy(
   if (format === 'html' && (row.kind === 'portability' || !formats.includes('readable_persian')))
     throw new VaultError('conflict');
   const [[customer], orders, invoices] = await load(vault, tenantId, [
-    selectCopied(tenantId, row.customerId),
+    selectStandingCustomer(tenantId, row.customerId),
     selectCopiedOrders(tenantId, row.customerId, atMost),
     selectCopiedInvoices(tenantId, row.customerId, atMost),
   ]);

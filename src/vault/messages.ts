@@ -8,7 +8,7 @@ import { commitAct, load, type Act, type Answer } from './act.ts';
 import type { Caller } from './caller.ts';
 import { headOf, sends, suppressedAt } from './consentHead.ts';
 import { contactPointsOf } from './contactPoints.ts';
-import { selectConsentSubject } from '../db/consents.ts';
+import { selectStandingCustomer } from '../db/customers.ts';
 import type { CustomerRow } from '../db/customers.ts';
 import { newId } from './ids.ts';
 import type { TenantKeys } from './keyring.ts';
@@ -42,7 +42,7 @@ export async function sendMessage(vault: Vault, caller: Caller, act: Act, input:
   const { customerId, purpose, channel } = input;
   const policy = vault.watch.policy(tenantId);
   const content = checked(channel, input.content);
-  const [[customer]] = await load(vault, tenantId, [selectConsentSubject(tenantId, customerId)]);
+  const [[customer]] = await load(vault, tenantId, [selectStandingCustomer(tenantId, customerId)]);
   if (customer === undefined) throw refuse('invalid_body', '/customerId', 'unknown_id');
   const keys = await vault.keyring.tenant(tenantId);
   if (!maySendThrough(policy.profile, caller, purpose, customer.kind, channel))

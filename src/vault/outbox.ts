@@ -1,4 +1,4 @@
-import { selectConsentSubject } from '../db/consents.ts';
+import { selectStandingCustomer } from '../db/customers.ts';
 import {
   claimMessages,
   postponeMessage,
@@ -39,7 +39,7 @@ export async function sendDue(vault: Vault): Promise<void> {
   const channels = (['sms', 'email'] as const).filter((channel) => vault.senders[channel] !== undefined);
   const tenantIds = vault.watch.tenants();
   if (channels.length === 0 || tenantIds.length === 0) return;
-  const [due] = await commit(vault.db, { tenantIds }, [selectDueTenants(new Date(vault.now()))]);
+  const [due] = await commit(vault.db, { tenantIds }, [selectDueTenants(tenantIds, new Date(vault.now()))]);
   for (const { tenantId } of due) {
     // One tenant in trouble does not keep the others waiting.
     await sendDueOf(vault, tenantId, channels).catch(() => undefined);
@@ -96,7 +96,7 @@ async function prepare(
   const role = row.role as Role;
   const channel = row.channel as Channel;
   const policy = vault.watch.policy(keys.tenantId);
-  const [[customer]] = await load(vault, keys.tenantId, [selectConsentSubject(keys.tenantId, customerId)]);
+  const [[customer]] = await load(vault, keys.tenantId, [selectStandingCustomer(keys.tenantId, customerId)]);
   if (customer === undefined) return 'customer';
   const who = { role, department: row.department ?? undefined };
   if (!maySendThrough(policy.profile, who, purpose, customer.kind, channel)) return 'policy';
