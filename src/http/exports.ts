@@ -3,13 +3,13 @@ import { VaultError } from '../errors.ts';
 import { fetchPackage, reissuePackage } from '../vault/exportDelivery.ts';
 import { acknowledgeExport, printMinutes, readExport } from '../vault/exportRecord.ts';
 import { executeLegalOrder } from '../vault/exports.ts';
+import { parseId } from '../vault/ids.ts';
 import { deliveryMeans } from '../vault/minutes.ts';
 import type { Vault } from '../vault/vault.ts';
 import { idOf, type DeclareAct } from './acts.ts';
 import { parseBody } from './parse.ts';
 
 const newExport = z.strictObject({ legalOrderId: z.string() });
-const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const reissue = z.strictObject({ reason: z.string() });
 const mostPresent = 10;
 const acknowledgement = z.strictObject({
@@ -95,5 +95,5 @@ function orderConcerned({ body }: { readonly body: unknown }) {
 /** What cannot be an order's id is none. */
 function idIn(body: unknown): string | undefined {
   const named = typeof body === 'object' && body !== null && 'legalOrderId' in body ? body.legalOrderId : undefined;
-  return typeof named === 'string' && uuid.test(named) ? named.toLowerCase() : undefined;
+  return typeof named === 'string' ? parseId(named) : undefined;
 }

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 
 import type { VaultError } from '../errors.ts';
+import { parseId } from '../vault/ids.ts';
 import type { Query } from './query.ts';
 import type { Answer } from './respond.ts';
 
@@ -99,12 +100,10 @@ export interface DeclaredRoute {
   readonly options: RouteOptions;
 }
 
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-
 /** The id in the path in lower case; undefined when it is none, which must be answered as an unknown one is. */
 export function pathId(request: Pick<Incoming, 'params'>, name = 'id'): string | undefined {
   const text = request.params[name];
-  return text !== undefined && uuid.test(text) ? text.toLowerCase() : undefined;
+  return text === undefined ? undefined : parseId(text);
 }
 
 /** Network address of the other end of the connection; a proxy's where there is one. */

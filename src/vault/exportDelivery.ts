@@ -14,10 +14,10 @@ import type { Caller } from './caller.ts';
 import { eventStatement } from './events.ts';
 import { expectAsSealed, openPackage, openUntil } from './exportSeal.ts';
 import { expectTwo, personOf } from './fourEyes.ts';
-import { checkReason } from './legalOrderDecision.ts';
 import { openOrder } from './legalOrderSeal.ts';
 import { orderOf, sealStep } from './legalOrderStep.ts';
 import { permit } from './permit.ts';
+import { checkReason } from './reason.ts';
 import type { Vault } from './vault.ts';
 
 /** Times that an approver may let a package out again. */

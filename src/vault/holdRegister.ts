@@ -1,8 +1,7 @@
 import { open, seal } from '../crypto/seal.ts';
 import { changeHolds, listHolds as listStatement, selectHold, type HoldFilter, type HoldRow } from '../db/holds.ts';
 import { selectLegalOrder, type LegalOrderRow } from '../db/legalOrders.ts';
-import { refuse, VaultError } from '../errors.ts';
-import { checkText } from '../formats/text.ts';
+import { VaultError } from '../errors.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
 import type { Caller } from './caller.ts';
 import { expectTwo, personOf, type Person } from './fourEyes.ts';
@@ -11,6 +10,7 @@ import type { TenantKeys } from './keyring.ts';
 import { openOrder } from './legalOrderSeal.ts';
 import { pageOf, type Page } from './page.ts';
 import { permit } from './permit.ts';
+import { checkReason } from './reason.ts';
 import { believes, checkMac } from './rowMac.ts';
 import { jalaliDayOf } from './tehranDay.ts';
 import type { Vault } from './vault.ts';
@@ -79,8 +79,7 @@ export interface Release extends Person {
  */
 export async function releaseHold(vault: Vault, caller: Caller, act: Act, id: string, reason: string): Promise<Answer> {
   permit(caller, 'holds.release');
-  const fault = checkText(reason, { max: 500, kind: 'text' });
-  if (fault !== undefined) throw refuse('invalid_body', '/reason', fault);
+  checkReason(reason);
   const person = personOf(caller);
   const { tenantId } = caller;
   const [[hold]] = await load(vault, tenantId, [selectHold(tenantId, id)]);

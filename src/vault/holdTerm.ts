@@ -1,9 +1,8 @@
 import type { HoldKind } from '../db/holds.ts';
 import { refuse, VaultError } from '../errors.ts';
 import { addJalaliMonths } from '../formats/jalali.ts';
-import { dayOf, endOfDay, startOfDay } from './tehranDay.ts';
+import { dayMs, dayOf, endOfDay, startOfDay } from './tehranDay.ts';
 
-const dayMs = 24 * 60 * 60 * 1000;
 /** CPC 669: at most three months. Calendar months of the country's calendar. */
 const preservationMonths = 3;
 /** A pursuit of the shop's own is looked at again every year. */

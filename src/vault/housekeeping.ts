@@ -3,7 +3,6 @@ import { discardStalePackages } from '../db/exports.ts';
 import { deleteDestroyedKeys } from '../db/destroyedKeys.ts';
 import { deleteExpired } from '../db/housekeeping.ts';
 import { deleteOrphanChunks } from '../db/legalDocuments.ts';
-import { VaultError } from '../errors.ts';
 import { raiseDueEvents } from './dueEvents.ts';
 import { sweepErasures } from './erasure.ts';
 import { sweepFormerVersions } from './formerVersions.ts';
@@ -30,31 +29,26 @@ const forgottenMs = 60 * 60 * 1000;
  * that are kept no longer; and the keys of orders and invoices that have had their time.
  */
 export async function housekeep(vault: Vault): Promise<void> {
-  const now = new Date(vault.now());
   for (const tenantId of vault.watch.tenants()) {
-    const orphans = deleteOrphanChunks(tenantId, new Date(now.getTime() - longestUploadMs));
-    const stale = discardStalePackages(tenantId, now, atMost);
-    await commit(vault.db, { tenantIds: [tenantId] }, [
-      ...deleteExpired(tenantId, now, atMost),
-      orphans,
-      stale,
-      deleteDestroyedKeys(tenantId, new Date(now.getTime() - forgottenMs)),
-    ]);
-    const policy = policyOf(vault, tenantId);
-    if (policy === undefined) continue;
-    await sweepFormerVersions(vault, tenantId, policy.profile, now);
-    await sweepRetention(vault, policy, tenantId);
+    // A tenant whose policy, keys or rows are in trouble leaves the others' houses to be kept.
+    await housekeepOf(vault, tenantId).catch(() => undefined);
   }
 }
 
-/** A tenant whose policy cannot be read is closed: nothing says what of its records is due. */
-function policyOf(vault: Vault, tenantId: string) {
-  try {
-    return vault.watch.policy(tenantId);
-  } catch (error) {
-    if (error instanceof VaultError) return undefined;
-    throw error;
-  }
+async function housekeepOf(vault: Vault, tenantId: string): Promise<void> {
+  const now = new Date(vault.now());
+  const orphans = deleteOrphanChunks(tenantId, new Date(now.getTime() - longestUploadMs));
+  const stale = discardStalePackages(tenantId, now, atMost);
+  await commit(vault.db, { tenantIds: [tenantId] }, [
+    ...deleteExpired(tenantId, now, atMost),
+    orphans,
+    stale,
+    deleteDestroyedKeys(tenantId, new Date(now.getTime() - forgottenMs)),
+  ]);
+  // Without a policy that can be read, nothing says what of its records is due.
+  const policy = vault.watch.policy(tenantId);
+  await sweepFormerVersions(vault, tenantId, policy.profile, now);
+  await sweepRetention(vault, policy, tenantId);
 }
 
 /** Every process may run it: deleting twice does no harm, and what was raised is not raised again. Returns how to stop it. */

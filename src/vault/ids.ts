@@ -15,3 +15,11 @@ export function firstIdAt(time: Date): string {
 export function timeOf(id: string): number {
   return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
 }
+
+const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** An id in any case as it is stored, in lower case; undefined for what is none. */
+export function parseId(text: string): string | undefined {
+  const id = text.toLowerCase();
+  return uuid.test(id) ? id : undefined;
+}

@@ -21,7 +21,8 @@ import type { Vault } from './vault.ts';
 /** What a step of an order does to holds: nothing, unless data are to be kept by it. */
 const nothing: HoldStep = { statements: [], deeds: [] };
 
-interface Keeping {
+/** Whose step it is, and when: what an order does to holds is told from them. */
+export interface Keeping {
   readonly vault: Vault;
   readonly keys: TenantKeys;
   readonly legalOrderId: string;

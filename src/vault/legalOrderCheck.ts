@@ -6,15 +6,15 @@ import { refuse, VaultError, type Fault } from '../errors.ts';
 import type { Field } from '../policy/profile.ts';
 import { addDuration } from '../policy/duration.ts';
 import { groundOf, type Ground } from './legalGround.ts';
+import { parseId } from './ids.ts';
 import type { LegalOrderInput, LegalOrderRecord } from './legalOrderRecord.ts';
 import { checkPermission, checkRecipient } from './legalRecipient.ts';
 import { checkScope } from './legalScope.ts';
-import { endOfDay, startOfDay } from './tehranDay.ts';
+import { dayMs, endOfDay, startOfDay } from './tehranDay.ts';
 import type { Policy } from './watch.ts';
 
 const clockSkewMs = 5 * 60 * 1000;
 /** No order holds for longer after its receipt. */
-const dayMs = 24 * 60 * 60 * 1000;
 const longestMs = 366 * dayMs;
 /** No day that an order names is further off: a slip of the pen, and no year of the Persian calendar as it is written. */
 export const furthestMs = 100 * longestMs;
@@ -164,12 +164,12 @@ function permission(
   return { ...input.permission, fields, givenAt: moment(input.permission.givenAt, '/permission/givenAt', faults) };
 }
 
-const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
 function orderId(input: LegalOrderInput, pointer: '/renews' | '/follows', faults: Fault[]): string | undefined {
-  const id = pointer === '/renews' ? input.renews : input.follows;
-  if (id !== undefined && (input.kind !== 'preservation' || !uuid.test(id))) faults.push({ pointer, code: 'format' });
-  return id?.toLowerCase();
+  const sent = pointer === '/renews' ? input.renews : input.follows;
+  if (sent === undefined) return undefined;
+  const id = input.kind === 'preservation' ? parseId(sent) : undefined;
+  if (id === undefined) faults.push({ pointer, code: 'format' });
+  return id;
 }
 
 function caseNumber(sent: string | undefined, faults: Fault[], warnings: Fault[]): string | undefined {

@@ -3,8 +3,7 @@ import { settleEvents } from '../db/events.ts';
 import type { LegalOrderRow } from '../db/legalOrders.ts';
 import type { Statement } from '../db/statement.ts';
 import { cancelNotices } from '../db/notices.ts';
-import { refuse, VaultError } from '../errors.ts';
-import { checkText } from '../formats/text.ts';
+import { VaultError } from '../errors.ts';
 import type { Profile } from '../policy/profile.ts';
 import type { Act, Answer } from './act.ts';
 import type { Caller } from './caller.ts';
@@ -13,7 +12,7 @@ import { expectTwo, personOf, type Person } from './fourEyes.ts';
 import { holdLeaves } from './holds.ts';
 import { groundOf, type Ground } from './legalGround.ts';
 import { expectDemands } from './legalOrderCheck.ts';
-import { holdsAtApproval, holdsAtRejection, holdsAtRevocation } from './legalHolds.ts';
+import { holdsAtApproval, holdsAtRejection, holdsAtRevocation, type Keeping } from './legalHolds.ts';
 import { narrowingWithin, type NarrowingInput } from './legalNarrowing.ts';
 import {
   digestOfOrder,
@@ -27,6 +26,7 @@ import {
 import { orderOf, registrarOf, takeStep } from './legalOrderStep.ts';
 import { statusAt } from './legalOrderView.ts';
 import { permit } from './permit.ts';
+import { checkReason } from './reason.ts';
 import type { Vault } from './vault.ts';
 
 /** A19: what was done in haste is looked at within three days. */
@@ -75,7 +75,8 @@ export async function approveLegalOrder(
   const { digest, at, expires } = approval;
   const record = { ...file.record, scope: { ...file.record.scope, ...narrowed } };
   const reviewDue = enough && ground.needsReview ? new Date(Date.parse(at) + reviewMs) : undefined;
-  const held = enough ? await holdsAtApproval({ vault, keys, legalOrderId: id, record, at: new Date(at) }) : undefined;
+  const keeping = { vault, keys, legalOrderId: id, record, at: new Date(at) };
+  const statements = enough ? await takesEffect(caller, act, keeping, eventsAtApproval(id, ground, reviewDue)) : [];
   return takeStep(vault, caller, act, row, {
     from: [row.status],
     file: {
@@ -84,18 +85,26 @@ export async function approveLegalOrder(
       ...(enough ? { decision: { ...person, at, digest, outcome: 'approved' } } : {}),
       ...(reviewDue === undefined ? {} : { reviewDue: reviewDue.toISOString() }),
     },
-    ...(held === undefined
-      ? {}
-      : {
-          statements: [
-            ...held.statements,
-            ...holdLeaves(vault, caller, act, held),
-            eventStatement(vault, caller.tenantId, ...eventsAtApproval(id, ground, reviewDue)),
-            settleWaiting(caller, id, new Date(at)),
-          ],
-        }),
+    statements,
     says: { digest, approvals: approvals.length, approvalsNeeded: ground.approvals, approvalExpires: expires },
   });
+}
+
+/** What the last approval that was needed brings with it: what is to be kept is held, and nobody waits for it any more. */
+async function takesEffect(
+  caller: Caller,
+  act: Act,
+  keeping: Keeping,
+  events: readonly NewEvent[],
+): Promise<readonly Statement[]> {
+  const { vault, legalOrderId, at } = keeping;
+  const held = await holdsAtApproval(keeping);
+  return [
+    ...held.statements,
+    ...holdLeaves(vault, caller, act, held),
+    eventStatement(vault, caller.tenantId, ...events),
+    settleWaiting(caller, legalOrderId, at),
+  ];
 }
 
 /** Those that are to the record as it stands and have not run out meanwhile. */
@@ -225,9 +234,4 @@ export async function revokeLegalOrder(
       if (!(error instanceof VaultError && error.code === 'conflict') || attempt === tries) throw error;
     }
   }
-}
-
-export function checkReason(reason: string): void {
-  const fault = checkText(reason, { max: 500, kind: 'text' });
-  if (fault !== undefined) throw refuse('invalid_body', '/reason', fault);
 }

@@ -2,11 +2,11 @@ import { VaultError } from '../errors.ts';
 import type { Act, Answer } from './act.ts';
 import type { Caller } from './caller.ts';
 import { expectTwo, personOf } from './fourEyes.ts';
-import { checkReason } from './legalOrderDecision.ts';
 import { openOrder } from './legalOrderSeal.ts';
 import { orderOf, registrarOf, takeStep } from './legalOrderStep.ts';
 import { statusAt } from './legalOrderView.ts';
 import { permit } from './permit.ts';
+import { checkReason } from './reason.ts';
 import type { Vault } from './vault.ts';
 
 export interface ReviewInput {

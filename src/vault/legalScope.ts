@@ -2,11 +2,11 @@ import type { Fault } from '../errors.ts';
 import { fields as judgedFields, type Field } from '../policy/profile.ts';
 import type { SubjectKey } from '../db/legalSubjects.ts';
 import { parseSearch } from './customerFields.ts';
+import { parseId } from './ids.ts';
 import type { TenantKeys } from './keyring.ts';
 import type { LegalOrderInput, LegalOrderRecord, OrderSubject } from './legalOrderRecord.ts';
 
 export const mostSubjects = 100;
-const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** The three items of an alternate recipient hang on a parcel, not on a customer, and no order reaches them yet. */
 const notOfCustomers: ReadonlySet<Field> = new Set(['recipientName', 'recipientPhone', 'recipientAddress']);
@@ -40,9 +40,9 @@ export function checkScope(
 
 function checkSubject(subject: OrderSubject, pointer: string, faults: Fault[], warnings: Fault[]): OrderSubject {
   if ('customerId' in subject) {
-    const customerId = subject.customerId.toLowerCase();
-    if (!uuid.test(customerId)) faults.push({ pointer: `${pointer}/customerId`, code: 'format' });
-    return { customerId };
+    const customerId = parseId(subject.customerId);
+    if (customerId === undefined) faults.push({ pointer: `${pointer}/customerId`, code: 'format' });
+    return { customerId: customerId ?? '' };
   }
   const parsed = parseSearch(subject.by, subject.value);
   if (!parsed.ok) faults.push({ pointer: `${pointer}/value`, code: parsed.reason });

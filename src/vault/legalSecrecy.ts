@@ -4,11 +4,11 @@ import type { Act, Answer } from './act.ts';
 import type { Caller } from './caller.ts';
 import { expectTwo, personOf } from './fourEyes.ts';
 import { furthestMs } from './legalOrderCheck.ts';
-import { checkReason } from './legalOrderDecision.ts';
 import { openOrder, secrecyOf } from './legalOrderSeal.ts';
 import { orderOf, takeStep } from './legalOrderStep.ts';
 import { redateStatements } from './notices.ts';
 import { permit } from './permit.ts';
+import { checkReason } from './reason.ts';
 import { endOfDay } from './tehranDay.ts';
 import type { Vault } from './vault.ts';
 

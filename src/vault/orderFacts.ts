@@ -1,5 +1,5 @@
 import type { GroundKind } from '../policy/vocabulary.ts';
-import type { confidentialityGrades } from './legalOrderRecord.ts';
+import type { LegalOrderRecord } from './legalOrderRecord.ts';
 import { authorityWords, gradeWords, groundWords, recipientWords, wordFor } from './persianWords.ts';
 import { dayHtml, numberHtml, textHtml } from './persianText.ts';
 import { html, type Html } from './printedPage.ts';
@@ -7,32 +7,11 @@ import { html, type Html } from './printedPage.ts';
 /** What a package says of the order it rests on. Authority and letter are missing where the ground is no letter. */
 export interface DisclosedOrder {
   readonly ground?: GroundKind | undefined;
-  readonly authority?:
-    | {
-        readonly kind: string;
-        readonly name: string;
-        readonly jurisdiction?: string | undefined;
-        readonly branchKind?: string | undefined;
-        readonly branchNumber?: string | undefined;
-        readonly officialName?: string | undefined;
-        readonly officialTitle?: string | undefined;
-      }
-    | undefined;
+  readonly authority?: LegalOrderRecord['authority'];
   readonly letter?:
-    | {
-        readonly number: string;
-        /** ISO day. */
-        readonly date: string;
-        readonly dateJalali?: string | undefined;
-        readonly caseNumber?: string | undefined;
-        readonly archiveNumber?: string | undefined;
-        readonly subject?: string | undefined;
-        readonly annexes?: string | undefined;
-        readonly confidentiality?: (typeof confidentialityGrades)[number] | undefined;
-      }
-    | undefined;
-  readonly case?: { readonly number: string; readonly authority?: string | undefined } | undefined;
-  readonly basis?: { readonly law?: string | undefined; readonly article?: string | undefined } | undefined;
+    (NonNullable<LegalOrderRecord['letter']> & { readonly dateJalali?: string | undefined }) | undefined;
+  readonly case?: LegalOrderRecord['case'];
+  readonly basis?: LegalOrderRecord['basis'];
   readonly recipient?: RecipientNamed | undefined;
 }
 

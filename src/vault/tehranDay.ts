@@ -2,7 +2,7 @@ import { formatJalali, parseDate } from '../formats/jalali.ts';
 
 /** Iran keeps UTC+03:30 all year since 1401 (no daylight saving time). */
 const offsetMs = 3.5 * 60 * 60 * 1000;
-const dayMs = 24 * 60 * 60 * 1000;
+export const dayMs = 24 * 60 * 60 * 1000;
 
 /** First moment of an ISO day in Tehran, in milliseconds since the epoch. */
 export function startOfDay(isoDate: string): number {

@@ -1,12 +1,11 @@
-import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Database } from '../../src/db/database.ts';
 import { clearanceOf } from '../../src/vault/holds.ts';
 import { scopes } from '../../src/vault/permit.ts';
-import { startVault, type TestVault } from '../support/vault.ts';
+import type { TestVault } from '../support/vault.ts';
 import { atDatabase, bytesOf, made } from '../support/work.ts';
 import { actOperations, requestFor, targetOf } from './requests.ts';
-import { openShop, tokenOf, type Shop, type StaffRole } from './shop.ts';
+import { tokenOf, type Shop, type StaffRole } from './shop.ts';
+import { normaliser, openTwins, type Twins } from './twins.ts';
 
 /**
  * A secret hold shows to nobody outside the legal roles. Two tenants, in everything twins (the same people, the same work, the
@@ -14,65 +13,16 @@ import { openShop, tokenOf, type Shop, type StaffRole } from './shop.ts';
  * ids, times and codes, the same statements are sent, the same rows are written.
  */
 
+let twins: Twins;
 let vault: TestVault;
 let held: Shop;
 let free: Shop;
-const sent: string[] = [];
 
 beforeAll(async () => {
-  vault = await startVault({ wrapDatabase: noting });
-  // What it looks up by itself is in no answer.
-  vault.vault.watch.stop();
-  [held, free] = [
-    await openShop(vault, await vault.secondTenant(), 305),
-    await openShop(vault, await vault.secondTenant(), 305),
-  ];
-  await atDatabase(vault, 'delete from amanat.holds where tenant_id = $1', [free.side.tenantId]);
+  twins = await openTwins(305);
+  ({ vault, held, free } = twins);
 });
 afterAll(() => vault.stop());
-
-/** Writes down the name of every statement that a connection sends. */
-function noting(db: Database): Database {
-  db.pool.on('connect', (client: pg.PoolClient) => {
-    const { connection } = client as unknown as { connection: { bind: (message: { statement: string }) => void } };
-    const bind = connection.bind.bind(connection);
-    connection.bind = (message) => {
-      sent.push(message.statement.replace(/_[0-9a-f]{16}$/, ''));
-      bind(message);
-    };
-  });
-  return db;
-}
-
-/** The watch's own, sent when its last look is too old. */
-const background = new Set([
-  'select_revocations',
-  'select_cut_offs',
-  'select_policy_versions',
-  'select_recent_policy_notices',
-  'select_destroyed_keys',
-]);
-/** Before the first and after the last of them a look begins and ends. */
-function statementsSince(from: number): readonly string[] {
-  const names = sent.slice(from);
-  return names.filter(
-    (name, i) => !background.has(name) && !(name === 'enter_scope' && background.has(names[i + 1] ?? '')),
-  );
-}
-
-const uuid = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
-const instant = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g;
-
-/** Answers without what differs between any two vaults. The same id is the same number throughout. */
-function normaliser(shop: Shop): (text: string) => string {
-  const known = new Map<string, string>();
-  return (text) =>
-    text
-      .replaceAll(shop.side.tenantId, '<tenant>')
-      .replace(uuid, (id) => known.get(id) ?? (known.set(id, `<id ${known.size}>`), `<id ${known.size - 1}>`))
-      .replace(instant, '<time>')
-      .replace(/"(deliveryCode|secret|nextCursor|access_token|digest|leafHash)":"[^"]*"/g, '"$1":"<$1>"');
-}
 
 const counted = ['customers', 'orders', 'invoices', 'index_tags', 'grants', 'shipments', 'audit_leaves'] as const;
 const written = [
@@ -134,12 +84,12 @@ async function everything(shop: Shop): Promise<Seen[]> {
       });
       const request = requestFor(vault, shop, operation);
       const { [`cursor`]: _cursor, ...query } = request.query;
-      const from = sent.length;
+      const from = twins.sent.length;
       const answer = await by.call(request.method, targetOf({ ...request, query }), request.body, request.headers);
       seen.push({
         what: `${role}: ${operation.raw.operationId}`,
         answer: plain(bytesOf(answer)),
-        statements: statementsSince(from),
+        statements: twins.statementsSince(from),
         rows: await rowsWritten(shop),
       });
     }
@@ -175,12 +125,12 @@ async function edits(shop: Shop): Promise<Seen[]> {
   ];
   const seen: Seen[] = [];
   for (const [i, call] of calls.entries()) {
-    const from = sent.length;
+    const from = twins.sent.length;
     const answer = await call();
     seen.push({
       what: `edit ${i}`,
       answer: plain(bytesOf(answer)),
-      statements: statementsSince(from),
+      statements: twins.statementsSince(from),
       rows: await rowsWritten(shop),
     });
   }
@@ -190,17 +140,17 @@ async function edits(shop: Shop): Promise<Seen[]> {
 describe('twins, of whom one is held', () => {
   test('control: the hold stands in one of them, and whatever asks about it is noticed', async () => {
     const seen = async (shop: Shop) => {
-      const from = sent.length;
+      const from = twins.sent.length;
       const answer = await shop.staff.dpo.get(`/v1/holds?customerId=${shop.ids.customer}`);
-      return { answer: normaliser(shop)(bytesOf(answer)), statements: statementsSince(from) };
+      return { answer: normaliser(shop)(bytesOf(answer)), statements: twins.statementsSince(from) };
     };
     const [one, other] = [await seen(held), await seen(free)];
     expect(one.answer).not.toBe(other.answer);
     expect(one.statements).toContain('list_holds');
     const keys = await vault.vault.keyring.tenant(held.side.tenantId);
-    const from = sent.length;
+    const from = twins.sent.length;
     await clearanceOf(vault.vault, keys, [held.ids.customer], new Date(vault.vault.now()));
-    expect(statementsSince(from)).toEqual(['enter_scope', 'select_holds_on']);
+    expect(twins.statementsSince(from)).toEqual(['enter_scope', 'select_holds_on']);
   });
 
   test('edits: the same answers, statements and rows', async () => {

@@ -1,14 +1,13 @@
 import { createPublicKey } from 'node:crypto';
-import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Database } from '../../src/db/database.ts';
 import { verifyReceipt } from '../../src/crypto/signature.ts';
 import { sweepErasures } from '../../src/vault/erasure.ts';
 import { scopesOf } from '../../src/vault/permit.ts';
 import { clearanceOf } from '../../src/vault/holds.ts';
-import { startVault, type Answer, type TestClient, type TestVault } from '../support/vault.ts';
+import type { Answer, TestClient, TestVault } from '../support/vault.ts';
 import { atDatabase, bytesOf, day, made, newParcel } from '../support/work.ts';
-import { openShop, tokenOf, type Shop, type StaffRole } from './shop.ts';
+import { tokenOf, type Shop, type StaffRole } from './shop.ts';
+import { normaliser, openTwins, type Twins } from './twins.ts';
 
 /**
  * Erasure tells nobody of a hold. Two tenants, in everything twins, but that in one of them the customer is held: the person,
@@ -16,57 +15,16 @@ import { openShop, tokenOf, type Shop, type StaffRole } from './shop.ts';
  * and in the other it has not. When the hold ends, the erasure finishes by itself.
  */
 
+let twins: Twins;
 let vault: TestVault;
 let held: Shop;
 let free: Shop;
-const sent: string[] = [];
 
 beforeAll(async () => {
-  vault = await startVault({ wrapDatabase: noting });
-  vault.vault.watch.stop();
-  [held, free] = [
-    await openShop(vault, await vault.secondTenant(), 306),
-    await openShop(vault, await vault.secondTenant(), 306),
-  ];
-  await atDatabase(vault, 'delete from amanat.holds where tenant_id = $1', [free.side.tenantId]);
+  twins = await openTwins(306);
+  ({ vault, held, free } = twins);
 });
 afterAll(() => vault.stop());
-
-/** Writes down the name of every statement that a connection sends. */
-function noting(db: Database): Database {
-  db.pool.on('connect', (client: pg.PoolClient) => {
-    const { connection } = client as unknown as { connection: { bind: (message: { statement: string }) => void } };
-    const bind = connection.bind.bind(connection);
-    connection.bind = (message) => {
-      sent.push(message.statement.replace(/_[0-9a-f]{16}$/, ''));
-      bind(message);
-    };
-  });
-  return db;
-}
-
-const background = new Set([
-  'select_revocations',
-  'select_cut_offs',
-  'select_policy_versions',
-  'select_destroyed_keys',
-]);
-const statementsSince = (from: number): string[] =>
-  sent.slice(from).filter((name, i, all) => !background.has(name) && !background.has(all[i + 1] ?? ''));
-
-const uuid = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
-const instant = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g;
-
-/** Answers without what differs between any two vaults. The same id is the same number throughout. */
-function normaliser(shop: Shop): (text: string) => string {
-  const known = new Map<string, string>();
-  return (text) =>
-    text
-      .replaceAll(shop.side.tenantId, '<tenant>')
-      .replace(uuid, (id) => known.get(id) ?? (known.set(id, `<id ${known.size}>`), `<id ${known.size - 1}>`))
-      .replace(instant, '<time>')
-      .replace(/"(deliveryCode|secret|nextCursor|access_token|digest|leafHash)":"[^"]*"/g, '"$1":"<$1>"');
-}
 
 interface Seen {
   readonly what: string;
@@ -131,12 +89,12 @@ async function look(shop: Shop, request: string, plain: (text: string) => string
   const seen: Seen[] = [];
   for (const [role, method, path, body] of looks(shop, request)) {
     const patch = { 'content-type': 'application/merge-patch+json', 'if-match': '"1"' };
-    const from = sent.length;
+    const from = twins.sent.length;
     const answer: Answer = await as(shop, role).call(method, path, body, method === 'PATCH' ? patch : {});
     seen.push({
       what: plain(`${role} ${method} ${path}`),
       answer: plain(bytesOf(answer)),
-      statements: statementsSince(from),
+      statements: twins.statementsSince(from),
     });
   }
   return seen;
@@ -148,11 +106,8 @@ interface Twin {
   request: string;
 }
 
-let twins: readonly [Twin, Twin];
-const both = async <T>(work: (twin: Twin) => Promise<T>): Promise<[T, T]> => [
-  await work(twins[0]),
-  await work(twins[1]),
-];
+let pair: readonly [Twin, Twin];
+const both = async <T>(work: (twin: Twin) => Promise<T>): Promise<[T, T]> => [await work(pair[0]), await work(pair[1])];
 
 async function statusOf({ shop }: Twin): Promise<string | undefined> {
   const [row] = await atDatabase<{ status: string }>(vault, 'select status from amanat.customers where id = $1', [
@@ -185,7 +140,7 @@ const stated = new Set([
 
 describe('twins who leave, of whom one is held', () => {
   beforeAll(() => {
-    twins = [
+    pair = [
       { shop: held, plain: normaliser(held), request: '' },
       { shop: free, plain: normaliser(free), request: '' },
     ];
@@ -195,12 +150,12 @@ describe('twins who leave, of whom one is held', () => {
     await both(async ({ shop }) => newParcel(shop.staff.shop_backend, shop.ids.recipientOrder, shop.staff.courier));
     const asked = await both(async (twin) => {
       const { shop, plain } = twin;
-      const from = sent.length;
+      const from = twins.sent.length;
       const entered = await as(shop, 'subject').post('/v1/requests', { customerId: shop.ids.customer, kind: 'erase' });
       twin.request = made(entered).id;
       const granted = await as(shop, 'support').post(`/v1/requests/${twin.request}/decide`, { outcome: 'done' });
       made(granted, 200);
-      return [plain(bytesOf(entered)), plain(bytesOf(granted)), statementsSince(from)];
+      return [plain(bytesOf(entered)), plain(bytesOf(granted)), twins.statementsSince(from)];
     });
     expect(asked[0]).toEqual(asked[1]);
     expect(asked[0][1]).toContain('در دست بررسی');

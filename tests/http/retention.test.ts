@@ -159,4 +159,33 @@ describe('the sweep', () => {
     const leaves = (await leavesOf(await as('dpo'), `subject=${of.id}`)).filter((l) => l.action === 'orders.expire');
     expect(leaves).toHaveLength(6);
   });
+
+  test('of one tenant does not stop for the trouble of another', async () => {
+    await vault.secondTenant();
+    const [first, ...others] = vault.vault.watch.tenants();
+    const forget = async () => {
+      await atDatabase(
+        vault,
+        `insert into amanat.token_revocations (tenant_id, jti, revoked_at, expires_at)
+         select id, gen_random_uuid(), now(), now() - interval '1 day' from amanat.tenants where id = any($1::uuid[])
+         on conflict do nothing`,
+        [[first, ...others]],
+      );
+      await housekeep(vault.vault);
+      const left = await atDatabase<{ id: string }>(
+        vault,
+        'select distinct tenant_id as id from amanat.token_revocations where expires_at < now()',
+      );
+      return left.map(({ id }) => id);
+    };
+    expect(others.length).toBeGreaterThan(0);
+    expect(await forget(), 'control').toEqual([]);
+    await atDatabase(
+      vault,
+      `create function amanat.trouble() returns trigger language plpgsql as $$ begin raise 'trouble'; end $$;
+       create trigger trouble before delete on amanat.token_revocations
+         for each row when (old.tenant_id = '${first}') execute function amanat.trouble()`,
+    );
+    expect(await forget()).toEqual([first]);
+  });
 });
