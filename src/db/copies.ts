@@ -1,5 +1,6 @@
 /** What a person's copy is made of. Without a leaf: only for a copy, which goes on to commit one. */
 import type { InvoiceRow } from './invoices.ts';
+import { messageColumns, type MessageRow } from './messages.ts';
 import type { OrderRow } from './orders.ts';
 import { statement, type Statement } from './statement.ts';
 
@@ -18,6 +19,22 @@ export function selectCopiedOrders(tenantId: string, customerId: string, limit: 
   );
 }
 
+/** Whom parcels of these orders were given to: the names of the couriers' clients. */
+export function selectCarriers(
+  tenantId: string,
+  orderIds: readonly string[],
+): Statement<{ readonly orderId: string; readonly name: string }> {
+  return statement(
+    'select_carriers',
+    `select s.order_id as "orderId", c.name
+       from amanat.shipments s
+       join amanat.clients c on c.tenant_id = $1::uuid and c.id = s.courier_client_id
+      where s.tenant_id = $1::uuid and s.order_id = any ($2::uuid[])
+      order by s.id`,
+    [tenantId, orderIds],
+  );
+}
+
 /** Newest first. */
 export function selectCopiedInvoices(tenantId: string, customerId: string, limit: number): Statement<InvoiceRow> {
   return statement(
@@ -27,6 +44,19 @@ export function selectCopiedInvoices(tenantId: string, customerId: string, limit
        from amanat.invoices i
       where i.tenant_id = $1::uuid and i.customer_id = $2::uuid and i.data_key is not null
       order by i.id desc
+      limit $3::integer`,
+    [tenantId, customerId, limit],
+  );
+}
+
+/** Newest first. */
+export function selectCopiedMessages(tenantId: string, customerId: string, limit: number): Statement<MessageRow> {
+  return statement(
+    'select_copied_messages',
+    `select ${messageColumns}
+       from amanat.messages m
+      where m.tenant_id = $1::uuid and m.customer_id = $2::uuid
+      order by m.id desc
       limit $3::integer`,
     [tenantId, customerId, limit],
   );

@@ -66,10 +66,14 @@ export function insertMessage(tenantId: string, row: NewMessageRow): Statement {
 const facts = `m.id, m.customer_id as "customerId", m.purpose, m.channel, m.client_id as "clientId", m.role,
             m.department, m.actor, m.request_id as "requestId", m.created_at as "createdAt", m.mac`;
 
+/** Of `amanat.messages m`. */
+export const messageColumns = `${facts}, m.state, m.reason, m.attempts, m.due_at as "dueAt",
+            m.settled_at as "settledAt"`;
+
 export function selectMessage(tenantId: string, id: string): Statement<MessageRow> {
   return statement(
     'select_message',
-    `select ${facts}, m.state, m.reason, m.attempts, m.due_at as "dueAt", m.settled_at as "settledAt"
+    `select ${messageColumns}
        from amanat.messages m
       where m.tenant_id = $1::uuid and m.id = $2::uuid`,
     [tenantId, id],

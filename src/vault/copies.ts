@@ -1,4 +1,4 @@
-import { requireStanding, selectCopiedInvoices, selectCopiedOrders } from '../db/copies.ts';
+import { requireStanding } from '../db/copies.ts';
 import { selectStandingCustomer } from '../db/customers.ts';
 import { changeRequests } from '../db/requests.ts';
 import { VaultError } from '../errors.ts';
@@ -13,9 +13,6 @@ import { requestOf } from './requests.ts';
 import type { Vault } from './vault.ts';
 
 export type CopyFormat = 'json' | 'html';
-
-/** Records of a kind that one copy holds; the newest. */
-const atMost = 1_000;
 
 /**
  * Hands out a copy, to the person alone and once: whoever asked for it on their behalf does not see it. Throws `conflict` for
@@ -41,15 +38,11 @@ export async function fetchCopy(
   const { formats } = policy.profile.rights.copy;
   if (format === 'html' && (row.kind === 'portability' || !formats.includes('readable_persian')))
     throw new VaultError('conflict');
-  const [[customer], orders, invoices] = await load(vault, tenantId, [
-    selectStandingCustomer(tenantId, row.customerId),
-    selectCopiedOrders(tenantId, row.customerId, atMost),
-    selectCopiedInvoices(tenantId, row.customerId, atMost),
-  ]);
+  const [[customer]] = await load(vault, tenantId, [selectStandingCustomer(tenantId, row.customerId)]);
   if (customer === undefined) throw new VaultError('not_found');
   const keys = await vault.keyring.tenant(tenantId);
   const decision = policy.decide(caller, undefined, allFields);
-  const body = copyBody(keys, policy, decision, { customer, orders, invoices }, at);
+  const body = await copyBody({ vault, keys, policy, caller, customer, decision, at });
   const bytes = format === 'json' ? JSON.stringify(body) : copyDocument(body);
   const deed = {
     subjectId: row.customerId,

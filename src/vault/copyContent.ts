@@ -1,37 +1,39 @@
-import type { CustomerRow } from '../db/customers.ts';
+import { selectCarriers, selectCopiedInvoices, selectCopiedOrders } from '../db/copies.ts';
 import type { InvoiceRow } from '../db/invoices.ts';
-import type { OrderRow } from '../db/orders.ts';
-import type { Decision, Verdict } from '../policy/judge.ts';
-import type { Field, Party } from '../policy/profile.ts';
-import { processorKinds, type RetentionClass } from '../policy/vocabulary.ts';
+import type { OrderRow, OrderStatus } from '../db/orders.ts';
+import type { Decision } from '../policy/judge.ts';
+import type { Field } from '../policy/profile.ts';
+import { load } from './act.ts';
+import { copiedConsents, copiedAcceptances, copiedMessages, copiedRequests } from './copyDealings.ts';
+import { copiedRecord, fact, itemMaker, type CopiedItem, type CopiedRecord, type Copying } from './copyRecord.ts';
 import { singleFieldsOf } from './customerFields.ts';
 import { labels, placeFields, type CustomerHeader } from './customerSeal.ts';
 import { invoiceFields } from './invoiceRecord.ts';
-import type { TenantKeys } from './keyring.ts';
 import { itemsOf, openOrder, referenceLabel } from './orderRecord.ts';
-import { headerOf, openRecord, reveal, type OpenRecord } from './record.ts';
+import { headerOf, openRecord } from './record.ts';
 import { jalaliDayOf } from './tehranDay.ts';
-import type { Policy } from './watch.ts';
 
-/** One value that is held: why, who may come to see it, and for how long it is kept. */
-export interface CopiedItem {
-  readonly field: Field;
-  readonly title: string;
-  readonly value: unknown;
-  readonly purposes: readonly string[];
-  readonly recipients: readonly string[];
-  readonly retention: { readonly class: RetentionClass; readonly keep: string; readonly clock: string };
-}
+/** What a copy holds beside the account itself. */
+export const parts = ['orders', 'invoices', 'consents', 'acceptances', 'messages', 'requests'] as const;
+export type Part = (typeof parts)[number];
 
-export interface CopiedRecord {
-  readonly id: string;
-  readonly createdAt: string;
-  readonly createdAtJalali: string;
-  readonly items: readonly CopiedItem[];
-}
+/**
+ * Everything else that is held about a person, by its part: whatever a noun keeps of a person stands here. Each part gives
+ * its newest records, at most `limit`, and nothing that the person may not be told.
+ */
+const loaders: Readonly<Record<Part, (copying: Copying) => Promise<readonly CopiedRecord[]>>> = {
+  orders: copiedOrders,
+  invoices: copiedInvoices,
+  consents: copiedConsents,
+  acceptances: copiedAcceptances,
+  messages: copiedMessages,
+  requests: copiedRequests,
+};
 
-/** All that is held about a person, as the person gets it. */
-export interface CopyBody {
+/** Records of a part that one copy holds. */
+const atMost = 1_000;
+
+interface CopyHead {
   readonly format: 'amanat-copy-1';
   readonly controller: string;
   readonly contact: string;
@@ -39,20 +41,23 @@ export interface CopyBody {
   readonly madeAt: string;
   readonly madeAtJalali: string;
   readonly customer: CopiedRecord;
-  readonly orders: readonly CopiedRecord[];
-  readonly invoices: readonly CopiedRecord[];
+  /** Parts of which there is more than one copy holds: the newest are in it. */
+  readonly cut: readonly Part[];
 }
 
-export interface Copied {
-  readonly customer: CustomerRow;
-  readonly orders: readonly OrderRow[];
-  readonly invoices: readonly InvoiceRow[];
-}
+type Records = Readonly<Record<Part, readonly CopiedRecord[]>>;
+
+/** All that is held about a person, as the person gets it. */
+export type CopyBody = CopyHead & Records;
 
 /** Opens what the judge releases to the person, and nothing else. */
-export function copyBody(keys: TenantKeys, policy: Policy, decision: Decision, copied: Copied, at: Date): CopyBody {
+export async function copyBody(
+  copied: Omit<Copying, 'make' | 'limit'> & { readonly decision: Decision },
+): Promise<CopyBody> {
+  const { policy, customer, decision, at } = copied;
   const { controller, contact } = policy.profile;
-  const item = itemMaker(policy, copied.customer.kind, decision);
+  const copying = { ...copied, make: itemMaker(policy, customer.kind, decision), limit: atMost + 1 };
+  const loaded = await everyPart(copying);
   return {
     format: 'amanat-copy-1',
     controller: controller.fa,
@@ -60,53 +65,31 @@ export function copyBody(keys: TenantKeys, policy: Policy, decision: Decision, c
     policyVersion: policy.label,
     madeAt: at.toISOString(),
     madeAtJalali: jalaliDayOf(at),
-    customer: recordOf(copied.customer, customerItems(keys, copied.customer, item)),
-    orders: copied.orders.map((order) => recordOf(order, orderItems(keys, order, item))),
-    invoices: copied.invoices.map((invoice) => recordOf(invoice, invoiceItems(keys, invoice, item))),
+    customer: copiedRecord(customer, {
+      items: customerItems(copying),
+      facts: fact('source', 'از کجا به دست آمد', customer.source),
+    }),
+    ...loaded.records,
+    cut: loaded.cut,
   };
 }
 
-function recordOf({ id, createdAt }: { readonly id: string; readonly createdAt: Date }, items: CopiedItem[]) {
-  return { id, createdAt: createdAt.toISOString(), createdAtJalali: jalaliDayOf(createdAt), items };
+async function everyPart(copying: Copying): Promise<{ records: Records; cut: readonly Part[] }> {
+  const records: Partial<Record<Part, readonly CopiedRecord[]>> = {};
+  const cut: Part[] = [];
+  for (const part of parts) {
+    const all = await loaders[part](copying);
+    records[part] = all.slice(0, atMost);
+    if (all.length > atMost) cut.push(part);
+  }
+  return { records: records as Records, cut };
 }
 
-type Make = (record: OpenRecord, label: string, field: Field, kept: RetentionClass) => CopiedItem[];
-
-/** Nothing where the judge does not release the field to the person. */
-function itemMaker({ profile }: Policy, party: Party, { verdicts }: Decision): Make {
-  return (record, label, field, kept) => {
-    const verdict: Verdict = verdicts[field];
-    if (verdict.state !== 'full') return [];
-    const rule = profile.items[party][field] ?? profile.items.recipient[field];
-    const { keep, clock } = profile.retention[kept];
-    return [
-      {
-        field,
-        title: rule?.title.fa ?? field,
-        value: reveal(verdict, record.value(label)),
-        purposes: (rule?.purposes ?? []).map((purpose) => profile.purposes[purpose]?.title.fa ?? purpose),
-        recipients: recipientsOf(profile, field),
-        retention: { class: kept, keep, clock },
-      },
-    ];
-  };
-}
-
-/** Departments and firms to which the policy ever opens the field in full. */
-function recipientsOf({ access, departments, processors }: Policy['profile'], field: Field): string[] {
-  return Object.entries(access[field] ?? {}).flatMap(([column, cell]) => {
-    if (column === 'subject' || (cell.full.length === 0 && cell.base !== 'full')) return [];
-    const processor = processorKinds.find((kind) => kind === column);
-    if (processor !== undefined) return processors[processor].allowed ? [processors[processor].title.fa] : [];
-    return departments[column] === undefined ? [] : [departments[column].title.fa];
-  });
-}
-
-function customerItems(keys: TenantKeys, row: CustomerRow, make: Make): CopiedItem[] {
-  const record = openRecord(keys, 'customer', row);
+function customerItems({ keys, customer, make }: Copying): CopiedItem[] {
+  const record = openRecord(keys, 'customer', customer);
   const { fields, phones, addresses } = headerOf<CustomerHeader>(record);
   return [
-    ...singleFieldsOf(row.kind)
+    ...singleFieldsOf(customer.kind)
       .filter((field) => fields[field] !== undefined)
       .flatMap((field) => make(record, field, field, field === 'iban' ? 'refund_iban' : 'account')),
     ...phones.flatMap(({ id, kind, extension }) => [
@@ -121,7 +104,30 @@ function customerItems(keys: TenantKeys, row: CustomerRow, make: Make): CopiedIt
   ];
 }
 
-function orderItems(keys: TenantKeys, row: OrderRow, make: Make): CopiedItem[] {
+const orderWords: Readonly<Record<OrderStatus, string>> = {
+  placed: 'ثبت شده',
+  dispatched: 'در راه',
+  delivered: 'تحویل شده',
+  returned: 'برگشت خورده',
+  cancelled: 'لغو شده',
+};
+
+async function copiedOrders(copying: Copying): Promise<CopiedRecord[]> {
+  const { vault, keys, customer, limit } = copying;
+  const [rows] = await load(vault, keys.tenantId, [selectCopiedOrders(keys.tenantId, customer.id, limit)]);
+  const orderIds = rows.map(({ id }) => id);
+  const [carried] = await load(vault, keys.tenantId, [selectCarriers(keys.tenantId, orderIds)]);
+  return rows.map((row) => {
+    const carriers = carried.filter(({ orderId }) => orderId === row.id).map(({ name }) => name);
+    const facts = [
+      ...fact('status', 'وضعیت', row.status, orderWords[row.status]),
+      ...(carriers.length === 0 ? [] : fact('carriers', 'سپرده شد به', [...new Set(carriers)])),
+    ];
+    return copiedRecord(row, { items: orderItems(copying, row), facts });
+  });
+}
+
+function orderItems({ keys, make }: Copying, row: OrderRow): CopiedItem[] {
   const { record, header } = openOrder(keys, row);
   const kept = row.deliveryTo === 'recipient' ? 'alternate_recipient' : 'order_shipping';
   return [
@@ -132,7 +138,13 @@ function orderItems(keys: TenantKeys, row: OrderRow, make: Make): CopiedItem[] {
   ];
 }
 
-function invoiceItems(keys: TenantKeys, row: InvoiceRow, make: Make): CopiedItem[] {
+async function copiedInvoices(copying: Copying): Promise<CopiedRecord[]> {
+  const { vault, keys, customer, limit } = copying;
+  const [rows] = await load(vault, keys.tenantId, [selectCopiedInvoices(keys.tenantId, customer.id, limit)]);
+  return rows.map((row) => copiedRecord(row, { items: invoiceItems(copying, row) }));
+}
+
+function invoiceItems({ keys, make }: Copying, row: InvoiceRow): CopiedItem[] {
   const record = openRecord(keys, 'invoice', row);
   return invoiceFields
     .filter((field) => record.labels.has(field))
@@ -140,6 +152,7 @@ function invoiceItems(keys: TenantKeys, row: InvoiceRow, make: Make): CopiedItem
 }
 
 /** For the leaf: which fields the copy holds. */
-export function fieldsOfCopy({ customer, orders, invoices }: CopyBody): Field[] {
-  return [...new Set([customer, ...orders, ...invoices].flatMap(({ items }) => items.map(({ field }) => field)))];
+export function fieldsOfCopy(body: CopyBody): Field[] {
+  const records = [body.customer, ...parts.flatMap((part) => body[part])];
+  return [...new Set(records.flatMap(({ items }) => items.map(({ field }) => field)))];
 }

@@ -1,16 +1,17 @@
 import { canonicalJson } from '../crypto/canonicalJson.ts';
 import { toPersianDigits } from '../formats/jalali.ts';
-import type { CopiedItem, CopiedRecord, CopyBody } from './copyContent.ts';
+import { parts, type CopyBody, type Part } from './copyContent.ts';
+import type { CopiedFact, CopiedItem, CopiedRecord } from './copyRecord.ts';
 import { heldHtml } from './heldValue.ts';
 import { letterheadHtml } from './letterhead.ts';
-import { latinHtml, momentHtml } from './persianText.ts';
+import { countText, latinHtml, momentHtml, textHtml } from './persianText.ts';
 import { dataHtml, html, printedPage, type Html } from './printedPage.ts';
 
 const title = 'رونوشت داده‌های شما';
 
 /** A person's copy as a Persian document to read and print; the canonical JSON of the same stands in it as `#amanat-copy`. */
 export function copyDocument(body: CopyBody): string {
-  const { controller, madeAt, contact, policyVersion, customer, orders, invoices } = body;
+  const { controller, madeAt, contact, policyVersion, customer, cut } = body;
   return printedPage(
     title,
     { running: title, identifiers: [policyVersion] },
@@ -19,34 +20,57 @@ export function copyDocument(body: CopyBody): string {
         در این سند هر داده‌ای که دربارهٔ شما نگه می‌داریم آمده است، و کنار آن هدف از نگهداری، کسانی که ممکن است آن را
         ببینند و مدت نگهداری. برای پرسش یا اعتراض به ${latinHtml(contact)} بنویسید.
       </p>
-      ${sectionHtml('حساب شما', [customer])} ${sectionHtml('سفارش‌ها', orders)} ${sectionHtml('فاکتورها', invoices)}
+      ${sectionHtml('حساب شما', [customer], false)}
+      ${parts.map((part) => sectionHtml(headings[part], body[part], cut.includes(part)))}
       ${dataHtml('amanat-copy', canonicalJson(body))}`,
   );
 }
 
-function sectionHtml(heading: string, records: readonly CopiedRecord[]): Html | undefined {
+const headings: Readonly<Record<Part, string>> = {
+  orders: 'سفارش‌ها',
+  invoices: 'فاکتورها',
+  consents: 'موافقت‌ها و انصراف‌ها',
+  acceptances: 'پذیرش سیاست حریم خصوصی',
+  messages: 'پیام‌ها',
+  requests: 'درخواست‌های شما',
+};
+
+function sectionHtml(heading: string, records: readonly CopiedRecord[], cut: boolean): Html | undefined {
   if (records.length === 0) return undefined;
   return html`<h2>${heading}</h2>
+    ${cut ? html`<p>تنها ${countText(records.length)} مورد تازه‌تر در این سند آمده است.</p>` : undefined}
     ${records.map(recordHtml)}`;
 }
 
-function recordHtml({ createdAt, items }: CopiedRecord): Html {
+function recordHtml({ createdAt, items, facts }: CopiedRecord): Html {
   return html`<table>
     <thead>
       <tr class="title">
         <th colspan="4">ثبت‌شده در ${momentHtml(createdAt)}</th>
       </tr>
-      <tr>
-        <th scope="col">داده</th>
-        <th scope="col">مقدار</th>
-        <th scope="col">هدف و گیرندگان</th>
-        <th scope="col">مدت نگهداری</th>
-      </tr>
+      ${
+        items.length === 0
+          ? undefined
+          : html`<tr>
+              <th scope="col">داده</th>
+              <th scope="col">مقدار</th>
+              <th scope="col">هدف و گیرندگان</th>
+              <th scope="col">مدت نگهداری</th>
+            </tr>`
+      }
     </thead>
     <tbody>
-      ${items.map(itemHtml)}
+      ${items.map(itemHtml)}${facts.map(factHtml)}
     </tbody>
   </table>`;
+}
+
+function factHtml({ title: name, value, text }: CopiedFact): Html {
+  const said = text ?? (typeof value === 'object' ? value.join('، ') : String(value));
+  return html`<tr>
+    <th scope="row">${name}</th>
+    <td colspan="3">${textHtml(said)}</td>
+  </tr> `;
 }
 
 function itemHtml({ field, title: name, value, purposes, recipients, retention }: CopiedItem): Html {
@@ -72,8 +96,8 @@ const words: Readonly<Record<string, string>> = {
 function keepText(keep: string): string {
   const known = words[keep];
   if (known !== undefined) return known;
-  const parts = [...keep.matchAll(/(\d+)([YMWDH])/gu)];
-  return parts.map(([, n = '', unit]) => `${toPersianDigits(n)} ${units[unit as keyof typeof units]}`).join(' و ');
+  const lengths = [...keep.matchAll(/(\d+)([YMWDH])/gu)];
+  return lengths.map(([, n = '', unit]) => `${toPersianDigits(n)} ${units[unit as keyof typeof units]}`).join(' و ');
 }
 
 const clockWords: Readonly<Record<string, string>> = {

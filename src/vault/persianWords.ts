@@ -99,6 +99,8 @@ export const outcomeWords: Readonly<Record<string, string>> = {
   expired: 'منقضی شده',
 };
 
+export const channelWords: Readonly<Record<string, string>> = { sms: 'پیامک', email: 'پست الکترونیکی' };
+
 /** The word for it, or itself where there is none. */
 export function wordFor(words: Readonly<Record<string, string>>, key: string): string {
   return (Object.hasOwn(words, key) ? words[key] : undefined) ?? key;

@@ -53,6 +53,15 @@ const stateWords: Readonly<Record<RequestState, string>> = {
   refused: 'انجام نشد',
 };
 
+const requestWords: Readonly<Record<RequestKind, string>> = {
+  copy: 'نسخه‌ای از داده‌ها',
+  correct: 'تصحیح',
+  deactivate: 'غیرفعال کردن حساب',
+  erase: 'حذف',
+  object: 'اعتراض',
+  portability: 'انتقال داده‌ها',
+};
+
 const reasonWords: Readonly<Record<LegalReason, string>> = {
   kept_by_law: keptByLaw,
   not_identified: 'هویت درخواست‌کننده احراز نشد',
@@ -65,6 +74,10 @@ const reasonWords: Readonly<Record<LegalReason, string>> = {
 
 export function wordsOfState(state: RequestState): string {
   return stateWords[state];
+}
+
+export function wordsOfKind(kind: RequestKind): string {
+  return requestWords[kind];
 }
 
 export const wordsOfReason = (reason: string): string | undefined =>

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { synthetic } from '../../src/cli/synthetic.ts';
 import { startVault, type TestClient, type TestVault } from '../support/vault.ts';
-import { atDatabase, day, leavesOf, made, newOrder, newPerson, subjectOf } from '../support/work.ts';
+import { atDatabase, day, leavesOf, made, newOrder, newParcel, newPerson, subjectOf } from '../support/work.ts';
 import { expectRefusal } from './legalDesk.ts';
 
 let vault: TestVault;
@@ -59,6 +59,26 @@ describe('a person’s own copy (E21)', () => {
     expect(copy.invoices).toHaveLength(1);
     const leaf = (await leavesOf(dpo, `subject=${person.id}`)).find(({ action }) => action === 'requests.copy');
     expect(leaf.full).toEqual(expect.arrayContaining(['nationalId', 'recipientPhone']));
+  });
+
+  test('and what was done with it: where it came from, carriers, consents, acceptances, requests', async () => {
+    const { person, order, subject } = await customer();
+    const courier = await vault.client('courier');
+    await newParcel(shop, order, courier);
+    const consent = { purpose: 'marketing', channels: ['sms'], method: 'agree_button', source: 'web' };
+    made(await shop.post(`/v1/customers/${person.id}/consents`, { ...consent, textVersion: 'n-1' }));
+    made(await shop.post(`/v1/customers/${person.id}/acceptances`, { method: 'agree_button', attested: true }));
+    const id = await ask(subject, person.id);
+    const copy = made(await subject.get(`/v1/requests/${id}/copy`), 200);
+    type Facts = { facts: { name: string; value: unknown; text?: string }[] };
+    const facts = ({ facts: told }: Facts) =>
+      Object.fromEntries(told.map(({ name, value, text }) => [name, text ?? value]));
+    expect(facts(copy.customer)).toEqual({ source: 'web' });
+    expect(facts(copy.orders[0])).toEqual({ status: 'در راه', carriers: [expect.any(String)] });
+    expect(copy.consents.map(facts)).toMatchObject([{ channel: 'پیامک', purpose: 'تبلیغات و خبرنامه' }]);
+    expect(copy.acceptances.map(facts)).toMatchObject([{ policyVersion: 'kalak/1', attested: 'بله' }]);
+    expect(copy.requests.map(facts)).toEqual([{ kind: 'نسخه‌ای از داده‌ها', state: 'انجام شد' }]);
+    expect(copy.cut).toEqual([]);
   });
 
   test('once, and not after its time', async () => {
