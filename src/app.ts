@@ -15,6 +15,7 @@ import { exports } from './http/exports.ts';
 import { grants } from './http/grants.ts';
 import { holds } from './http/holds.ts';
 import { createHttp, type Http, type HttpOptions } from './http/http.ts';
+import { incidents } from './http/incidents.ts';
 import { invoices } from './http/invoices.ts';
 import { legalDocuments } from './http/legalDocuments.ts';
 import { legalOrders } from './http/legalOrders.ts';
@@ -105,6 +106,7 @@ export function createApp(
   events(declare, vault);
   notices(declare, vault);
   requests(declare, vault);
+  incidents(declare, vault);
   policies(declare, http, vault);
   acceptances(declare, vault);
   oauth(http, vault, newThrottle(vault.now));

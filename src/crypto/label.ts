@@ -24,6 +24,7 @@ export type RecordKind =
   | 'request'
   | 'export'
   | 'message'
+  | 'incident'
   | 'statement'
   | 'answer'
   | 'import';

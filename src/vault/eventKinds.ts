@@ -1,7 +1,7 @@
 import type { Role } from '../policy/profile.ts';
 
 /** What an event is about. */
-export type EventObject = 'legal_orders' | 'exports' | 'notices' | 'requests';
+export type EventObject = 'legal_orders' | 'exports' | 'notices' | 'requests' | 'incidents';
 
 interface EventRule {
   readonly object: EventObject;
@@ -35,6 +35,7 @@ const kinds = {
   // The shop tells the person of each step.
   'request.decided': { object: 'requests', audience: ['shop_backend'] },
   'request.closed': { object: 'requests', audience: ['shop_backend', 'support'] },
+  'incident.opened': { object: 'incidents', audience: ['dpo'], alarm: true },
 } as const satisfies Readonly<Record<string, EventRule>>;
 
 export type EventKind = keyof typeof kinds;

@@ -89,6 +89,9 @@ const bodies: Readonly<Record<string, Body>> = {
     checked: 'call_back',
   }),
   decideRequest: () => ({ outcome: 'done' }),
+  openIncident: (_, { ids }) => ({ kind: 'misuse', summary: 'گزارش سوءاستفاده', customerId: ids.customer }),
+  patchIncident: () => ({ source: 'نسخهٔ پشتیبان', recovery: 'راز نو شد', legalFollowUp: 'شکایت ثبت شد' }),
+  closeIncident: () => ({}),
   releaseHold: () => ({ reason: 'لازم نیست' }),
   publishPolicy: () => ({ policy: policyText({ '/title/en': 'Another title' }), material: true, follows: 1 }),
   recordPolicyNotice: () => ({ channel: 'site' }),
@@ -112,6 +115,7 @@ const subjects: Readonly<Record<string, keyof Shop['ids']>> = {
   notices: 'notice',
   messages: 'message',
   requests: 'request',
+  incidents: 'incident',
 };
 
 /** Of the approved order, which has a scan. */

@@ -53,6 +53,7 @@ export interface Ids {
   readonly message: string;
   readonly event: string;
   readonly request: string;
+  readonly incident: string;
   readonly leaf: string;
 }
 
@@ -84,6 +85,8 @@ export async function openShop(vault: TestVault, side: Side, seed: number): Prom
   const [held] = await hold(vault, registrar, [person.id], { tenantId: side.tenantId });
   const asked = { customerId: person.id, kind: 'object', purpose: 'marketing', asker: 'subject', checked: 'call_back' };
   const request = made(await backend.post('/v1/requests', asked)).id;
+  const officer = await staff.dpo.as('staff-9');
+  const incident = made(await officer.post('/v1/incidents', { kind: 'other', summary: 'آزمایش' })).id;
   const leaf = made(await staff.dpo.get('/v1/audit?limit=1'), 200).items[0].id;
   const phone = made(await backend.get(`/v1/customers/${person.id}`), 200).phones[0].id;
   return {
@@ -118,6 +121,7 @@ export async function openShop(vault: TestVault, side: Side, seed: number): Prom
       message,
       event,
       request,
+      incident,
       leaf,
     },
   };
