@@ -5,6 +5,7 @@
  * | ------------------------------------------------------- | -------------------------------------------------------- |
  * | kind                                                    | natural or legal; without it, legal where legalName or legalNationalId is there |
  * | externalRef, source                                     | the same; source is `import` without the column          |
+ * | attestationTextSha256, attestationMethod, attestationAt | attestation                                              |
  * | givenName … iban                                        | fields                                                   |
  * | mobile, mobile2 … mobile5, landline … landline5         | phones; the first of each kind is the primary one        |
  * | landlineExtension … landline5Extension                  | extension of that landline                               |
@@ -21,6 +22,8 @@ const numbers = ['', '2', '3', '4', '5'] as const;
 const phoneKinds = ['mobile', 'landline'] as const;
 const placeParts = [...addressParts, 'postalCode', 'lat', 'lng'] as const;
 
+const attestationColumns = ['attestationTextSha256', 'attestationMethod', 'attestationAt'] as const;
+
 const prefixOf = (number: string): string => (number === '' ? '' : `address${number}.`);
 
 /** Every column that means something. */
@@ -30,6 +33,7 @@ export const columnNames: readonly string[] = [
   ...singleFields,
   ...numbers.flatMap((n) => [...phoneKinds.map((kind) => `${kind}${n}`), `landline${n}Extension`]),
   ...numbers.flatMap((n) => placeParts.map((part) => `${prefixOf(n)}${part}`)),
+  ...attestationColumns,
 ];
 
 type Row = Readonly<Record<string, string>>;
@@ -78,10 +82,17 @@ export function customerOfRow(columns: readonly (string | undefined)[], cells: r
     kind: row['kind'] ?? (isLegal ? 'legal' : 'natural'),
     ...(row['externalRef'] === undefined ? {} : { externalRef: row['externalRef'] }),
     source: row['source'] ?? 'import',
+    ...attestationOf(row),
     fields,
     phones: phonesOf(row),
     addresses: numbers.flatMap((n) => placeOf(row, prefixOf(n))),
   };
+}
+
+function attestationOf(row: Row): object {
+  const [textSha256, method, at] = attestationColumns.map((column) => row[column]);
+  if (textSha256 === undefined && method === undefined && at === undefined) return {};
+  return { attestation: { textSha256, method, ...(at === undefined ? {} : { at }) } };
 }
 
 function phonesOf(row: Row): object[] {

@@ -94,18 +94,18 @@ export function selectCustomers(tenantId: string, ids: readonly string[]): State
 /** Guarded: aborts with precondition_failed unless the stored version is the one before. */
 export function updateCustomer(
   tenantId: string,
-  customer: Pick<CustomerRow, 'id' | 'version' | 'sealed' | 'updatedAt'>,
+  customer: Pick<CustomerRow, 'id' | 'version' | 'source' | 'sealed' | 'updatedAt'>,
 ): Statement {
   return statement(
     'update_customer',
     `with updated as (
        update amanat.customers
-          set version = $3::integer, sealed = $4::bytea, updated_at = $5::timestamptz
+          set version = $3::integer, sealed = $4::bytea, updated_at = $5::timestamptz, source = $6::text
         where tenant_id = $1::uuid and id = $2::uuid and version = $3::integer - 1 and status = 'active'
         returning 1
      )
      select amanat.require(count(*) = 1, 'precondition_failed') from updated`,
-    [tenantId, customer.id, customer.version, customer.sealed, customer.updatedAt],
+    [tenantId, customer.id, customer.version, customer.sealed, customer.updatedAt, customer.source],
   );
 }
 

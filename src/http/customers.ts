@@ -15,18 +15,19 @@ import { importAnswers } from './customerImport.ts';
 import { requireVersion } from './ifMatch.ts';
 import { parseBody } from './parse.ts';
 import { grantInQuery } from './queryId.ts';
+import { attestation, source, sources } from './shapes.ts';
 
 const phoneKind = z.enum(['mobile', 'landline']);
 export const address = z.strictObject(Object.fromEntries(addressParts.map((part) => [part, z.string().optional()])));
 export const location = z.strictObject({ lat: z.number(), lng: z.number() });
-const sources = z.enum(['web', 'phone', 'in_person', 'import']);
 const mostPhones = 10;
 const mostAddresses = 20;
 
 const newCustomer = z.strictObject({
   kind: z.enum(['natural', 'legal']),
   externalRef: z.string().optional(),
-  source: sources.default('web'),
+  source,
+  attestation,
   guest: z.boolean().optional(),
   fields: z.record(z.string(), z.string()),
   phones: z
@@ -49,6 +50,8 @@ const newCustomer = z.strictObject({
 });
 
 const patch = z.strictObject({
+  source: sources.optional(),
+  attestation,
   guest: z.boolean().optional(),
   externalRef: z.string().nullable().optional(),
   fields: z.record(z.string(), z.string().nullable()).optional(),

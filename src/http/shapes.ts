@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { consentMethods } from '../policy/profile.ts';
 
 /** Members that several bodies have in common. */
 
@@ -11,7 +12,19 @@ export const instant = z.iso.datetime({ offset: true }).transform((text) => new 
 export const readCount = z.int().min(1).max(1_000_000);
 
 /** How the shop came by what it sends. */
-export const source = z.enum(['web', 'phone', 'in_person', 'import']).default('web');
+export const sources = z.enum(['web', 'phone', 'in_person', 'import']);
+export const source = sources.default('web');
+
+/** SHA-256 in hex, either case. */
+const sha256 = z
+  .string()
+  .regex(/^[0-9A-Fa-f]{64}$/)
+  .toLowerCase();
+
+/** That the person stands by what they gave. */
+export const attestation = z
+  .strictObject({ textSha256: sha256, method: z.enum(consentMethods), at: instant.optional() })
+  .optional();
 
 /** The body of a call that says everything by its path. */
 export const nothing = z.strictObject({}).optional();

@@ -127,7 +127,13 @@ export const acceptance = z.strictObject({
   ...cited,
 });
 
-export const attestation = z.strictObject({ text: title, storedWithSubmission: z.boolean(), ...cited });
+export const attestation = z.strictObject({
+  text: title,
+  storedWithSubmission: z.boolean(),
+  /** No submission is taken without it. */
+  required: z.boolean().optional(),
+  ...cited,
+});
 
 const state = z.strictObject({
   ordinaryReads: z.boolean(),

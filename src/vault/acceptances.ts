@@ -1,4 +1,3 @@
-import { digestOf } from '../crypto/digest.ts';
 import { insertAcceptance, listAcceptances as listStatement, type AcceptanceRow } from '../db/acceptances.ts';
 import { selectCustomers } from '../db/customers.ts';
 import { refuse, VaultError } from '../errors.ts';
@@ -10,6 +9,7 @@ import { pageOf, type Page } from './page.ts';
 import { permit } from './permit.ts';
 import { believes, macOf } from './rowMac.ts';
 import { timeView } from './shownTime.ts';
+import { attestationDigest } from './submission.ts';
 import type { Vault } from './vault.ts';
 import type { Policy } from './watch.ts';
 
@@ -45,7 +45,7 @@ export async function recordAcceptance(
     customerId,
     number: policy.number,
     method: input.method,
-    attestationSha256: input.attested === true ? attestationOf(policy) : null,
+    attestationSha256: input.attested === true ? attestationDigest(policy.profile) : null,
     acceptedAt: at,
     recordedBy: clientId,
     recordedRole: role,
@@ -66,11 +66,6 @@ export async function recordAcceptance(
 function checkAcceptance({ profile, number }: Policy, { version = number, method }: NewAcceptance): void {
   if (version !== number) throw refuse('invalid_body', '/version', version < number ? 'not_newest' : 'not_in_force');
   if (!profile.acceptance.methods.includes(method)) throw refuse('invalid_body', '/method', 'not_declared');
-}
-
-/** Of the sentence as the person was shown it, in Persian. */
-function attestationOf({ profile }: Policy): Buffer {
-  return digestOf(Buffer.from(profile.attestation.text.fa));
 }
 
 /** What a person has accepted, newest first. An entry that is not as it was recorded is left out. */

@@ -12,6 +12,7 @@ import type { NewCustomer } from './customers.ts';
 import { newId } from './ids.ts';
 import type { TenantKeys } from './keyring.ts';
 import { permit } from './permit.ts';
+import { submissionOf, uncovered } from './submission.ts';
 import type { Vault } from './vault.ts';
 import type { Policy } from './watch.ts';
 
@@ -89,14 +90,15 @@ function prepare(
     if (item instanceof VaultError) throw item;
     const data = checkCustomer(policy, item);
     const now = vault.now();
+    const submission = submissionOf(policy, caller, item, new Date(now));
     const id = newId(now);
-    const sealed = sealCustomer(keys, policy, id, data);
+    const sealed = sealCustomer(keys, policy, id, data, submission);
     return {
       at,
       row: rowOf(caller.tenantId, item.kind, item.source, sealed, new Date(now)),
       tags: tagsOf(keys, policy, id, data),
       leaf: leafOf(vault, caller, act, { subjectId: id, digest: sealed.digest, recordVersion: 1 }),
-      result: { status: 201, id, version: 1, warnings: data.warnings },
+      result: { status: 201, id, version: 1, warnings: [...data.warnings, ...uncovered(policy, item.source)] },
     };
   } catch (error) {
     if (error instanceof VaultError) return refusedItem(error);

@@ -1,20 +1,20 @@
-import type { NewCustomerRow, TagRow } from '../db/customers.ts';
+import type { CustomerRow, NewCustomerRow, TagRow } from '../db/customers.ts';
 import { maskField } from '../policy/masks.ts';
 import type { Field } from '../policy/profile.ts';
 import type { CustomerData } from './customerRecord.ts';
 import { keysOf } from './customerRecord.ts';
 import type { PartyKind, SingleField } from './customerFields.ts';
 import type { TenantKeys } from './keyring.ts';
-import { sealNew, sealNext, type SealedRecord, type StoredRecord, type Values } from './record.ts';
+import { forResealing, headerOf, openRecord, sealNew, sealNext } from './record.ts';
+import type { OpenRecord, SealedRecord, Value, Values } from './record.ts';
+import { originsAfter, submissionsOf, type Origins, type Submission } from './submission.ts';
 import type { Policy } from './watch.ts';
-
-type Value = Values extends ReadonlyMap<string, infer V> ? V : never;
 
 /**
  * The first sealed value of a customer: its shape and every mask, computed when it was written, so that a masked read
  * opens this one value and no other. A mask is null where the value cannot be masked.
  */
-export interface CustomerHeader {
+export interface CustomerHeader extends Origins {
   /** The policy version these masks were made by; another one makes them anew when they are shown. */
   readonly masks: string;
   /** Bought without an account: no member. Absent for whom has one. */
@@ -44,10 +44,9 @@ export const labels = {
 
 export const placeFields = ['address', 'postalCode', 'location'] as const;
 
-/** Every value of a customer under its label, the header among them. */
-function valuesOf(policy: Policy, data: CustomerData): Values {
-  const values = new Map<string, Value>();
-  values.set('header', headerFor(policy, data) as unknown as Value);
+/** Every value of a customer under its label; the header comes first. */
+function valuesOf(data: CustomerData): Map<string, Value> {
+  const values = new Map<string, Value>([['header', null]]);
   for (const [field, value] of data.single) values.set(field, value);
   for (const phone of data.phones) {
     values.set(labels.phone(phone.id), phone.number);
@@ -62,10 +61,11 @@ function valuesOf(policy: Policy, data: CustomerData): Values {
   return values;
 }
 
-function headerFor(policy: Policy, data: CustomerData): CustomerHeader {
+function headerFor(policy: Policy, data: CustomerData, origins: Origins): CustomerHeader {
   const mask = (field: Field, value: unknown) => (maskField(policy.profile, field, value) ?? null) as Value;
   return {
     masks: policy.label,
+    ...origins,
     ...(data.guest ? { guest: true as const } : {}),
     fields: Object.fromEntries([...data.single].map(([field, value]) => [field, mask(field, value)])),
     phones: data.phones.map(({ id, kind, primary, number, extension }) => ({
@@ -82,17 +82,40 @@ function headerFor(policy: Policy, data: CustomerData): CustomerHeader {
   };
 }
 
-export function sealCustomer(keys: TenantKeys, policy: Policy, id: string, data: CustomerData): SealedRecord {
-  return sealNew(keys, 'customer', id, valuesOf(policy, data));
+export function sealCustomer(
+  keys: TenantKeys,
+  policy: Policy,
+  id: string,
+  data: CustomerData,
+  submission: Omit<Submission, 'version'>,
+): SealedRecord {
+  const origins = { submissions: [{ version: 1, ...submission }] };
+  return sealNew(keys, 'customer', id, withHeader(policy, data, valuesOf(data), origins));
+}
+
+function withHeader(policy: Policy, data: CustomerData, values: Map<string, Value>, origins: Origins): Values {
+  return values.set('header', headerFor(policy, data, origins) as unknown as Value);
 }
 
 export function resealCustomer(
   keys: TenantKeys,
   policy: Policy,
-  stored: StoredRecord,
+  stored: CustomerRow,
   data: CustomerData,
+  submission: Omit<Submission, 'version'>,
 ): SealedRecord {
-  return sealNext(keys, 'customer', stored, valuesOf(policy, data));
+  const values = valuesOf(data);
+  const record = openRecord(keys, 'customer', stored);
+  const header = headerOf<CustomerHeader>(record);
+  const before = { ...header, submissions: submissionsOf(header, stored) };
+  const same = [...values.keys()].filter((label) => isSame(record, label, values.get(label)));
+  const origins = originsAfter(before, { version: stored.version + 1, ...submission }, same);
+  return sealNext(keys, 'customer', stored, withHeader(policy, data, values, origins));
+}
+
+function isSame(record: OpenRecord, label: string, value: Value | undefined): boolean {
+  if (label === 'header' || !record.labels.has(label)) return false;
+  return JSON.stringify(forResealing(record.value(label))) === JSON.stringify(value);
 }
 
 export function rowOf(

@@ -8,6 +8,7 @@ import { labels, placeFields, type CustomerHeader } from './customerSeal.ts';
 import type { TenantKeys } from './keyring.ts';
 import { headerOf, openRecord } from './record.ts';
 import { absent, show, type Shown } from './shown.ts';
+import { isCovered, sourcesIn } from './submission.ts';
 import type { Policy } from './watch.ts';
 
 export interface CustomerView {
@@ -16,6 +17,8 @@ export interface CustomerView {
   readonly status: string;
   readonly version: number;
   readonly source: string;
+  /** Does the published text speak of the way that every value of it came? */
+  readonly policyCovers: boolean;
   readonly guest?: true;
   readonly policyVersion: string;
   readonly fields: Readonly<Partial<Record<SingleField, Shown>>>;
@@ -43,6 +46,7 @@ export function viewCustomer(
     status: row.status,
     version: row.version,
     source: row.source,
+    policyCovers: sourcesIn(record.labels, header, row).every((source) => isCovered(policy.profile, source)),
     ...(header.guest === true ? { guest: true as const } : {}),
     policyVersion: policy.label,
     fields: singles(policy, row.kind, header, decision, asked, one),

@@ -20,10 +20,14 @@ import { newId } from './ids.ts';
 import { pageOf, type Page } from './page.ts';
 import { permit } from './permit.ts';
 import { namingTaken } from './takenIdentifiers.ts';
+import { submissionOf, uncovered, type Source, type Submitted } from './submission.ts';
 import type { Vault } from './vault.ts';
 
-export interface NewCustomer extends CustomerInput {
-  readonly source: string;
+export interface NewCustomer extends CustomerInput, Submitted {}
+
+/** A change, and how it came; by the way of the record's last one where nothing is said. */
+export interface CustomerChange extends CustomerPatch, Pick<Submitted, 'attestation'> {
+  readonly source?: Source | undefined;
 }
 
 /** Stores a customer, each value sealed on its own. Answers nothing personal. */
@@ -31,17 +35,23 @@ export async function createCustomer(vault: Vault, caller: Caller, act: Act, inp
   permit(caller, 'customers.create');
   const policy = vault.watch.policy(caller.tenantId);
   const data = checkCustomer(policy, input);
-  const keys = await vault.keyring.tenant(caller.tenantId);
   const now = vault.now();
-  const id = newId(now);
   const at = new Date(now);
+  const submission = submissionOf(policy, caller, input, at);
+  const keys = await vault.keyring.tenant(caller.tenantId);
+  const id = newId(now);
   const answer: Answer = {
     status: 201,
     headers: { Location: `/v1/customers/${id}`, ETag: '"1"' },
-    body: { id, version: 1, createdAt: at.toISOString(), warnings: data.warnings },
+    body: {
+      id,
+      version: 1,
+      createdAt: at.toISOString(),
+      warnings: [...data.warnings, ...uncovered(policy, input.source)],
+    },
   };
   const seal = () => {
-    const sealed = sealCustomer(keys, policy, id, data);
+    const sealed = sealCustomer(keys, policy, id, data, submission);
     const row = rowOf(caller.tenantId, input.kind, input.source, sealed, at);
     const deed: Deed = { policy, subjectId: id, digest: sealed.digest, recordVersion: 1 };
     return { row, tags: tagsOf(keys, policy, id, data), deed };
@@ -110,7 +120,7 @@ export async function patchCustomer(
   act: Act,
   id: string,
   version: number | undefined,
-  patch: CustomerPatch,
+  patch: CustomerChange,
 ): Promise<Answer> {
   permit(caller, 'customers.patch');
   const policy = vault.watch.policy(caller.tenantId);
@@ -122,11 +132,19 @@ export async function patchCustomer(
     policy,
     mergeCustomer(keys, stored, patch, () => newId(vault.now())),
   );
-  const sealed = resealCustomer(keys, policy, stored, data);
   const updatedAt = new Date(vault.now());
+  const submitted = { ...patch, source: patch.source ?? (stored.source as Source) };
+  const submission = submissionOf(policy, caller, submitted, updatedAt);
+  const sealed = resealCustomer(keys, policy, stored, data, submission);
   const tags = tagsOf(keys, policy, id, data);
   const statements = [
-    updateCustomer(caller.tenantId, { id, version: sealed.version, sealed: sealed.sealed, updatedAt }),
+    updateCustomer(caller.tenantId, {
+      id,
+      version: sealed.version,
+      source: submission.source,
+      sealed: sealed.sealed,
+      updatedAt,
+    }),
     deleteTags(caller.tenantId, id),
     insertTags(tags),
   ];
@@ -134,7 +152,12 @@ export async function patchCustomer(
   const answer: Answer = {
     status: 200,
     headers: { ETag: `"${sealed.version}"` },
-    body: { id, version: sealed.version, updatedAt: updatedAt.toISOString(), warnings: data.warnings },
+    body: {
+      id,
+      version: sealed.version,
+      updatedAt: updatedAt.toISOString(),
+      warnings: [...data.warnings, ...uncovered(policy, submission.source)],
+    },
   };
   return commitAct(vault, caller, act, deed, statements, answer).catch(async (error: unknown) => {
     throw await namingTaken(vault, caller, tags, error);

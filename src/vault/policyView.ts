@@ -5,6 +5,7 @@ import { findingView } from './policyPublication.ts';
 import { readableChanges } from './policyReading.ts';
 import { standingOf } from './policyStatus.ts';
 import { timeView } from './shownTime.ts';
+import { attestationDigest } from './submission.ts';
 import { jalaliOf } from './tehranDay.ts';
 
 /** For whom a version is shown: what members of staff did is the officer's to see. */
@@ -45,6 +46,7 @@ export function wholePolicy(history: PolicyHistory, version: ArchivedVersion, at
       dateJalali: jalaliOf(date),
       about,
     })),
+    attestation: { text: profile.attestation.text, sha256: attestationDigest(profile).toString('hex') },
     notices: noticesOf(history, number).map((notice) => noticeView(notice, officer)),
     ...(officer ? { findings: checkProfile(profile).map(findingView) } : {}),
     ...(before === undefined
