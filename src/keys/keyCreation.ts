@@ -1,4 +1,4 @@
-import { generateKeyPair, randomBytes, type KeyObject } from 'node:crypto';
+import { generateKeyPair, randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 import { selfSignedCertificate } from '../crypto/x509.ts';
 import { newRootKeyText } from './rootKey.ts';
@@ -6,6 +6,12 @@ import { exportKeyBits } from './signingKey.ts';
 import { refuseOccupied, writeWholeFolder } from './wholeFolder.ts';
 
 const generate = promisify(generateKeyPair);
+/**
+ * Keys come as text. In Node 20 a generated key object shares a lock with the job that made it, and a collection of
+ * garbage in the middle of `export({ format: 'jwk' })` then waits for itself for ever.
+ */
+const publicKeyEncoding = { type: 'spki', format: 'pem' } as const;
+const privateKeyEncoding = { type: 'pkcs8', format: 'pem' } as const;
 const certificateDays = 3650;
 
 /** Makes a keys folder with new keys. Throws KeyFault (`keys_not_empty`, `keys_not_a_folder`, `keys_not_writable`). */
@@ -16,10 +22,9 @@ export async function createKeyFolder(folder: string): Promise<void> {
 
 /** Name to content of a complete first set of keys. */
 export async function newKeyFiles(): Promise<ReadonlyMap<string, string>> {
-  const token = await generate('ec', { namedCurve: 'P-256' });
-  const signing = await generate('rsa', { modulusLength: exportKeyBits });
-  const signingPem = privatePem(signing.privateKey);
-  const certificate = selfSignedCertificate(signingPem, publicPem(signing.publicKey), {
+  const token = await generate('ec', { namedCurve: 'P-256', publicKeyEncoding, privateKeyEncoding });
+  const signing = await generate('rsa', { modulusLength: exportKeyBits, publicKeyEncoding, privateKeyEncoding });
+  const certificate = selfSignedCertificate(signing.privateKey, signing.publicKey, {
     commonName: 'Amanat export signing',
     days: certificateDays,
     // 127 random bits: positive, and within RFC 5280's 20 octets.
@@ -27,16 +32,8 @@ export async function newKeyFiles(): Promise<ReadonlyMap<string, string>> {
   });
   return new Map([
     ['root-1.key', newRootKeyText()],
-    ['token-1.pem', privatePem(token.privateKey)],
-    ['export-1.pem', signingPem],
+    ['token-1.pem', token.privateKey],
+    ['export-1.pem', signing.privateKey],
     ['export-1.crt', certificate],
   ]);
-}
-
-function privatePem(key: KeyObject): string {
-  return key.export({ type: 'pkcs8', format: 'pem' }).toString();
-}
-
-function publicPem(key: KeyObject): string {
-  return key.export({ type: 'spki', format: 'pem' }).toString();
 }

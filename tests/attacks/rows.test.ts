@@ -1,4 +1,3 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { synthetic } from '../../src/cli/synthetic.ts';
@@ -13,6 +12,7 @@ import { withClient } from '../support/postgres.ts';
 import { publish } from '../support/signedRows.ts';
 import { startVault, type Answer, type TestClient, type TestVault } from '../support/vault.ts';
 import { hour, made, newOrder, newParcel, newPerson, type Parcel, type Person } from '../support/work.ts';
+import { newKeyPair } from '../support/keyPair.ts';
 
 /**
  * Somebody edits the rows that decide who may do what, as a superuser would: design.md, idea 4. Every change is refused, the
@@ -272,7 +272,7 @@ describe('a client', () => {
 });
 
 const newKey = () => {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { privateKey, publicKey } = newKeyPair('ec', 'P-256');
   return { privateKey, jwk: publicKey.export({ format: 'jwk' }) };
 };
 

@@ -1,6 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
 import { cp, rm } from 'node:fs/promises';
-import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +10,7 @@ import { emptyDatabase, withClient, type EmptyDatabase } from '../support/postgr
 import { login } from '../support/vault.ts';
 import { edited } from '../unit/policy/kalak.ts';
 import { amanat, startService, temporaryFolder, type Service } from './process.ts';
+import { newKeyPair } from '../support/keyPair.ts';
 
 /** The operator's way from nothing to a served tenant, on a PostgreSQL of one's own. */
 let database: EmptyDatabase;
@@ -166,7 +166,7 @@ describe('clients', () => {
   });
 
   test('a public key in place of a secret; a private one is not taken', async () => {
-    const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const { publicKey, privateKey } = newKeyPair('ec', 'P-256');
     const file = (name: string, pem: string | Buffer): string => {
       writeFileSync(join(folder.path, name), pem);
       return join(folder.path, name);

@@ -1,4 +1,4 @@
-import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -6,6 +6,7 @@ import { signedContent } from '../../src/crypto/cms.ts';
 import { signReceipt } from '../../src/crypto/signature.ts';
 import { selfSignedCertificate } from '../../src/crypto/x509.ts';
 import { amanat, temporaryFolder, type Ended } from './process.ts';
+import { newKeyPair } from '../support/keyPair.ts';
 
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
@@ -20,7 +21,7 @@ const validFrom = new Date('2025-11-01T00:00:00Z');
 
 /** An export key of the keys folder: its private half, and the file that holds its certificate. */
 function exportKey(name: string, serial: string) {
-  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 3072 });
+  const { privateKey, publicKey } = newKeyPair('rsa', 3072);
   const privatePem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   const publicPem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
   const terms = { commonName: 'امانت', days: 3650, serial, notBefore: validFrom };
@@ -206,7 +207,7 @@ describe('with the package', () => {
 });
 
 describe('a wrong call is 64', () => {
-  const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const ec = newKeyPair('ec', 'P-256');
   const jws = file('any.jws', receipt());
   test.each<[string, string[], string]>([
     ['no receipt', ['--certificate', own.path], 'give one receipt file'],

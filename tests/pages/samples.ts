@@ -1,4 +1,3 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { synthetic } from '../../src/cli/synthetic.ts';
 import type { Field } from '../../src/policy/vocabulary.ts';
 import type { DisclosedPerson, DisclosurePack } from '../../src/vault/disclosureDocument.ts';
@@ -8,6 +7,7 @@ import type { TransparencyReport } from '../../src/vault/transparencyDocument.ts
 import { parseIban } from '../../src/formats/iban.ts';
 import { parseLandline } from '../../src/formats/landline.ts';
 import { parseMobile } from '../../src/formats/mobile.ts';
+import { newKeyPair } from '../support/keyPair.ts';
 
 const capturedAt = '2025-09-02T07:15:00.000Z';
 const canonicalPhone = (kind: 'mobile' | 'landline', number: string): string => {
@@ -154,7 +154,7 @@ export function sampleMinutes(changes: Partial<Minutes> = {}): Minutes {
 }
 
 let pair: ReturnType<typeof newSigningKey> | undefined;
-const newSigningKey = () => generateKeyPairSync('rsa', { modulusLength: 3072 });
+const newSigningKey = () => newKeyPair('rsa', 3072);
 
 /** One key for the whole run: making it takes a second. */
 export function signingKey() {

@@ -1,4 +1,3 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,6 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { selfSignedCertificate } from '../../../src/crypto/x509.ts';
 import { listen } from '../../../src/http/server.ts';
 import { known, startSample, token, wire } from './service.ts';
+import { newKeyPair } from '../../support/keyPair.ts';
 
 const good = 'GET /v1/open HTTP/1.1\r\nHost: a\r\n\r\n';
 const closing = (socket: { once(event: 'close', then: () => void): unknown }): Promise<void> =>
@@ -85,11 +85,7 @@ describe('TLS', () => {
   const withCertificate = async (act: (tls: { cert: string; key: string }) => Promise<void>): Promise<void> => {
     const folder = mkdtempSync(join(tmpdir(), 'amanat-tls-'));
     try {
-      const { privateKey, publicKey } = generateKeyPairSync('rsa', {
-        modulusLength: 2048,
-        publicKeyEncoding: { type: 'spki', format: 'pem' },
-        privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-      });
+      const { privatePem: privateKey, publicPem: publicKey } = newKeyPair('rsa', 2048);
       const certificate = selfSignedCertificate(privateKey, publicKey, {
         commonName: 'localhost',
         days: 1,

@@ -1,4 +1,3 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { clientRoles } from '../../../src/vault/clients.ts';
 import { newId } from '../../../src/vault/ids.ts';
@@ -17,6 +16,7 @@ import {
   type Service,
   type Tenant,
 } from './service.ts';
+import { newKeyPair } from '../../support/keyPair.ts';
 
 let ground: Ground;
 let service: Service;
@@ -45,7 +45,7 @@ const create = (body: unknown, headers: Record<string, string> = {}) =>
   call(service, admin, 'POST', '/v1/clients', body, headers);
 const support = { name: 'پشتیبانی', role: 'support', authMethod: 'client_secret' };
 
-const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const ec = newKeyPair('ec', 'P-256');
 const jwkOf = (key = ec.publicKey) => ({ ...key.export({ format: 'jwk' }) });
 const keyed = (jwk: unknown) => ({ name: 'keyed', role: 'support', authMethod: 'private_key_jwt', jwk });
 
@@ -169,9 +169,9 @@ describe('POST /v1/clients', () => {
 });
 
 describe('public keys', () => {
-  const rsa = (modulusLength: number) => generateKeyPairSync('rsa', { modulusLength });
-  const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' });
-  const ed = generateKeyPairSync('ed25519');
+  const rsa = (modulusLength: number) => newKeyPair('rsa', modulusLength);
+  const p384 = newKeyPair('ec', 'P-384');
+  const ed = newKeyPair('ed25519');
 
   test('of P-256, or RSA of 2048 bits and more, are taken; what is beside the key is not kept', async () => {
     const jwks = [

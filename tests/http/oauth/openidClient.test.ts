@@ -1,4 +1,4 @@
-import { createPublicKey, generateKeyPairSync, verify, webcrypto, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, verify, webcrypto, type JsonWebKey, type KeyObject } from 'node:crypto';
 import * as client from 'openid-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { partsOf } from '../../unit/tokens/forgeries.ts';
@@ -13,6 +13,7 @@ import {
   type Service,
   type Tenant,
 } from './service.ts';
+import { newKeyPair } from '../../support/keyPair.ts';
 
 let ground: Ground;
 let service: Service;
@@ -38,15 +39,15 @@ function discover(clientId: string, auth: client.ClientAuth): Promise<client.Con
 
 const algorithms = {
   ES256: {
-    key: () => generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+    key: () => newKeyPair('ec', 'P-256'),
     subtle: { name: 'ECDSA', namedCurve: 'P-256' },
   },
   RS256: {
-    key: () => generateKeyPairSync('rsa', { modulusLength: 2048 }),
+    key: () => newKeyPair('rsa', 2048),
     subtle: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' },
   },
   PS256: {
-    key: () => generateKeyPairSync('rsa', { modulusLength: 2048 }),
+    key: () => newKeyPair('rsa', 2048),
     subtle: { name: 'RSA-PSS', hash: 'SHA-256' },
   },
 } as const;

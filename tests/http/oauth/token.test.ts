@@ -1,4 +1,3 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { housekeep } from '../../../src/vault/housekeeping.ts';
 import { newId } from '../../../src/vault/ids.ts';
@@ -22,6 +21,7 @@ import {
   type Service,
   type Tenant,
 } from './service.ts';
+import { newKeyPair } from '../../support/keyPair.ts';
 
 let ground: Ground;
 let service: Service;
@@ -326,7 +326,7 @@ describe('client authentication', () => {
 });
 
 describe('private_key_jwt', () => {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { privateKey, publicKey } = newKeyPair('ec', 'P-256');
   const type = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
   let id: string;
 

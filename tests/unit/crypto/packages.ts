@@ -1,12 +1,12 @@
-import { generateKeyPairSync } from 'node:crypto';
 import type { Signer } from '../../../src/crypto/cms.ts';
 import { elementsOf, encode, octetString, onlyElement, sequence, tagged, tags } from '../../../src/crypto/der.ts';
 import type { Element } from '../../../src/crypto/der.ts';
 import { selfSignedCertificate } from '../../../src/crypto/x509.ts';
+import { newKeyPair } from '../../support/keyPair.ts';
 
 /** An export key with its certificate, as src/keys/keyCreation.ts makes them. */
 export function exportKey(commonName: string): Signer {
-  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 3072 });
+  const { privateKey, publicKey } = newKeyPair('rsa', 3072);
   const privatePem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   const publicPem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
   const terms = { commonName, days: 30, serial: '80' };

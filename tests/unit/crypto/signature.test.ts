@@ -1,9 +1,10 @@
-import { constants, createPublicKey, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
+import { constants, createPublicKey, sign, type KeyObject } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { signReceipt, verifyReceipt } from '../../../src/crypto/signature.ts';
 import { keyThumbprint } from '../../../src/crypto/thumbprint.ts';
+import { newKeyPair } from '../../support/keyPair.ts';
 
-const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 3072 });
+const { privateKey, publicKey } = newKeyPair('rsa', 3072);
 const payload = { sha256: 'ab'.repeat(32), records: 3, exportId: '019aa001-0000-7000-8000-000000000001' };
 const jws = signReceipt(privateKey, payload);
 const [header = '', body = ''] = jws.split('.');
@@ -74,7 +75,7 @@ describe('receipt', () => {
   });
 
   test('does not verify under another key, nor signed by another key in this one’s name', () => {
-    const other = generateKeyPairSync('rsa', { modulusLength: 3072 });
+    const other = newKeyPair('rsa', 3072);
     expect(verifyReceipt(other.publicKey, jws)).toBeUndefined();
     expect(verifyReceipt(publicKey, signedAs(header, body, {}, other.privateKey))).toBeUndefined();
   });
@@ -99,7 +100,7 @@ describe('JWK thumbprint', () => {
   });
 
   test('is the same for both halves, for each kind of key in use', () => {
-    for (const pair of [generateKeyPairSync('ec', { namedCurve: 'P-256' }), generateKeyPairSync('ed25519')]) {
+    for (const pair of [newKeyPair('ec', 'P-256'), newKeyPair('ed25519')]) {
       expect(keyThumbprint(pair.privateKey)).toBe(keyThumbprint(pair.publicKey));
     }
     expect(keyThumbprint(privateKey)).toBe(keyThumbprint(publicKey));

@@ -1,12 +1,13 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { selfSignedCertificate } from '../../../src/crypto/x509.ts';
+import { newKeyPair } from '../../support/keyPair.ts';
 
-const pair = generateKeyPairSync('rsa', { modulusLength: 3072 });
+const pair = newKeyPair('rsa', 3072);
 const privatePem = pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 const publicPem = pair.publicKey.export({ type: 'spki', format: 'pem' }).toString();
 const terms = {
@@ -22,7 +23,7 @@ describe('self-signed certificate', () => {
     const certificate = new X509Certificate(pem);
     expect(certificate.verify(pair.publicKey)).toBe(true);
     expect(certificate.checkPrivateKey(pair.privateKey)).toBe(true);
-    expect(certificate.verify(generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey)).toBe(false);
+    expect(certificate.verify(newKeyPair('rsa', 2048).publicKey)).toBe(false);
     expect(certificate.ca).toBe(false);
     expect(certificate.serialNumber).toBe('4F00');
     expect([certificate.subject, certificate.issuer]).toEqual(['CN=Amanat export signing', 'CN=Amanat export signing']);

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { createHmac, createSecretKey, generateKeyPairSync, hkdfSync, sign, verify, X509Certificate } from 'node:crypto';
+import { createHmac, createSecretKey, hkdfSync, sign, verify, X509Certificate } from 'node:crypto';
 import {
   chmod,
   cp,
@@ -21,6 +21,7 @@ import { selfSignedCertificate } from '../../../src/crypto/x509.ts';
 import { createKeyFolder, KeyFault, loadKeyFolder, rootSecret, type KeyFaultCode } from '../../../src/keys/folder.ts';
 import { newKeyFiles } from '../../../src/keys/keyCreation.ts';
 import { newRootKeyText } from '../../../src/keys/rootKey.ts';
+import { newKeyPair } from '../../support/keyPair.ts';
 
 const production = { production: true };
 const exampleFolder = join(import.meta.dirname, '../../../keys.example');
@@ -100,7 +101,7 @@ describe('a keys folder', () => {
     const before = await loadKeyFolder(folder, production);
     for (const n of [2, 10]) {
       await put(`root-${n}.key`, newRootKeyText());
-      await put(`token-${n}.pem`, pemOf(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey));
+      await put(`token-${n}.pem`, pemOf(newKeyPair('ec', 'P-256').privateKey));
     }
     const second = await newKeyFiles();
     for (const ending of ['pem', 'crt']) await put(`export-2.${ending}`, second.get(`export-1.${ending}`) ?? '');
@@ -211,11 +212,11 @@ describe('P15: a keys folder is refused', () => {
     ['text', 'root-1.key', () => 'secret'],
     ['a future format', 'root-1.key', () => newRootKeyText().replace('root-1', 'root-2')],
     ['two root keys', 'root-1.key', () => newRootKeyText() + newRootKeyText()],
-    ['another curve', 'token-1.pem', () => pemOf(generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey)],
-    ['Ed25519', 'token-1.pem', () => pemOf(generateKeyPairSync('ed25519').privateKey)],
-    ['RSA', 'token-1.pem', () => pemOf(generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey)],
-    ['EC', 'export-1.pem', () => pemOf(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey)],
-    ['RSA-PSS', 'export-1.pem', () => pemOf(generateKeyPairSync('rsa-pss', { modulusLength: 3072 }).privateKey)],
+    ['another curve', 'token-1.pem', () => pemOf(newKeyPair('ec', 'P-384').privateKey)],
+    ['Ed25519', 'token-1.pem', () => pemOf(newKeyPair('ed25519').privateKey)],
+    ['RSA', 'token-1.pem', () => pemOf(newKeyPair('rsa', 2048).privateKey)],
+    ['EC', 'export-1.pem', () => pemOf(newKeyPair('ec', 'P-256').privateKey)],
+    ['RSA-PSS', 'export-1.pem', () => pemOf(newKeyPair('rsa-pss', 3072).privateKey)],
     ['an encrypted key', 'token-1.pem', () => encryptedPem()],
     ['PKCS#1', 'export-1.pem', () => exported('rsa', 'pkcs1')],
     ['SEC 1', 'token-1.pem', () => exported('ec', 'sec1')],
@@ -235,7 +236,7 @@ describe('P15: a keys folder is refused', () => {
 
   test.each([2048, 3064])('an RSA key of %i bits, with its certificate', async (modulusLength) => {
     const putExportKey = async (bits: number): Promise<void> => {
-      const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: bits });
+      const { privateKey, publicKey } = newKeyPair('rsa', bits);
       const publicPem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
       const terms = { commonName: 'x', days: 1, serial: '1' };
       await put('export-1.pem', pemOf(privateKey));
@@ -255,8 +256,8 @@ describe('P15: a keys folder is refused', () => {
   });
 
   test('a private key whose halves do not fit', async () => {
-    const jwk = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'der', type: 'pkcs8' });
-    const other = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({
+    const jwk = newKeyPair('ec', 'P-256').privateKey.export({ format: 'der', type: 'pkcs8' });
+    const other = newKeyPair('ec', 'P-256').privateKey.export({
       format: 'der',
       type: 'pkcs8',
     });
@@ -342,12 +343,11 @@ function pemOf(key: Exportable): string {
 }
 
 function exported(kind: 'rsa' | 'ec', type: 'pkcs1' | 'pkcs8' | 'sec1'): string {
-  const rsa = { modulusLength: 3072 };
-  const pair = kind === 'rsa' ? generateKeyPairSync('rsa', rsa) : generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const pair = kind === 'rsa' ? newKeyPair('rsa', 3072) : newKeyPair('ec', 'P-256');
   return pair.privateKey.export({ type, format: 'pem' }).toString();
 }
 
 function encryptedPem(): string {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { privateKey } = newKeyPair('ec', 'P-256');
   return privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' }).toString();
 }

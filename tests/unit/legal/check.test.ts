@@ -1,4 +1,3 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { selfSignedCertificate } from '../../../src/crypto/x509.ts';
 import { VaultError } from '../../../src/errors.ts';
@@ -7,6 +6,7 @@ import { checkLegalOrder } from '../../../src/vault/legalOrderCheck.ts';
 import type { LegalOrderInput } from '../../../src/vault/legalOrderRecord.ts';
 import { kalakWith, type Edits } from '../policy/kalak.ts';
 import { now, policyOf, production } from './orders.ts';
+import { newKeyPair } from '../../support/keyPair.ts';
 
 function check(changes: Partial<LegalOrderInput> = {}, disclosable: readonly Field[] = fields) {
   return checkLegalOrder(policyOf(), disclosable, { ...production, ...changes }, now);
@@ -155,11 +155,7 @@ describe('an order out of order', () => {
   });
 
   test('a certificate is judged when it is registered', () => {
-    const { privateKey, publicKey } = generateKeyPairSync('rsa', {
-      modulusLength: 2048,
-      privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-      publicKeyEncoding: { type: 'spki', format: 'pem' },
-    });
+    const { privatePem: privateKey, publicPem: publicKey } = newKeyPair('rsa', 2048);
     const terms = { commonName: 'شعبه', days: 30, serial: '01', notBefore: new Date(now - 1000) };
     const pem = selfSignedCertificate(privateKey, publicKey, terms).trim();
     // One that only signs is for nobody to seal to.

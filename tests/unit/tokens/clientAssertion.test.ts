@@ -1,4 +1,4 @@
-import { constants, createHmac, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
+import { constants, createHmac, sign, type KeyObject } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { twinSignature } from '../../../src/crypto/lowS.ts';
 import { VaultError } from '../../../src/errors.ts';
@@ -6,6 +6,7 @@ import type { ClientJwk } from '../../../src/crypto/clientKey.ts';
 import { claimedClient, verifyClientAssertion } from '../../../src/vault/clientAssertion.ts';
 import { newId } from '../../../src/vault/ids.ts';
 import { b64, genuineToken, newTokenKey, signRaw } from './forgeries.ts';
+import { newKeyPair } from '../../support/keyPair.ts';
 
 const issuer = 'https://vault.example.com';
 const audience = [issuer, `${issuer}/oauth/token`] as const;
@@ -13,8 +14,8 @@ const now = Date.UTC(2026, 0, 5, 8, 30);
 const time = now / 1000;
 const id = newId(now);
 
-const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const ec = newKeyPair('ec', 'P-256');
+const rsa = newKeyPair('rsa', 2048);
 
 function publicJwk(key: KeyObject, alg: ClientJwk['alg'], kid?: string): ClientJwk {
   return { ...key.export({ format: 'jwk' }), alg, ...(kid === undefined ? {} : { kid }) } as ClientJwk;
@@ -86,7 +87,7 @@ describe('an assertion', () => {
 });
 
 describe('forged assertions', () => {
-  const other = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const other = newKeyPair('ec', 'P-256');
   const message = `${b64('{"alg":"HS256"}')}.${b64(JSON.stringify(claims))}`;
   const hmac = (secret: string | Buffer) =>
     `${message}.${createHmac('sha256', secret).update(message).digest('base64url')}`;

@@ -1,8 +1,9 @@
-import { createHmac, generateKeyPairSync, randomUUID, sign, type KeyObject } from 'node:crypto';
+import { createHmac, randomUUID, sign, type KeyObject } from 'node:crypto';
 import { hasLowS, twinSignature } from '../../../src/crypto/lowS.ts';
 import { parseTokenKey, type TokenKey } from '../../../src/keys/signingKey.ts';
 import { issueAccessToken, type TokenContent } from '../../../src/vault/accessToken.ts';
 import { newId } from '../../../src/vault/ids.ts';
+import { newKeyPair } from '../../support/keyPair.ts';
 
 /** Everything that somebody without the signing key, or with the key's other products, could show as a token. */
 
@@ -12,7 +13,7 @@ export interface Forgery {
 }
 
 export function newTokenKey(): TokenKey {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { privateKey } = newKeyPair('ec', 'P-256');
   return parseTokenKey('generated', privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
 }
 
@@ -94,10 +95,10 @@ function withoutTheKey(genuine: string, key: TokenKey): Forgery[] {
     }),
   );
   const other = newTokenKey();
-  const { privateKey: p384 } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
-  const { privateKey: p521 } = generateKeyPairSync('ec', { namedCurve: 'P-521' });
-  const { privateKey: koblitz } = generateKeyPairSync('ec', { namedCurve: 'secp256k1' });
-  const { privateKey: rsa } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const { privateKey: p384 } = newKeyPair('ec', 'P-384');
+  const { privateKey: p521 } = newKeyPair('ec', 'P-521');
+  const { privateKey: koblitz } = newKeyPair('ec', 'secp256k1');
+  const { privateKey: rsa } = newKeyPair('rsa', 2048);
   const someone = { client_id: randomUUID(), sub: randomUUID() };
   return [
     ...unsigned,

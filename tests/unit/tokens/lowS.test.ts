@@ -1,8 +1,9 @@
-import { generateKeyPairSync, sign, verify } from 'node:crypto';
+import { sign, verify } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { hasLowS, twinSignature } from '../../../src/crypto/lowS.ts';
+import { newKeyPair } from '../../support/keyPair.ts';
 
-const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const { privateKey, publicKey } = newKeyPair('ec', 'P-256');
 const dsaEncoding = 'ieee-p1363' as const;
 const message = Buffer.from('a message');
 
