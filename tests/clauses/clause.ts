@@ -3,8 +3,8 @@ import { synthetic, type Synthetic } from '../../src/cli/synthetic.ts';
 import type { Profile } from '../../src/policy/profile.ts';
 import type { Outgoing, Sender } from '../../src/sending/sender.ts';
 import { customerUnder } from '../support/profiles.ts';
-import { startVault, type TestClient, type TestVault } from '../support/vault.ts';
-import { newPerson, type Person } from '../support/work.ts';
+import { login, startVault, type TestClient, type TestVault } from '../support/vault.ts';
+import { made, newPerson, type Person } from '../support/work.ts';
 import { shipped, type ShippedName } from '../unit/policy/shipped.ts';
 
 /** A vault that runs the policy whose clause is shown, with what most tests need of it. */
@@ -12,9 +12,9 @@ export interface Stage {
   readonly vault: TestVault;
   readonly profile: Profile;
   readonly people: Synthetic;
-  /** What went out so far, by channel: each message that `sendDue` handed over. */
+  /** What went out so far, by channel: each message that `sendDue` handed over, of any tenant. */
   readonly sent: { readonly sms: readonly Outgoing[]; readonly email: readonly Outgoing[] };
-  /** The client of a role, the same one each time; `actor` is a staff member. */
+  /** The client of a role, the same one each time, with a token that is still good; `actor` is a staff member. */
   readonly client: (role: string, actor?: string) => Promise<TestClient>;
   /** A new natural person with all that the policy collects, stored by the shop. */
   readonly person: () => Promise<Person>;
@@ -42,16 +42,24 @@ const profileOf: Readonly<Record<string, ShippedName>> = {
   E: 'kalak',
 };
 
-/** One vault for each policy that a file shows something of, started when its first clause asks. */
+/**
+ * One vault a file, started when its first clause asks, and in it a tenant for each policy that the file shows something
+ * of: the policies share the process and the clock, and nothing else.
+ */
+let house: Promise<House> | undefined;
 const stages = new Map<ShippedName, Promise<Stage>>();
 
-afterAll(async () => {
-  for (const stage of stages.values()) await (await stage).vault.stop();
-});
+interface House {
+  readonly vault: TestVault;
+  readonly first: ShippedName;
+  readonly sent: { readonly sms: Outgoing[]; readonly email: Outgoing[] };
+}
+
+afterAll(async () => (await house)?.vault.stop());
 
 /**
  * The test of one clause, through HTTP, on a vault that runs the clause's own policy. Several clauses of a file share the
- * vault: make your own people, and leave the clock where others can live with it.
+ * vault and its clock: make your own people, and let each `client` be asked for anew after the clock has moved.
  *
  * docs/clauses.md and the register read `id`, `shows` and `in` from the source, so write them as plain literals.
  */
@@ -66,19 +74,18 @@ export function clause(id: string, facts: ClauseFacts, show: (stage: Stage) => P
   });
 }
 
-async function openStage(name: ShippedName): Promise<Stage> {
+async function openHouse(first: ShippedName): Promise<House> {
   const sent = { sms: [] as Outgoing[], email: [] as Outgoing[] };
   const senders = { sms: keeping(sent.sms), email: keeping(sent.email) };
-  const vault = await startVault({ profile: name, senders });
+  return { vault: await startVault({ profile: first, senders }), first, sent };
+}
+
+async function openStage(name: ShippedName): Promise<Stage> {
+  const { vault: base, first, sent } = await (house ??= openHouse(name));
+  const vault = name === first ? base : { ...base, ...(await base.secondTenant(name)) };
   const profile = shipped[name];
   const people = synthetic(Buffer.from(name).readUInt16BE());
-  const clients = new Map<string, Promise<TestClient>>();
-  const client: Stage['client'] = (role, actor) => {
-    const key = `${role}/${actor ?? ''}`;
-    const known = clients.get(key) ?? vault.client(role, actor === undefined ? {} : { actor });
-    clients.set(key, known);
-    return known;
-  };
+  const client = clientsOf(vault);
   const stored = async (drawn: Parameters<typeof newPerson>[1]) => newPerson(await client('shop_backend'), drawn);
   return {
     vault,
@@ -89,6 +96,30 @@ async function openStage(name: ShippedName): Promise<Stage> {
     person: () => stored(customerUnder(profile, people.naturalCustomer())),
     company: () => stored(customerUnder(profile, people.legalCustomer())),
   };
+}
+
+/** Longer than any test takes, shorter than a token lasts: whoever moves the clock finds good tokens all the same. */
+const fresh = 4 * 60_000;
+
+function clientsOf(vault: TestVault): Stage['client'] {
+  const clients = new Map<string, { readonly since: number; readonly client: Promise<TestClient> }>();
+  return (role, actor) => {
+    const key = `${role}/${actor ?? ''}`;
+    const now = vault.vault.now();
+    const known = clients.get(key);
+    if (known !== undefined && Math.abs(now - known.since) < fresh) return known.client;
+    const client = known === undefined ? hired(vault, role, actor) : known.client.then((old) => old.as(actor));
+    clients.set(key, { since: now, client });
+    return client;
+  };
+}
+
+async function hired(vault: TestVault, role: string, actor: string | undefined): Promise<TestClient> {
+  const admin = await vault.admin.as(undefined);
+  const { id, secret } = made(
+    await admin.post('/v1/clients', { name: `${role} system`, role, authMethod: 'client_secret' }),
+  );
+  return login(vault.url, id, secret, actor);
 }
 
 function keeping(messages: Outgoing[]): Sender {

@@ -1,5 +1,7 @@
 import { stringify } from 'yaml';
 import { edited, type Edits } from '../unit/policy/kalak.ts';
+import { textOf, type ShippedName } from '../unit/policy/shipped.ts';
 
-/** kalak with something changed, as its officer would publish it. */
-export const policyText = (edits: Edits = {}): string => stringify(edited(edits), { aliasDuplicateObjects: false });
+/** kalak with something changed, or another shipped policy, as its officer would publish it. */
+export const policyText = (edits: Edits = {}, of: ShippedName = 'kalak'): string =>
+  stringify(edited(edits, textOf(of)), { aliasDuplicateObjects: false });

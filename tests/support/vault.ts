@@ -73,7 +73,7 @@ export interface TestVaultOptions extends Pick<HttpOptions<Caller>, 'rate' | 'mo
 
 const quiet: Sender = { send: () => Promise.resolve({ outcome: 'taken' }), close: () => undefined };
 
-const keyFolders = new WeakMap<TestVault, string>();
+const keyFolders = new WeakMap<Vault, string>();
 
 /** A whole vault over real PostgreSQL, real keys and real HTTP on a free port, with one tenant. */
 export async function startVault(options: TestVaultOptions = {}): Promise<TestVault> {
@@ -87,7 +87,7 @@ export async function startVault(options: TestVaultOptions = {}): Promise<TestVa
     ...httpOptions
   } = options;
   const database = shared ?? beside?.db ?? (await testDatabase());
-  const keysFolder = (beside && keyFolders.get(beside)) ?? (await mkdtemp(join(tmpdir(), 'amanat-keys-')));
+  const keysFolder = (beside && keyFolders.get(beside.vault)) ?? (await mkdtemp(join(tmpdir(), 'amanat-keys-')));
   if (beside === undefined) await createKeyFolder(join(keysFolder, 'keys'));
   const keys = await loadKeyFolder(join(keysFolder, 'keys'), { production: true });
   const db = wrapDatabase(openDatabase({ connectionString: database.serviceUrl, max: 10 }));
@@ -135,7 +135,7 @@ export async function startVault(options: TestVaultOptions = {}): Promise<TestVa
       await rm(keysFolder, { recursive: true, force: true });
     },
   };
-  keyFolders.set(started, keysFolder);
+  keyFolders.set(vault, keysFolder);
   return started;
 }
 

@@ -10,11 +10,12 @@ export const kalak: Profile = parseProfile(kalakText);
 export type Edits = Readonly<Record<string, unknown>>;
 
 // Aliased cells are one object in memory: a copy through JSON makes each its own, so that an edit touches one place.
-const asJson = JSON.stringify(parse(kalakText, { merge: true, maxAliasCount: 200 }));
+const jsonOf = (text: string): string => JSON.stringify(parse(text, { merge: true, maxAliasCount: 200 }));
+const asJson = jsonOf(kalakText);
 
-/** The file's data with something changed. */
-export function edited(edits: Edits): unknown {
-  const draft: unknown = JSON.parse(asJson);
+/** The file's data with something changed; kalak's, or another text's. */
+export function edited(edits: Edits, text?: string): unknown {
+  const draft: unknown = JSON.parse(text === undefined ? asJson : jsonOf(text));
   for (const [pointer, value] of Object.entries(edits)) put(draft, pointer.split('/').slice(1), value);
   return draft;
 }
