@@ -20,6 +20,7 @@ import { invoices } from './http/invoices.ts';
 import { legalDocuments } from './http/legalDocuments.ts';
 import { legalOrders } from './http/legalOrders.ts';
 import { messages } from './http/messages.ts';
+import { misuseReports } from './http/misuseReports.ts';
 import { notices } from './http/notices.ts';
 import { oauth } from './http/oauth.ts';
 import { orders } from './http/orders.ts';
@@ -107,6 +108,7 @@ export function createApp(
   notices(declare, vault);
   requests(declare, vault);
   incidents(declare, vault);
+  misuseReports(declare, vault);
   policies(declare, http, vault);
   acceptances(declare, vault);
   oauth(http, vault, newThrottle(vault.now));

@@ -22,6 +22,7 @@ export type RecordKind =
   | 'legal_document'
   | 'hold'
   | 'request'
+  | 'case'
   | 'export'
   | 'message'
   | 'incident'

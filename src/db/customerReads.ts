@@ -11,17 +11,19 @@ export interface CustomerRead {
   readonly maxReads: number | null;
   /** The leaf when the grant is open, or when none was named. */
   readonly leaf: LeafRow;
-  /** The leaf when the grant is no longer open (same id: only one of the two is ever stored). */
+  /** The leaf when the grant is no longer open, or the customer frozen (same id: only one of the two is ever stored). */
   readonly leafWithoutGrant: LeafRow;
 }
 
 export interface CustomerReadRow extends CustomerRow {
   readonly n: number;
   readonly granted: boolean;
+  /** A report of misuse stands: no grant opens anything. */
+  readonly frozen: boolean;
 }
 
 const columns = `
-       select f.n::integer as n, f.granted, f.id, f.kind, f.status, f.version, f.source, f.key_version as "keyVersion",
+       select f.n::integer as n, f.granted, f.frozen, f.id, f.kind, f.status, f.version, f.source, f.key_version as "keyVersion",
               f.data_key as "dataKey", f.sealed, f.created_at as "createdAt", f.updated_at as "updatedAt"
          from found f
         order by f.n`;
@@ -56,12 +58,12 @@ export function readCustomers(reads: readonly CustomerRead[], now: Date): Statem
      found as materialized (
        select a.n, a.tenant_id, a.grant_id, a.client_id, a.leaf_id, a.leaf, a.leaf_hash, a.closed_leaf,
               a.closed_leaf_hash, c.id, c.kind, c.status, c.version, c.source, c.key_version, c.data_key, c.sealed,
-              c.created_at, c.updated_at,
-              a.grant_id is null or exists (
+              c.created_at, c.updated_at, c.reveals_frozen as frozen,
+              not c.reveals_frozen and (a.grant_id is null or exists (
                 select 1 from amanat.grants g
                  where g.tenant_id = a.tenant_id and g.id = a.grant_id and g.customer_id = a.customer_id
                    and g.closed_at is null and g.opens_at <= $10::timestamptz and g.closes_at > $10::timestamptz
-                   and g.max_reads is null) as granted
+                   and g.max_reads is null)) as granted
          from asked a
         cross join lateral (
           select * from amanat.customers c
@@ -94,14 +96,15 @@ export function readCustomerCounted(read: CustomerRead, now: Date): Statement<Cu
         where tenant_id = $1::uuid and id = $3::uuid and customer_id = $2::uuid and closed_at is null
           and opens_at <= $10::timestamptz and closes_at > $10::timestamptz and reads < $11::integer
           and exists (select 1 from amanat.customers c
-                       where c.tenant_id = $1::uuid and c.id = $2::uuid and c.status = 'active')
+                       where c.tenant_id = $1::uuid and c.id = $2::uuid and c.status = 'active'
+                         and not c.reveals_frozen)
         returning id
      ),
      found as materialized (
        select 1 as n, c.tenant_id, $3::uuid as grant_id, $4::uuid as client_id, $5::uuid as leaf_id, $6::bytea as leaf,
               $7::bytea as leaf_hash, $8::bytea as closed_leaf, $9::bytea as closed_leaf_hash, c.id, c.kind, c.status,
               c.version, c.source, c.key_version, c.data_key, c.sealed, c.created_at, c.updated_at,
-              exists (select 1 from counted) as granted
+              c.reveals_frozen as frozen, exists (select 1 from counted) as granted
          from amanat.customers c
         where c.tenant_id = $1::uuid and c.id = $2::uuid and c.status = 'active'
      ),${record}${columns}`,

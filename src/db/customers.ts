@@ -91,7 +91,7 @@ export function selectCustomers(tenantId: string, ids: readonly string[]): State
   );
 }
 
-/** Guarded: aborts with precondition_failed unless the stored version is the one before. */
+/** Guarded: aborts with precondition_failed unless the stored version is the one before, and not frozen since it was asked. */
 export function updateCustomer(
   tenantId: string,
   customer: Pick<CustomerRow, 'id' | 'version' | 'source' | 'sealed' | 'updatedAt'>,
@@ -102,6 +102,7 @@ export function updateCustomer(
        update amanat.customers
           set version = $3::integer, sealed = $4::bytea, updated_at = $5::timestamptz, source = $6::text
         where tenant_id = $1::uuid and id = $2::uuid and version = $3::integer - 1 and status = 'active'
+          and not edits_frozen
         returning 1
      )
      select amanat.require(count(*) = 1, 'precondition_failed') from updated`,
@@ -189,12 +190,17 @@ export function findExclusiveTags(
   );
 }
 
+export interface StandingCustomerRow extends CustomerRow {
+  /** A report of misuse stands: nothing is shown or sent. */
+  readonly frozen: boolean;
+}
+
 /** Whoever is there, deactivated or not; who is leaving is gone. Without a leaf: only for work that goes on to commit one. */
-export function selectStandingCustomer(tenantId: string, customerId: string): Statement<CustomerRow> {
+export function selectStandingCustomer(tenantId: string, customerId: string): Statement<StandingCustomerRow> {
   return statement(
     'select_standing_customer',
     `select c.id, c.kind, c.status, c.version, c.source, c.key_version as "keyVersion", c.data_key as "dataKey",
-            c.sealed, c.created_at as "createdAt", c.updated_at as "updatedAt"
+            c.sealed, c.created_at as "createdAt", c.updated_at as "updatedAt", c.reveals_frozen as frozen
        from amanat.customers c
       where c.tenant_id = $1::uuid and c.id = $2::uuid and c.status in ('active', 'deactivated')`,
     [tenantId, customerId],

@@ -146,6 +146,8 @@ export const states = z.record(z.enum(['active', 'deactivated', 'erased']), stat
 export const misuse = z.strictObject({
   freezes: z.array(z.enum(['edits', 'reveals'])).min(1),
   opensIncident: z.boolean(),
+  /** By when somebody has to say what was found. */
+  resolveWithin: duration.default('P3D'),
   ...cited,
 });
 

@@ -38,10 +38,17 @@ export interface Decision {
 }
 
 /**
- * May this reader see this field, and how? Pure. What no cell of the profile allows is withheld; a value is full only under
+ * May this reader see this field, and how? Pure. Of a customer who is frozen (a report of misuse) nothing personal is full, not
+ * even to the person's own token, which may be in other hands: what would be is masked, for the reason `deactivated`. What no cell of the profile allows is withheld; a value is full only under
  * an open grant of a kind the cell lists, save for the person's own view and for what the profile calls impersonal.
  */
-export function judge(profile: Profile, who: Reader, grant: JudgedGrant | undefined, field: Field): Verdict {
+export function judge(
+  profile: Profile,
+  who: Reader,
+  grant: JudgedGrant | undefined,
+  field: Field,
+  frozen = false,
+): Verdict {
   const column = columnOf(profile, who);
   const cell = cellOf(profile, who, field);
   const place = `${field}.${column ?? who.role}`;
@@ -49,11 +56,13 @@ export function judge(profile: Profile, who: Reader, grant: JudgedGrant | undefi
     return Object.freeze({ state: 'withheld', reason: 'role', rule: `${place}.none` });
   }
   if (cell.base === 'full' && (who.role === 'subject' || isImpersonal(profile, field))) {
-    return Object.freeze({ state: 'full', rule: `${place}.base` });
+    if (!frozen || isImpersonal(profile, field)) return Object.freeze({ state: 'full', rule: `${place}.base` });
+    return Object.freeze({ state: 'masked', reason: 'deactivated', rule: `${place}.frozen` });
   }
   const seen = weigh(profile, column, cell, grant, field);
-  if (typeof seen === 'object') return Object.freeze({ state: 'full', rule: `${place}.${seen.kind}` });
-  return Object.freeze({ state: cell.base === 'none' ? 'withheld' : 'masked', reason: seen, rule: `${place}.base` });
+  if (typeof seen === 'object' && !frozen) return Object.freeze({ state: 'full', rule: `${place}.${seen.kind}` });
+  const reason = typeof seen === 'object' ? 'deactivated' : seen;
+  return Object.freeze({ state: cell.base === 'none' ? 'withheld' : 'masked', reason, rule: `${place}.base` });
 }
 
 /** The grant if it opens this cell, or the first thing that stands in its way: role, no grant, kind, scope, time. */
@@ -83,9 +92,10 @@ export function decide(
   who: Reader,
   grant: JudgedGrant | undefined,
   fields: readonly Field[],
+  frozen = false,
 ): Decision {
   const verdicts = Object.freeze(
-    Object.fromEntries(allFields.map((field) => [field, judge(profile, who, grant, field)])),
+    Object.fromEntries(allFields.map((field) => [field, judge(profile, who, grant, field, frozen)])),
   ) as Readonly<Record<Field, Verdict>>;
   const full = Object.freeze(fields.filter((field) => verdicts[field].state === 'full'));
   const masked = Object.freeze(fields.filter((field) => verdicts[field].state === 'masked'));
@@ -106,7 +116,12 @@ function basis(
 /** The judge of one profile, for as long as that profile is in force. */
 export interface Judge {
   readonly judge: (who: Reader, grant: JudgedGrant | undefined, field: Field) => Verdict;
-  readonly decide: (who: Reader, grant: JudgedGrant | undefined, fields: readonly Field[]) => Decision;
+  readonly decide: (
+    who: Reader,
+    grant: JudgedGrant | undefined,
+    fields: readonly Field[],
+    frozen?: boolean,
+  ) => Decision;
 }
 
 /** Decisions kept per judge; the oldest goes out. A tenant has far fewer kinds of reader and grant. */
@@ -115,11 +130,11 @@ const remembered = 2_048;
 /** The same answers as `judge` and `decide`, each worked out once per kind of reader, grant and fields asked. */
 export function judgeFor(profile: Profile): Judge {
   const decisions = new Map<string, Decision>();
-  const decideOnce: Judge['decide'] = (who, grant, fields) => {
-    const key = shapeOf(who, grant, fields);
+  const decideOnce: Judge['decide'] = (who, grant, fields, frozen = false) => {
+    const key = (frozen ? 'frozen ' : '') + shapeOf(who, grant, fields);
     const known = decisions.get(key);
     if (known !== undefined) return known;
-    const decision = decide(profile, who, grant, fields);
+    const decision = decide(profile, who, grant, fields, frozen);
     const oldest = decisions.keys().next();
     if (decisions.size >= remembered && oldest.done !== true) decisions.delete(oldest.value);
     decisions.set(key, decision);

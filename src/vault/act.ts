@@ -1,4 +1,4 @@
-import { VaultError, type Code } from '../errors.ts';
+import { refuse, VaultError, type Code } from '../errors.ts';
 import { commit, type Rows } from '../db/commit.ts';
 import { DbFault } from '../db/fault.ts';
 import type { Statement } from '../db/statement.ts';
@@ -37,6 +37,7 @@ const duplicates: Readonly<Record<string, Code>> = {
   legal_orders_number: 'already_exists',
   exports_one_per_order: 'legal_order_used',
   requests_one_open: 'conflict',
+  cases_one_misuse: 'conflict',
   legal_documents_one_per_order: 'conflict',
   policy_versions_pkey: 'conflict',
   policy_changes_pkey: 'conflict',
@@ -98,6 +99,7 @@ export function refusalOf(vault: Vault, error: unknown): unknown {
   if (!(error instanceof DbFault)) return error;
   switch (error.kind) {
     case 'guard':
+      if (error.guard === 'customer_frozen') return refuse('conflict', '', error.guard);
       return error.guard === 'idempotency_answered' ? error : new VaultError(error.guard as Code);
     case 'duplicate': {
       const code = duplicates[error.constraint ?? ''];

@@ -8,7 +8,7 @@ import {
   type SuppressionRow,
 } from '../db/consents.ts';
 import { selectStandingCustomer } from '../db/customers.ts';
-import type { CustomerRow } from '../db/customers.ts';
+import type { StandingCustomerRow } from '../db/customers.ts';
 import { refuse, VaultError } from '../errors.ts';
 import { afterGiving, consentAsked, isExplicit, ledgerPurposes, liftsSuppression } from '../policy/consent.ts';
 import { channels as allChannels, type Channel, type ConsentMethod } from '../policy/profile.ts';
@@ -60,6 +60,7 @@ export async function giveConsent(
   if (unknown >= 0) throw refuse('not_permitted', `/channels/${unknown}`);
   const explicit = isExplicit(profile, input.method);
   return record(vault, caller, act, customerId, 201, (subject) => {
+    if (subject.row.frozen) throw refuse('conflict', '', 'customer_frozen');
     if (subject.contacts.guest) throw refuse('not_permitted', '', 'guest');
     return {
       lines: input.channels.map((channel) => ({ ...input, kind: 'given', channel, explicit })),
@@ -104,7 +105,7 @@ function notInPolicy(): VaultError {
 
 interface Subject {
   readonly keys: TenantKeys;
-  readonly row: CustomerRow;
+  readonly row: StandingCustomerRow;
   readonly contacts: ContactPoints;
 }
 

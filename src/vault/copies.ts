@@ -1,5 +1,6 @@
 import { requireStanding } from '../db/copies.ts';
 import { selectStandingCustomer } from '../db/customers.ts';
+import { requireReveals } from '../db/freezes.ts';
 import { changeRequests } from '../db/requests.ts';
 import { VaultError } from '../errors.ts';
 import { fields as allFields } from '../policy/profile.ts';
@@ -51,7 +52,11 @@ export async function fetchCopy(
     full: fieldsOfCopy(body),
   };
   const fetched = { ...signed(keys, { ...row, fetchedAt: at }), was: row.mac };
-  const statements = [requireStanding(tenantId, row.customerId), changeRequests(tenantId, [fetched])];
+  const statements = [
+    requireStanding(tenantId, row.customerId),
+    requireReveals(tenantId, row.customerId),
+    changeRequests(tenantId, [fetched]),
+  ];
   await commitAct(vault, caller, act, deed, statements, { status: 200, body: undefined });
   return bytes;
 }

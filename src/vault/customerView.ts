@@ -20,6 +20,8 @@ export interface CustomerView {
   /** Does the published text speak of the way that every value of it came? */
   readonly policyCovers: boolean;
   readonly guest?: true;
+  /** A report of misuse stands. */
+  readonly frozen?: true;
   readonly policyVersion: string;
   readonly fields: Readonly<Partial<Record<SingleField, Shown>>>;
   readonly phones: readonly unknown[];
@@ -48,6 +50,7 @@ export function viewCustomer(
     source: row.source,
     policyCovers: sourcesIn(record.labels, header, row).every((source) => isCovered(policy.profile, source)),
     ...(header.guest === true ? { guest: true as const } : {}),
+    ...(row.frozen ? { frozen: true as const } : {}),
     policyVersion: policy.label,
     fields: singles(policy, row.kind, header, decision, asked, one),
     phones: header.phones.filter((p) => asked(p.kind)).map((p) => phoneView(p, one)),

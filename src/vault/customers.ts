@@ -6,6 +6,7 @@ import {
   selectCustomers,
   updateCustomer,
 } from '../db/customers.ts';
+import { requireEdits } from '../db/freezes.ts';
 import { VaultError } from '../errors.ts';
 import { fields as allFields, type Field } from '../policy/profile.ts';
 import { commitAct, load, refusalOf, type Act, type Answer } from './act.ts';
@@ -15,7 +16,7 @@ import { checkCustomer, type CustomerInput } from './customerRecord.ts';
 import { mergeCustomer, type CustomerPatch } from './customerPatch.ts';
 import { resealCustomer, rowOf, sealCustomer, tagsOf } from './customerSeal.ts';
 import { viewCustomer } from './customerView.ts';
-import { grantOf, judged, stateAt } from './grantOf.ts';
+import { closedDecision, grantOf, judged, stateAt } from './grantOf.ts';
 import { newId } from './ids.ts';
 import { pageOf, type Page } from './page.ts';
 import { permit } from './permit.ts';
@@ -85,10 +86,11 @@ export async function readCustomer(vault: Vault, caller: Caller, act: Act, reque
   const policy = vault.watch.policy(caller.tenantId);
   const grant = await grantOf(vault, caller, request.id, request.grantId);
   const asked = request.fields === undefined ? allFields : [...request.fields];
-  const decide = (state: 'open' | 'expired') =>
-    policy.decide(caller, grant === undefined ? undefined : judged(grant, state), asked);
-  const decision = decide(grant === undefined ? 'open' : stateAt(grant, vault.now()));
-  const closed = grant === undefined ? decision : decide('expired');
+  const decide = (at: 'open' | 'expired', frozen: boolean) =>
+    policy.decide(caller, grant === undefined ? undefined : judged(grant, at), asked, frozen);
+  const state = grant === undefined ? 'open' : stateAt(grant, vault.now());
+  const decision = decide(state, false);
+  const closed = closedDecision(caller, decision, grant !== undefined, decide);
   const deed = { policy, subjectId: request.id, grantId: grant?.id, purpose: grant?.purpose };
   const leaf = leafOf(vault, caller, act, {
     ...deed,
@@ -97,7 +99,7 @@ export async function readCustomer(vault: Vault, caller: Caller, act: Act, reque
     rule: decision.rule,
   });
   const leafWithoutGrant =
-    grant === undefined
+    closed === decision
       ? leaf
       : leafOf(vault, caller, act, { ...deed, full: closed.full, masked: closed.masked, rule: closed.rule }, leaf.id);
   const maxReads = grant?.maxReads ?? null;
@@ -109,7 +111,8 @@ export async function readCustomer(vault: Vault, caller: Caller, act: Act, reque
     });
   if (row === undefined) throw new VaultError('not_found');
   const keys = await vault.keyring.tenant(caller.tenantId);
-  const body = viewCustomer(keys, policy, row, row.granted ? decision : closed, request.fields);
+  const seen = row.frozen ? decide(state, true) : row.granted ? decision : closed;
+  const body = viewCustomer(keys, policy, row, seen, request.fields);
   return { status: 200, headers: { ETag: `"${row.version}"` }, body };
 }
 
@@ -138,6 +141,7 @@ export async function patchCustomer(
   const sealed = resealCustomer(keys, policy, stored, data, submission);
   const tags = tagsOf(keys, policy, id, data);
   const statements = [
+    requireEdits(caller.tenantId, id),
     updateCustomer(caller.tenantId, {
       id,
       version: sealed.version,

@@ -1,7 +1,7 @@
 import type { Role } from '../policy/profile.ts';
 
 /** What an event is about. */
-export type EventObject = 'legal_orders' | 'exports' | 'notices' | 'requests' | 'incidents';
+export type EventObject = 'legal_orders' | 'exports' | 'notices' | 'requests' | 'incidents' | 'misuse_reports';
 
 interface EventRule {
   readonly object: EventObject;
@@ -36,6 +36,8 @@ const kinds = {
   'request.decided': { object: 'requests', audience: ['shop_backend'] },
   'request.closed': { object: 'requests', audience: ['shop_backend', 'support'] },
   'incident.opened': { object: 'incidents', audience: ['dpo'], alarm: true },
+  'misuse.reported': { object: 'misuse_reports', audience: ['support', 'dpo'], alarm: true },
+  'misuse.resolved': { object: 'misuse_reports', audience: ['shop_backend', 'support'] },
 } as const satisfies Readonly<Record<string, EventRule>>;
 
 export type EventKind = keyof typeof kinds;

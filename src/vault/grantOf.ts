@@ -1,5 +1,5 @@
 import type { GrantFacts } from '../db/grantFacts.ts';
-import type { JudgedGrant } from '../policy/judge.ts';
+import type { Decision, JudgedGrant } from '../policy/judge.ts';
 import type { Field, GrantKind } from '../policy/profile.ts';
 import { refusalOf } from './act.ts';
 import type { Caller } from './caller.ts';
@@ -73,6 +73,20 @@ export function isGrantee(facts: GrantFacts, caller: Caller): boolean {
 /** By the window it was opened with. Whether it was closed since, the read asks of the row. */
 export function stateAt(facts: Pick<GrantFacts, 'opensAt' | 'closesAt'>, now: number): 'open' | 'expired' {
   return facts.opensAt.getTime() <= now && now < facts.closesAt.getTime() ? 'open' : 'expired';
+}
+
+/**
+ * What a read comes to when its grant has closed meanwhile, or its customer was frozen: the person's own token, which needs no
+ * grant, loses its full view by the latter alone. The same decision where neither changes anything.
+ */
+export function closedDecision(
+  { role }: Caller,
+  decision: Decision,
+  hasGrant: boolean,
+  decide: (state: 'open' | 'expired', frozen: boolean) => Decision,
+): Decision {
+  if (hasGrant) return decide('expired', false);
+  return role === 'subject' ? decide('open', true) : decision;
 }
 
 /** What the judge needs of it. */

@@ -2,6 +2,7 @@ import { closeGrant as closeStatement, insertGrant, listGrants as listStatement 
 import { selectGrant, type GrantAudience } from '../db/grants.ts';
 import { selectClientsInService, type ClientRow } from '../db/clients.ts';
 import { selectCustomers } from '../db/customers.ts';
+import { requireReveals } from '../db/freezes.ts';
 import { selectOrders } from '../db/orders.ts';
 import { refuse, VaultError } from '../errors.ts';
 import { checkText } from '../formats/text.ts';
@@ -84,7 +85,7 @@ export async function openGrant(vault: Vault, caller: Caller, act: Act, input: N
   };
   const deed = { policy, subjectId: customer.id, object: { kind: 'grants', id }, grantId: id, purpose };
   const mac = macOf(keys, 'grants', grant);
-  return commitAct(vault, caller, act, deed, [insertGrant({ ...grant, mac })], {
+  return commitAct(vault, caller, act, deed, [requireReveals(tenantId, customer.id), insertGrant({ ...grant, mac })], {
     status: 201,
     headers: { Location: `/v1/grants/${id}` },
     body: { id },

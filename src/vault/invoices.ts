@@ -1,4 +1,5 @@
 import { selectCustomers } from '../db/customers.ts';
+import { requireReveals } from '../db/freezes.ts';
 import { insertInvoice, selectInvoice } from '../db/invoices.ts';
 import { selectOrders } from '../db/orders.ts';
 import { VaultError } from '../errors.ts';
@@ -66,7 +67,7 @@ export async function readInvoice(vault: Vault, caller: Caller, act: Act, id: st
     full: held.filter((field) => decision.verdicts[field].state === 'full'),
     masked: held.filter((field) => decision.verdicts[field].state === 'masked'),
   };
-  return commitAct(vault, caller, act, deed, [], {
+  return commitAct(vault, caller, act, deed, [requireReveals(tenantId, row.customerId)], {
     status: 200,
     body: {
       id,

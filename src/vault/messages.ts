@@ -10,6 +10,7 @@ import { headOf, sends, suppressedAt } from './consentHead.ts';
 import { contactPointsOf } from './contactPoints.ts';
 import { selectStandingCustomer } from '../db/customers.ts';
 import type { CustomerRow } from '../db/customers.ts';
+import { requireReveals } from '../db/freezes.ts';
 import { newId } from './ids.ts';
 import type { TenantKeys } from './keyring.ts';
 import { filled, type TemplateName } from './messageTemplates.ts';
@@ -58,7 +59,7 @@ export async function sendMessage(vault: Vault, caller: Caller, act: Act, input:
   const facts = { id, customerId, purpose, channel, ...asked, createdAt: new Date(now) };
   const row = { ...facts, mac: macOf(keys, 'messages', facts), keyVersion, dataKey, sealed };
   const deed = { subjectId: customerId, object: { kind: 'messages', id }, purpose, digest, recordVersion: 1 };
-  return commitAct(vault, caller, act, deed, [insertMessage(tenantId, row)], {
+  return commitAct(vault, caller, act, deed, [requireReveals(tenantId, customerId), insertMessage(tenantId, row)], {
     status: 202,
     headers: { Location: `/v1/messages/${id}` },
     body: { id, state: 'queued' },

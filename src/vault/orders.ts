@@ -1,4 +1,5 @@
 import { selectCustomers } from '../db/customers.ts';
+import { requireEdits } from '../db/freezes.ts';
 import { closeGrantsOfOrder } from '../db/grants.ts';
 import { recordOrderRead } from '../db/orderReads.ts';
 import { insertOrder, listOrders as listStatement, moveOrder, selectOrders, updateOrder } from '../db/orders.ts';
@@ -9,7 +10,7 @@ import { checkText } from '../formats/text.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
 import { leafOf, type Deed } from './audit.ts';
 import type { Caller } from './caller.ts';
-import { grantOf, judged, stateAt } from './grantOf.ts';
+import { closedDecision, grantOf, judged, stateAt } from './grantOf.ts';
 import { newId } from './ids.ts';
 import { deliveryData, withNationalId, type DeliveryInput } from './orderDelivery.ts';
 import {
@@ -63,7 +64,7 @@ export async function createOrder(vault: Vault, caller: Caller, act: Act, input:
     updatedAt: at,
   };
   const deed: Deed = { policy, subjectId: customer.id, object: { kind: 'orders', id }, digest, recordVersion: 1 };
-  return commitAct(vault, caller, act, deed, [insertOrder({ tenantId, ...row })], {
+  return commitAct(vault, caller, act, deed, [requireEdits(tenantId, customer.id), insertOrder({ tenantId, ...row })], {
     status: 201,
     headers: { Location: `/v1/orders/${id}`, ETag: '"1"' },
     body: { id, version: 1 },
@@ -101,14 +102,16 @@ async function readLoaded(
   const named = await grantOf(vault, caller, row.customerId, grantId);
   // Work on another order opens nothing of this one.
   const grant = named === undefined || (named.orderId ?? row.id) === row.id ? named : undefined;
-  const decide = (state: 'open' | 'expired') =>
+  const decide = (at: 'open' | 'expired', frozen: boolean) =>
     policy.decide(
       caller,
-      grant === undefined ? undefined : judged(grant, state, !standing.includes(row.status)),
+      grant === undefined ? undefined : judged(grant, at, !standing.includes(row.status)),
       fieldsOfOrder(header.party),
+      frozen,
     );
-  const decision = decide(grant === undefined ? 'open' : stateAt(grant, vault.now()));
-  const closed = grant === undefined ? decision : decide('expired');
+  const state = grant === undefined ? 'open' : stateAt(grant, vault.now());
+  const decision = decide(state, false);
+  const closed = closedDecision(caller, decision, grant !== undefined, decide);
   const deed = (d: typeof decision): Deed => ({
     policy,
     subjectId: row.customerId,
@@ -132,7 +135,8 @@ async function readLoaded(
   };
   const [[recorded]] = await load(vault, caller.tenantId, [recordOrderRead(read, new Date(vault.now()))]);
   if (recorded === undefined) return undefined;
-  const body = viewOrder(policy, row, record, header, recorded.granted ? decision : closed);
+  const seen = recorded.frozen ? decide(state, true) : recorded.granted ? decision : closed;
+  const body = viewOrder(policy, row, record, header, seen);
   return { status: 200, headers: { ETag: `"${row.version}"` }, body };
 }
 
@@ -177,7 +181,7 @@ export async function patchOrder(
     digest: sealed.digest,
     recordVersion: sealed.version,
   };
-  return commitAct(vault, caller, act, deed, [updateOrder(tenantId, update)], {
+  return commitAct(vault, caller, act, deed, [requireEdits(tenantId, customer.id), updateOrder(tenantId, update)], {
     status: 200,
     headers: { ETag: `"${sealed.version}"` },
     body: { id, version: sealed.version, updatedAt: updatedAt.toISOString() },

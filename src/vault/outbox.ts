@@ -97,7 +97,7 @@ async function prepare(
   const channel = row.channel as Channel;
   const policy = vault.watch.policy(keys.tenantId);
   const [[customer]] = await load(vault, keys.tenantId, [selectStandingCustomer(keys.tenantId, customerId)]);
-  if (customer === undefined) return 'customer';
+  if (customer === undefined || customer.frozen) return 'customer';
   const who = { role, department: row.department ?? undefined };
   if (!maySendThrough(policy.profile, who, purpose, customer.kind, channel)) return 'policy';
   const route = await routeOf(vault, keys, policy, customer, { purpose, channel, role });

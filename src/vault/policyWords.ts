@@ -96,6 +96,7 @@ export const memberWords: Readonly<Record<string, string>> = {
   requiredBeforeEffect: 'شرط اثر نسخه',
   requiresOrder: 'نیازمند سفارش',
   retention: 'نگهداری',
+  resolveWithin: 'مهلت رسیدگی',
   rights: 'حقوق شخص',
   search: 'جست‌وجو',
   searchable: 'جست‌وجوپذیر',

@@ -1,4 +1,5 @@
 import { deactivateCustomer, hideCustomer, selectCustomersForRights } from '../db/erasure.ts';
+import { requireEdits } from '../db/freezes.ts';
 import { changeRequests, type Outcome, type RequestRow } from '../db/requests.ts';
 import type { Statement } from '../db/statement.ts';
 import { refuse, VaultError } from '../errors.ts';
@@ -66,8 +67,9 @@ export async function decideRequest(
 /** What is done at once; of a granted erasure, all but the key. */
 function doneBy(tenantId: string, row: RequestRow, { outcome }: Decision, at: Date): Statement[] {
   if (outcome === 'refused') return [];
-  if (row.kind === 'erase') return hideCustomer(tenantId, row.customerId, at);
-  return row.kind === 'deactivate' ? [deactivateCustomer(tenantId, row.customerId, at)] : [];
+  const free = requireEdits(tenantId, row.customerId);
+  if (row.kind === 'erase') return [free, ...hideCustomer(tenantId, row.customerId, at)];
+  return row.kind === 'deactivate' ? [free, deactivateCustomer(tenantId, row.customerId, at)] : [];
 }
 
 function decided(policy: Policy, row: RequestRow, decision: Decision, person: Person, at: Date): RequestRow {

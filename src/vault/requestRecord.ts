@@ -1,4 +1,3 @@
-import { open, seal } from '../crypto/seal.ts';
 import {
   requestKinds,
   requestStates,
@@ -11,6 +10,7 @@ import {
 import type { TenantKeys } from './keyring.ts';
 import { macOf } from './rowMac.ts';
 import { timeView } from './shownTime.ts';
+import { openWords, sealWords, type WordsKey } from './sealedWords.ts';
 
 export { requestKinds, requestStates };
 export const outcomes = ['done', 'partly', 'refused'] as const satisfies readonly Outcome[];
@@ -94,31 +94,14 @@ export function signed(keys: TenantKeys, request: Omit<RequestRow, 'mac'>): Requ
 /** What a request says in words: of who asked, and of who decided. */
 export type Said = 'note' | 'why';
 
-/** The customer whose key it is sealed under; null once that is gone. */
-export interface SayingKey {
-  readonly id: string;
-  readonly keyVersion: number;
-  readonly dataKey: Buffer | null;
-}
+const place = (recordId: string, field: Said) => ({ kind: 'request', recordId, field }) as const;
 
-const context = ({ tenantId }: TenantKeys, recordId: string, field: Said) =>
-  ({ tenantId, kind: 'request', recordId, version: 1, field }) as const;
-
-export function sealSaid(keys: TenantKeys, customer: SayingKey, requestId: string, what: Said, text: string): Buffer {
-  const { id, keyVersion, dataKey } = customer;
-  if (dataKey === null) throw new TypeError('no key to seal under');
-  const key = keys.dataKey({ kind: 'customer', id, keyVersion, wrapped: dataKey });
-  return seal(key, context(keys, requestId, what), text);
-}
+export const sealSaid = (keys: TenantKeys, customer: WordsKey, requestId: string, what: Said, text: string): Buffer =>
+  sealWords(keys, customer, place(requestId, what), text);
 
 /** Undefined where nothing was said, or what was said has gone with its key. */
-export function openSaid(keys: TenantKeys, customer: SayingKey | undefined, row: RequestRow, what: Said) {
-  const sealed = row[what];
-  if (sealed === null || customer === undefined || customer.dataKey === null) return undefined;
-  const { id, keyVersion, dataKey } = customer;
-  const key = keys.dataKey({ kind: 'customer', id, keyVersion, wrapped: dataKey });
-  return open(key, context(keys, row.id, what), sealed).toString('utf8');
-}
+export const openSaid = (keys: TenantKeys, customer: WordsKey | undefined, row: RequestRow, what: Said) =>
+  openWords(keys, customer, place(row.id, what), row[what]);
 
 /** A request as the person, support and the officer see it: the same members for all of them. */
 export function viewRequest(row: RequestFacts) {

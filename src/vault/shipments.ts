@@ -1,6 +1,7 @@
 import { newDeliveryCode } from '../crypto/clientSecret.ts';
 import { selectClientsInService, type ClientRow } from '../db/clients.ts';
 import { selectCustomers } from '../db/customers.ts';
+import { requireReveals } from '../db/freezes.ts';
 import { selectParcelGrants } from '../db/grantFacts.ts';
 import { insertGrant } from '../db/grants.ts';
 import { moveOrder, selectOrders, updateOrder, type OrderRow } from '../db/orders.ts';
@@ -55,6 +56,7 @@ export async function createShipment(
   const parcel = newParcel(policy, keys, caller, { order, courier, window, purpose, maxReads, now });
   const at = new Date(now);
   const statements: Statement[] = [
+    requireReveals(tenantId, order.customerId),
     moveOrder(tenantId, orderId, ['placed', 'dispatched', 'returned'], 'dispatched', at),
     closeOpenShipment(tenantId, orderId, 'reassigned', at),
     ...(sealed === undefined
