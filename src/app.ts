@@ -16,6 +16,7 @@ import { grants } from './http/grants.ts';
 import { holds } from './http/holds.ts';
 import { createHttp, type Http, type HttpOptions } from './http/http.ts';
 import { incidents } from './http/incidents.ts';
+import { inventory } from './http/inventory.ts';
 import { invoices } from './http/invoices.ts';
 import { legalDocuments } from './http/legalDocuments.ts';
 import { legalOrders } from './http/legalOrders.ts';
@@ -110,6 +111,7 @@ export function createApp(
   incidents(declare, vault);
   misuseReports(declare, vault);
   policies(declare, http, vault);
+  inventory(http, vault);
   acceptances(declare, vault);
   oauth(http, vault, newThrottle(vault.now));
   system(http, vault, readFileSync(openapiFile, 'utf8'));

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { refuse, VaultError } from '../errors.ts';
+import { VaultError } from '../errors.ts';
 import { listPolicies, printedPolicy, publicPolicies, publicPolicy, readPolicy } from '../vault/policies.ts';
 import { policyArchive } from '../vault/policyArchive.ts';
 import { mostPolicyText, policyChannels, publishPolicy, recordPolicyNotice } from '../vault/policyPublication.ts';
@@ -7,7 +7,9 @@ import { parseNumberedPage } from '../vault/page.ts';
 import type { Vault } from '../vault/vault.ts';
 import type { Declarations, DeclareAct } from './acts.ts';
 import { parseBody } from './parse.ts';
-import { pathId, type Incoming } from './route.ts';
+import { formatOf, pageAnswer, printable } from './printed.ts';
+import { tenantOf } from './publicPath.ts';
+import type { Incoming } from './route.ts';
 import { instant } from './shapes.ts';
 
 const publication = z.strictObject({
@@ -22,12 +24,6 @@ const notice = z.strictObject({
   givenAt: instant.optional(),
   audience: z.int().min(0).max(2_000_000_000).optional(),
 });
-
-/** Its one style sheet stands in the page, which loads and runs nothing. */
-const pageHeaders = {
-  'Content-Security-Policy':
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-};
 
 /** A text with every character escaped, and its frame. */
 const maxBytes = 2 * mostPolicyText;
@@ -55,17 +51,12 @@ export function policies(declare: DeclareAct, api: Declarations, vault: Vault): 
     const page = parseNumberedPage(request.query.limit, request.query.cursor);
     return { status: 200, body: await publicPolicies(vault, archive, tenantOf(request), page) };
   });
-  api.get(
-    '/v1/tenants/:tenantId/policies/:number',
-    { auth: false, query: ['format'], produces: ['application/json', 'text/html'] },
-    async (request) => {
-      const [tenantId, number] = [tenantOf(request), numberOf(request)];
-      if (formatOf(request.query.format) === 'json')
-        return { status: 200, body: await publicPolicy(vault, archive, tenantId, number) };
-      const bytes = Buffer.from(await printedPolicy(vault, archive, tenantId, number));
-      return { status: 200, type: 'text/html; charset=utf-8', bytes, headers: pageHeaders };
-    },
-  );
+  api.get('/v1/tenants/:tenantId/policies/:number', { auth: false, ...printable }, async (request) => {
+    const [tenantId, number] = [tenantOf(request), numberOf(request)];
+    if (formatOf(request.query.format) === 'json')
+      return { status: 200, body: await publicPolicy(vault, archive, tenantId, number) };
+    return pageAnswer(await printedPolicy(vault, archive, tenantId, number));
+  });
 }
 
 type Named = Pick<Incoming, 'params'>;
@@ -75,15 +66,4 @@ function numberOf({ params }: Named): number {
   const text = params['number'] ?? '';
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new VaultError('not_found');
   return Number(text);
-}
-
-function tenantOf(request: Named): string {
-  const id = pathId(request, 'tenantId');
-  if (id === undefined) throw new VaultError('not_found');
-  return id;
-}
-
-function formatOf(text: string | undefined): 'json' | 'html' {
-  if (text === undefined || text === 'json' || text === 'html') return text ?? 'json';
-  throw refuse('invalid_query', '?format', 'unknown_value');
 }

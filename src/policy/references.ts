@@ -22,6 +22,7 @@ const rules: readonly ((profile: Profile) => readonly Fault[])[] = [
   unsearchable,
   strayStandIns,
   carriersWithoutDefault,
+  keysElsewhere,
 ];
 
 /** Can this field be shown without a grant? Only if no party's item calls it personal, and somebody declares it. */
@@ -131,6 +132,13 @@ function strayStandIns(profile: Profile): readonly Fault[] {
 function carriersWithoutDefault(profile: Profile): readonly Fault[] {
   if (!profile.processors.courier.allowed || Object.hasOwn(profile.carriers, 'default')) return [];
   return [{ pointer: '/carriers/default', code: 'field_required' }];
+}
+
+/** Sealed values may lie with a provider; what opens them stays with the company. */
+function keysElsewhere(profile: Profile): readonly Fault[] {
+  return profile.storage.flatMap(({ place, holdsKeys }, i) =>
+    place === 'provider' && holdsKeys ? [{ pointer: `/storage/${i}/holdsKeys`, code: 'keys_at_provider' }] : [],
+  );
 }
 
 /** Every written cell of the matrix. */

@@ -8,6 +8,7 @@ import { copiedConsents, copiedAcceptances, copiedMessages, copiedRequests } fro
 import { copiedRecord, fact, itemMaker, type CopiedItem, type CopiedRecord, type Copying } from './copyRecord.ts';
 import { singleFieldsOf } from './customerFields.ts';
 import { labels, placeFields, type CustomerHeader } from './customerSeal.ts';
+import { classOfItem, classOfOrder } from './heldItems.ts';
 import { invoiceFields } from './invoiceRecord.ts';
 import { itemsOf, openOrder, referenceLabel } from './orderRecord.ts';
 import { headerOf, openRecord } from './record.ts';
@@ -91,7 +92,7 @@ function customerItems({ keys, customer, make }: Copying): CopiedItem[] {
   return [
     ...singleFieldsOf(customer.kind)
       .filter((field) => fields[field] !== undefined)
-      .flatMap((field) => make(record, field, field, field === 'iban' ? 'refund_iban' : 'account')),
+      .flatMap((field) => make(record, field, field, classOfItem(field))),
     ...phones.flatMap(({ id, kind, extension }) => [
       ...make(record, labels.phone(id), kind, 'account'),
       ...(extension ? make(record, labels.extension(id), kind, 'account') : []),
@@ -129,7 +130,7 @@ async function copiedOrders(copying: Copying): Promise<CopiedRecord[]> {
 
 function orderItems({ keys, make }: Copying, row: OrderRow): CopiedItem[] {
   const { record, header } = openOrder(keys, row);
-  const kept = row.deliveryTo === 'recipient' ? 'alternate_recipient' : 'order_shipping';
+  const kept = classOfOrder(row.deliveryTo);
   return [
     ...(record.labels.has(referenceLabel) ? make(record, referenceLabel, 'externalRef', kept) : []),
     ...itemsOf[header.party]

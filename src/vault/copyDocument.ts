@@ -1,11 +1,11 @@
 import { canonicalJson } from '../crypto/canonicalJson.ts';
-import { toPersianDigits } from '../formats/jalali.ts';
 import { parts, type CopyBody, type Part } from './copyContent.ts';
 import type { CopiedFact, CopiedItem, CopiedRecord } from './copyRecord.ts';
 import { heldHtml } from './heldValue.ts';
 import { letterheadHtml } from './letterhead.ts';
 import { countText, latinHtml, momentHtml, textHtml } from './persianText.ts';
 import { dataHtml, html, printedPage, type Html } from './printedPage.ts';
+import { clockText, keepText } from './retentionText.ts';
 
 const title = 'رونوشت داده‌های شما';
 
@@ -80,31 +80,6 @@ function itemHtml({ field, title: name, value, purposes, recipients, retention }
     <td>
       ${purposes.join('، ')}${recipients.length === 0 ? undefined : html`<br /><small>${recipients.join('، ')}</small>`}
     </td>
-    <td>${keepText(retention.keep)} <small>${clockWords[retention.clock] ?? ''}</small></td>
+    <td>${keepText(retention.keep)} <small>${clockText(retention.clock)}</small></td>
   </tr> `;
 }
-
-const units = { Y: 'سال', M: 'ماه', W: 'هفته', D: 'روز', H: 'ساعت' } as const;
-const words: Readonly<Record<string, string>> = {
-  while_active: 'تا حساب فعال است',
-  until_opt_in: 'تا رضایت دوباره',
-  as_ordered: 'به موجب دستور',
-  never: 'نگه داشته نمی‌شود',
-};
-
-/** `P36M` as «۳۶ ماه». */
-function keepText(keep: string): string {
-  const known = words[keep];
-  if (known !== undefined) return known;
-  const lengths = [...keep.matchAll(/(\d+)([YMWDH])/gu)];
-  return lengths.map(([, n = '', unit]) => `${toPersianDigits(n)} ${units[unit as keyof typeof units]}`).join(' و ');
-}
-
-const clockWords: Readonly<Record<string, string>> = {
-  fiscal_year_end: 'پس از پایان سال مالی',
-  last_activity: 'پس از آخرین فعالیت',
-  delivery: 'پس از تحویل',
-  settlement: 'پس از تسویه',
-  order: 'پس از سفارش',
-  creation: 'پس از ثبت',
-};

@@ -1,7 +1,8 @@
 import type { CustomerRow } from '../db/customers.ts';
 import type { Decision, Verdict } from '../policy/judge.ts';
 import type { Field, Party } from '../policy/profile.ts';
-import { processorKinds, type RetentionClass } from '../policy/vocabulary.ts';
+import { fullReadersOf } from '../policy/seenBy.ts';
+import type { RetentionClass } from '../policy/vocabulary.ts';
 import type { Caller } from './caller.ts';
 import type { TenantKeys } from './keyring.ts';
 import { reveal, type OpenRecord } from './record.ts';
@@ -77,19 +78,9 @@ export function itemMaker({ profile }: Policy, party: Party, { verdicts }: Decis
         title: rule?.title.fa ?? field,
         value: reveal(verdict, record.value(label)),
         purposes: (rule?.purposes ?? []).map((purpose) => profile.purposes[purpose]?.title.fa ?? purpose),
-        recipients: recipientsOf(profile, field),
+        recipients: fullReadersOf(profile, field).map(({ title }) => title.fa),
         retention: { class: kept, keep, clock },
       },
     ];
   };
-}
-
-/** Departments and firms to which the policy ever opens the field in full. */
-function recipientsOf({ access, departments, processors }: Policy['profile'], field: Field): string[] {
-  return Object.entries(access[field] ?? {}).flatMap(([column, cell]) => {
-    if (column === 'subject' || (cell.full.length === 0 && cell.base !== 'full')) return [];
-    const processor = processorKinds.find((kind) => kind === column);
-    if (processor !== undefined) return processors[processor].allowed ? [processors[processor].title.fa] : [];
-    return departments[column] === undefined ? [] : [departments[column].title.fa];
-  });
 }

@@ -4,6 +4,7 @@ import type { Caller } from './caller.ts';
 import { numberedPageOf, type NumberedPage } from './page.ts';
 import { permit } from './permit.ts';
 import type { ArchivedVersion, PolicyArchive, PolicyHistory } from './policyArchive.ts';
+import { requirePublicTenant } from './publicTenant.ts';
 import { policyDocument } from './policyDocument.ts';
 import { listedPolicy, wholePolicy, type PolicyAudience } from './policyView.ts';
 import type { Vault } from './vault.ts';
@@ -61,8 +62,7 @@ export async function printedPolicy(
 }
 
 async function publicHistory(vault: Vault, archive: PolicyArchive, tenantId: string): Promise<PolicyHistory> {
-  await vault.watch.fresh();
-  if (!vault.watch.tenants().includes(tenantId)) throw new VaultError('not_found');
+  await requirePublicTenant(vault, tenantId);
   return archive.recent(tenantId);
 }
 

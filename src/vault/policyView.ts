@@ -1,5 +1,6 @@
 import type { PolicyNoticeRow } from '../db/policies.ts';
 import { checkProfile } from '../policy/check.ts';
+import type { Profile } from '../policy/profile.ts';
 import type { ArchivedVersion, PolicyHistory } from './policyArchive.ts';
 import { findingView } from './policyPublication.ts';
 import { readableChanges } from './policyReading.ts';
@@ -38,14 +39,7 @@ export function wholePolicy(history: PolicyHistory, version: ArchivedVersion, at
     ...listedPolicy(history, version, at),
     ...(officer && row.publishedBy !== null ? { publishedBy: personView(row.publishedBy, row.publishedActor) } : {}),
     contact: { email: profile.contact.email, phone: profile.contact.phone },
-    legalBasis: profile.legalBasis.map(({ instrument, articles, date, about, number: own }) => ({
-      instrument,
-      articles,
-      ...(own === undefined ? {} : { number: own }),
-      date,
-      dateJalali: jalaliOf(date),
-      about,
-    })),
+    legalBasis: basisView(profile),
     attestation: { text: profile.attestation.text, sha256: attestationDigest(profile).toString('hex') },
     notices: noticesOf(history, number).map((notice) => noticeView(notice, officer)),
     ...(officer ? { findings: checkProfile(profile).map(findingView) } : {}),
@@ -54,6 +48,18 @@ export function wholePolicy(history: PolicyHistory, version: ArchivedVersion, at
       : { since: before.number, changes: readableChanges(before.profile, version.profile) }),
     text: row.source,
   };
+}
+
+/** The statutes that a policy's rules rest on or are read with. */
+export function basisView({ legalBasis }: Pick<Profile, 'legalBasis'>) {
+  return legalBasis.map(({ instrument, articles, date, about, number }) => ({
+    instrument,
+    articles,
+    ...(number === undefined ? {} : { number }),
+    date,
+    dateJalali: jalaliOf(date),
+    about,
+  }));
 }
 
 export function noticesOf({ notices }: Pick<PolicyHistory, 'notices'>, number: number): readonly PolicyNoticeRow[] {

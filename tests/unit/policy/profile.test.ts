@@ -109,6 +109,7 @@ describe('a profile that is not one is refused, with the place', () => {
       '/items/natural/foreignerId/standsInFor',
       'not_mandatory',
     ],
+    ['keys with a provider', { '/storage/2/holdsKeys': true }, '/storage/2/holdsKeys', 'keys_at_provider'],
     ['no default carrier', { '/carriers/default': undefined }, '/carriers/default', 'field_required'],
     [
       'grants that never end',
