@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Database } from './db/database.ts';
 import { acceptances } from './http/acceptances.ts';
+import { accesses } from './http/accesses.ts';
 import { acts } from './http/acts.ts';
 import { audit } from './http/audit.ts';
 import { authenticator } from './http/auth.ts';
@@ -110,6 +111,7 @@ export function createApp(
   requests(declare, vault);
   incidents(declare, vault);
   misuseReports(declare, vault);
+  accesses(declare, vault);
   policies(declare, http, vault);
   inventory(http, vault);
   acceptances(declare, vault);

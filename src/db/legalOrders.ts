@@ -93,6 +93,16 @@ const columns = `o.id, o.version, o.status, o.kind, o.ground, o.authority_kind a
             o.revoked_at as "revokedAt", o.valid_until as "validUntil", o.key_version as "keyVersion",
             o.data_key as "dataKey", o.sealed`;
 
+export function selectLegalOrders(tenantId: string, ids: readonly string[]): Statement<LegalOrderRow> {
+  return statement(
+    'select_legal_orders',
+    `select ${columns}
+       from amanat.legal_orders o
+      where o.tenant_id = $1::uuid and o.id = any ($2::uuid[])`,
+    [tenantId, ids],
+  );
+}
+
 export function selectLegalOrder(tenantId: string, id: string): Statement<LegalOrderRow> {
   return statement(
     'select_legal_order',

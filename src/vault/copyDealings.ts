@@ -2,9 +2,10 @@ import { listAcceptances } from '../db/acceptances.ts';
 import { listConsents } from '../db/consents.ts';
 import { selectCopiedMessages } from '../db/copies.ts';
 import { listRequests } from '../db/requests.ts';
-import { channelWords, wordFor } from './persianWords.ts';
+import { accessesOf, type Access } from './accessHistory.ts';
 import { load } from './act.ts';
 import { copiedRecord, fact, type CopiedFact, type CopiedRecord, type Copying } from './copyRecord.ts';
+import { channelWords, fieldWords, wordFor } from './persianWords.ts';
 import { wordsOfKind, wordsOfReason, wordsOfState } from './requestRecord.ts';
 import { believes } from './rowMac.ts';
 
@@ -111,4 +112,32 @@ export async function copiedRequests(copying: Copying): Promise<CopiedRecord[]> 
         },
       ),
     );
+}
+
+const accessWords: Readonly<Record<Access['how'], string>> = {
+  shown: 'دید',
+  sent: 'پیام فرستاد',
+  disclosed: 'به موجب قانون دریافت کرد',
+};
+
+const wordsOf = (fields: readonly string[]): string => fields.map((field) => wordFor(fieldWords, field)).join('، ');
+
+/** Who saw what, by department. */
+export async function copiedAccesses({ vault, keys, policy, customer, limit }: Copying): Promise<CopiedRecord[]> {
+  const accesses = await accessesOf(vault, keys, policy, customer.id, { after: undefined, limit });
+  return accesses.map((access) =>
+    copiedRecord(
+      { id: access.id, createdAt: new Date(access.at) },
+      {
+        facts: [
+          ...fact('department', 'بخش', access.department.id, access.department.title),
+          ...fact('how', 'چه شد', access.how, accessWords[access.how]),
+          ...(access.purpose === undefined ? [] : fact('purpose', 'برای', access.purpose.id, access.purpose.title)),
+          ...(access.work === undefined ? [] : fact('work', 'در کار', access.work.id, access.work.title)),
+          ...(access.full.length === 0 ? [] : fact('full', 'آشکار', access.full, wordsOf(access.full))),
+          ...(access.masked.length === 0 ? [] : fact('masked', 'پوشیده', access.masked, wordsOf(access.masked))),
+        ],
+      },
+    ),
+  );
 }

@@ -33,6 +33,7 @@ const headings: Readonly<Record<Part, string>> = {
   acceptances: 'پذیرش سیاست حریم خصوصی',
   messages: 'پیام‌ها',
   requests: 'درخواست‌های شما',
+  accesses: 'چه بخشی داده‌های شما را دید',
 };
 
 function sectionHtml(heading: string, records: readonly CopiedRecord[], cut: boolean): Html | undefined {

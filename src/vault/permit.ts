@@ -116,6 +116,7 @@ const rules = {
   'requests.read': { scope: 'requests', roles: ['shop_backend', 'support', 'dpo', 'subject'] },
   'requests.certificate': { scope: 'requests', roles: ['shop_backend', 'support', 'dpo', 'subject'] },
   'requests.copy': { scope: 'requests', roles: ['subject'] },
+  'accesses.list': { scope: 'requests', roles: ['support', 'dpo', 'subject'] },
   'requests.decide': { scope: 'requests:decide', roles: ['support', 'dpo'] },
   'incidents.create': { scope: 'incidents', roles: ['dpo'] },
   'incidents.list': { scope: 'incidents', roles: ['system_admin', 'dpo'] },

@@ -28,7 +28,7 @@ export async function openTwins(seed: number): Promise<Twins> {
 }
 
 /** Writes down the name of every statement that a connection sends. */
-function noting(sent: string[]): (db: Database) => Database {
+export function noting(sent: string[]): (db: Database) => Database {
   return (db) => {
     db.pool.on('connect', (client: pg.PoolClient) => {
       const { connection } = client as unknown as { connection: { bind: (message: { statement: string }) => void } };
@@ -52,7 +52,7 @@ const background = new Set([
 ]);
 
 /** Before the first and after the last of them a look begins and ends. */
-function withoutTheWatchs(names: readonly string[]): readonly string[] {
+export function withoutTheWatchs(names: readonly string[]): readonly string[] {
   return names.filter(
     (name, i) => !background.has(name) && !(name === 'enter_scope' && background.has(names[i + 1] ?? '')),
   );
@@ -62,7 +62,7 @@ const uuid = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 const instant = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g;
 
 /** Answers without what differs between any two vaults. The same id is the same number throughout. */
-export function normaliser(shop: Shop): (text: string) => string {
+export function normaliser(shop: { readonly side: { readonly tenantId: string } }): (text: string) => string {
   const known = new Map<string, string>();
   return (text) =>
     text
