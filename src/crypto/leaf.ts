@@ -25,8 +25,8 @@ import {
  *
  * | bytes     | what                                                                                     |
  * | --------- | ---------------------------------------------------------------------------------------- |
- * | 1         | format version: 1                                                                        |
- * | 1         | presence: bit n is 1 where the optional part n below is there, bit 7 is 0                |
+ * | 1         | format version: 2 where part 7 is there, else 1, which had no part 7                     |
+ * | 1         | presence: bit n is 1 where the optional part n below is there                            |
  * | 16        | leaf id                                                                                  |
  * | 16        | tenant id                                                                                |
  * | 8         | time, milliseconds since 1970 UTC                                                        |
@@ -47,6 +47,7 @@ import {
  * | 16        | 4: legal order id                                                                        |
  * | 32        | 5: SHA-256 of what was stored                                                            |
  * | 8         | 6: version of the record                                                                 |
+ * | 16        | 7: id of the access token (`jti`) under which it was done                                |
  *
  * Text, UUID and number as in framing.ts. One leaf has one encoding, of at most 8 KiB.
  */
@@ -77,16 +78,25 @@ export interface AuditLeaf {
   /** 32 bytes. */
   readonly digest?: Buffer;
   readonly recordVersion?: number;
+  readonly tokenId?: string;
   readonly requestId: string;
 }
 
-const format = 1;
+const formats = { plain: 1, withToken: 2 } as const;
 const outcomes = ['allowed', 'refused'] as const;
 const maxLeaf = 8192;
 const digestLength = 32;
 const leafPrefix = Buffer.of(0);
-const bit = { client: 1, subject: 2, object: 4, grant: 8, legalOrder: 16, digest: 32, recordVersion: 64 } as const;
-const allBits = 0x7f;
+const bit = {
+  client: 1,
+  subject: 2,
+  object: 4,
+  grant: 8,
+  legalOrder: 16,
+  digest: 32,
+  recordVersion: 64,
+  token: 128,
+} as const;
 
 // Written here first, then copied out at its exact length: one allocation a leaf.
 const scratch = Buffer.alloc(maxLeaf);
@@ -94,7 +104,7 @@ const scratch = Buffer.alloc(maxLeaf);
 /** Throws `internal` for a leaf that has no encoding; nothing is served without its leaf, so the caller refuses. */
 export function encodeLeaf(leaf: AuditLeaf): Buffer {
   const cursor: Cursor = { bytes: scratch, at: 0 };
-  putByte(cursor, format);
+  putByte(cursor, leaf.tokenId === undefined ? formats.plain : formats.withToken);
   putByte(cursor, presenceOf(leaf));
   putUuid(cursor, leaf.id);
   putUuid(cursor, leaf.tenantId);
@@ -116,6 +126,7 @@ export function encodeLeaf(leaf: AuditLeaf): Buffer {
   if (leaf.legalOrderId !== undefined) putUuid(cursor, leaf.legalOrderId);
   if (leaf.digest !== undefined) putDigest(cursor, leaf.digest);
   if (leaf.recordVersion !== undefined) putNumber(cursor, leaf.recordVersion);
+  if (leaf.tokenId !== undefined) putUuid(cursor, leaf.tokenId);
   return Buffer.from(scratch.subarray(0, cursor.at));
 }
 
@@ -126,10 +137,10 @@ export function encodeLeaf(leaf: AuditLeaf): Buffer {
 export function decodeLeaf(bytes: Buffer): AuditLeaf {
   if (bytes.length > maxLeaf) throw new VaultError('integrity_failure');
   const cursor: Cursor = { bytes, at: 0 };
-  if (takeByte(cursor) !== format) throw new VaultError('integrity_failure');
+  const format = takeByte(cursor);
   const presence = takeByte(cursor);
-  if (presence > allBits) throw new VaultError('integrity_failure');
   const has = (part: number): boolean => (presence & part) !== 0;
+  if (format !== (has(bit.token) ? formats.withToken : formats.plain)) throw new VaultError('integrity_failure');
   // Members are read in the order they are written here, which is the table's.
   const leaf: AuditLeaf = {
     id: takeUuid(cursor),
@@ -152,6 +163,7 @@ export function decodeLeaf(bytes: Buffer): AuditLeaf {
     ...(has(bit.legalOrder) ? { legalOrderId: takeUuid(cursor) } : {}),
     ...(has(bit.digest) ? { digest: Buffer.from(takeBytes(cursor, digestLength)) } : {}),
     ...(has(bit.recordVersion) ? { recordVersion: takeNumber(cursor) } : {}),
+    ...(has(bit.token) ? { tokenId: takeUuid(cursor) } : {}),
   };
   expectEnd(cursor);
   return leaf;
@@ -175,7 +187,8 @@ function presenceOf(leaf: AuditLeaf): number {
     (leaf.grantId === undefined ? 0 : bit.grant) |
     (leaf.legalOrderId === undefined ? 0 : bit.legalOrder) |
     (leaf.digest === undefined ? 0 : bit.digest) |
-    (leaf.recordVersion === undefined ? 0 : bit.recordVersion)
+    (leaf.recordVersion === undefined ? 0 : bit.recordVersion) |
+    (leaf.tokenId === undefined ? 0 : bit.token)
   );
 }
 

@@ -58,6 +58,7 @@ export function leafOf(vault: Vault, caller: Doer, act: Act, deed: Deed, id = ne
     ...(deed.legalOrderId === undefined ? {} : { legalOrderId: deed.legalOrderId }),
     ...(deed.digest === undefined ? {} : { digest: deed.digest }),
     ...(deed.recordVersion === undefined ? {} : { recordVersion: deed.recordVersion }),
+    ...(caller.tokenId === undefined ? {} : { tokenId: caller.tokenId }),
   };
   const bytes = encodeLeaf(leaf);
   return {

@@ -27,7 +27,7 @@ export interface Caller {
 }
 
 /** Whom a leaf names: a caller, or a client that has authenticated and asks for, or gives back, a token. */
-export type Doer = Pick<Caller, 'tenantId' | 'clientId' | 'role' | 'actor'>;
+export type Doer = Pick<Caller, 'tenantId' | 'clientId' | 'role' | 'actor'> & Partial<Pick<Caller, 'tokenId'>>;
 
 /** Only accessToken.ts calls this, with claims whose signature and time it has verified. */
 export function callerOf(claims: Omit<Caller, typeof authenticated>): Caller {

@@ -43,6 +43,7 @@ const leaves: fc.Arbitrary<AuditLeaf> = fc
         legalOrderId: uuid,
         digest: fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes)),
         recordVersion: fc.maxSafeNat(),
+        tokenId: uuid,
       },
       {
         requiredKeys: [
