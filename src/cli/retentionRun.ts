@@ -2,17 +2,19 @@ import { openVault } from '../app.ts';
 import { readConfig } from '../config.ts';
 import { loadKeyFolder } from '../keys/folder.ts';
 import { createLog } from '../log.ts';
-import { countRetention, sweepRetention } from '../vault/retention.ts';
+import { countRetention, sweepRetention, unsweptClasses } from '../vault/retention.ts';
 import { exit, noWords, UsageFault, type Command } from './command.ts';
+import { progress } from './progress.ts';
 import { table } from './table.ts';
 import { withDatabase } from './vaultDatabase.ts';
 
 interface Line {
   readonly tenantId: string;
   readonly class: string;
+  readonly action: string;
   readonly due?: number;
   readonly held?: number;
-  readonly destroyed?: number;
+  readonly done?: number;
 }
 
 export const retentionRun: Command = {
@@ -23,14 +25,16 @@ export const retentionRun: Command = {
     'dry-run': 'only count what is due, and what of it a hold keeps; changes nothing',
   },
   more: [
-    'Destroys the keys of orders and invoices that have had the time their policy gives them, with an audit leaf for each. A',
-    'running service does the same every ten minutes by itself; the two do not get in each other’s way.',
+    'Lets go of everything that has had the time its policy gives it, with an audit leaf for each, and lists the classes for',
+    'which there is nothing to do, with the reason. A running service does the same every ten minutes by itself; the two do not',
+    'get in each other’s way, and a run that was stopped in the middle goes on with the next.',
   ],
   async run(args, out) {
     noWords(args);
     const config = readConfig(process.env);
     const keys = await loadKeyFolder(config.keysDir, { production: config.production });
     const dry = args.flag('dry-run');
+    const bar = progress();
     const lines = await withDatabase(config, async (db) => {
       const log = createLog({ level: 'silent' });
       const vault = openVault({ db, keys, issuer: '', now: Date.now, log });
@@ -40,24 +44,40 @@ export const retentionRun: Command = {
       if (asked !== undefined && tenants.length === 0)
         throw new UsageFault('there is no such tenant; see amanat tenants list');
       const found: Line[] = [];
-      for (const tenantId of tenants) {
-        const round = dry ? countRetention : sweepRetention;
-        const classes = await round(vault, vault.watch.policy(tenantId), tenantId);
+      for (const [i, tenantId] of tenants.entries()) {
+        const policy = vault.watch.policy(tenantId);
+        const classes = dry
+          ? await countRetention(vault, policy, tenantId)
+          : await sweepRetention(vault, policy, tenantId, {
+              pages: Number.POSITIVE_INFINITY,
+              onSwept: (share, rows) => bar.at((i + share) / tenants.length, `${rows} records`),
+            });
         found.push(...classes.map((one) => ({ tenantId, ...one })));
       }
       return found;
-    });
-    out.result({ dryRun: dry, classes: lines }, () => readable(lines, dry));
+    }).finally(() => bar.end());
+    const unswept = unsweptClasses();
+    out.result({ dryRun: dry, classes: lines, unswept }, () => `${readable(lines, dry)}\n\n${listed(unswept)}`);
     return exit.ok;
   },
 };
 
 function readable(lines: readonly Line[], dry: boolean): string {
-  const head = dry ? ['tenant', 'class', 'due', 'of these held'] : ['tenant', 'class', 'destroyed'];
+  const head = ['tenant', 'class', 'action', ...(dry ? ['due', 'of these held'] : ['done'])];
   return table(
     head,
-    lines.map(({ tenantId, class: name, due, held, destroyed }) =>
-      dry ? [tenantId, name, String(due), String(held)] : [tenantId, name, String(destroyed)],
-    ),
+    lines.map(({ tenantId, class: name, action, due, held, done }) => [
+      tenantId,
+      name,
+      action,
+      ...(dry ? [String(due), String(held)] : [String(done)]),
+    ]),
+  );
+}
+
+function listed(unswept: ReturnType<typeof unsweptClasses>): string {
+  return table(
+    ['not swept', '', 'why'],
+    unswept.map(({ class: name, does, why }) => [name, does, why]),
   );
 }

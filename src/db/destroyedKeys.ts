@@ -3,7 +3,8 @@ import { statement, type Statement } from './statement.ts';
 /** A record whose key was destroyed: every process forgets it. */
 export interface DestroyedKey {
   readonly recordId: string;
-  readonly customerId: string;
+  /** Null for a record that is nobody's. */
+  readonly customerId: string | null;
 }
 
 /** Tells the other processes to forget. */

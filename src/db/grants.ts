@@ -153,3 +153,23 @@ export function closeGrantsOfOrder(tenantId: string, orderId: string, reason: st
     [tenantId, orderId, reason, now],
   );
 }
+
+/** What the vault closes by itself, and why: for all to see. Guarded: conflict when one of them was closed meanwhile. */
+export function closeGrants(
+  tenantId: string,
+  ids: readonly string[],
+  reason: 'policy' | 'expired',
+  now: Date,
+): Statement {
+  return statement(
+    'close_grants',
+    `with updated as (
+       update amanat.grants
+          set closed_at = $3::timestamptz, closed_reason = $4::text
+        where tenant_id = $1::uuid and id = any ($2::uuid[]) and closed_at is null
+        returning 1
+     )
+     select amanat.require(count(*) = cardinality($2::uuid[]), 'conflict') from updated`,
+    [tenantId, ids, now, reason],
+  );
+}

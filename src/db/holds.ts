@@ -1,3 +1,4 @@
+import type { DueCount } from './retention.ts';
 import { statement, type Statement } from './statement.ts';
 
 export const holdKinds = ['preservation', 'provisional', 'own'] as const;
@@ -145,15 +146,32 @@ export function selectHoldsOn(tenantId: string, customerIds: readonly string[]):
 }
 
 /** Holds whose time is over and that nobody has ended yet, the longest over first. */
-export function selectLapsedHolds(tenantId: string, at: Date, limit: number): Statement<HoldRow> {
+export function selectLapsedHolds(
+  tenantId: string,
+  kinds: readonly HoldKind[],
+  at: Date,
+  limit: number,
+): Statement<HoldRow> {
   return statement(
     'select_lapsed_holds',
     `select ${columns}
        from amanat.holds h
       where h.tenant_id = $1::uuid and h.released_at is null and h.ends_at <= $2::timestamptz
+        and h.kind = any ($4::text[])
       order by h.ends_at
       limit $3::integer`,
-    [tenantId, at, limit],
+    [tenantId, at, limit, kinds],
+  );
+}
+
+export function countLapsedHolds(tenantId: string, kinds: readonly HoldKind[], at: Date): Statement<DueCount> {
+  return statement(
+    'count_lapsed_holds',
+    `select count(*)::integer as due, 0 as held
+       from amanat.holds h
+      where h.tenant_id = $1::uuid and h.released_at is null and h.ends_at <= $2::timestamptz
+        and h.kind = any ($3::text[])`,
+    [tenantId, at, kinds],
   );
 }
 

@@ -28,18 +28,3 @@ export function selectOpenGrants(
     [tenantId, afterId ?? null, now, limit],
   );
 }
-
-/** Guarded: conflict when one of them was closed meanwhile. */
-export function closeForbiddenGrants(tenantId: string, ids: readonly string[], now: Date): Statement {
-  return statement(
-    'close_forbidden_grants',
-    `with updated as (
-       update amanat.grants
-          set closed_at = $3::timestamptz, closed_reason = 'policy'
-        where tenant_id = $1::uuid and id = any ($2::uuid[]) and closed_at is null
-        returning 1
-     )
-     select amanat.require(count(*) = cardinality($2::uuid[]), 'conflict') from updated`,
-    [tenantId, ids, now],
-  );
-}

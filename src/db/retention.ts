@@ -11,9 +11,16 @@ export interface OrderTerms {
   readonly most: string | null;
 }
 
+/** A row that has had its time. */
 export interface DueRecord {
   readonly id: string;
-  readonly customerId: string;
+  /** Whose it is; null where it is nobody's. */
+  readonly customerId: string | null;
+  readonly version?: number;
+}
+
+/** One with a key of its own, and the version that stands. */
+export interface DueVersion extends DueRecord {
   readonly version: number;
 }
 
@@ -31,10 +38,22 @@ const dueOrders = `
              or (o.created_at <= $6::timestamptz - $5::interval) is true)`;
 
 /** Of customers under no standing hold, so that those who are held do not fill the page; the vault judges by their MACs. */
-const unheld = (alias: string) => `
+export const unheld = (alias: string): string => `
         and not exists (
           select 1 from amanat.holds h
            where h.tenant_id = $1::uuid and h.customer_id = ${alias}.customer_id and h.released_at is null)`;
+
+/**
+ * Counts what is due and, of it, what a hold keeps; `at` names the parameter that is now. A hold whose time is over is ended
+ * by the round before it looks at anything else.
+ */
+export const counts = (
+  alias: string,
+  at: string,
+): string => `select count(*)::integer as due, count(*) filter (where exists (
+              select 1 from amanat.holds h
+               where h.tenant_id = $1::uuid and h.customer_id = ${alias}.customer_id
+                 and h.released_at is null and h.ends_at > ${at}::timestamptz))::integer as held`;
 
 const valuesOf = (tenantId: string, { deliveryTo, keep, cancelled, most }: OrderTerms, at: Date) => [
   tenantId,
@@ -45,7 +64,7 @@ const valuesOf = (tenantId: string, { deliveryTo, keep, cancelled, most }: Order
   at,
 ];
 
-export function selectDueOrders(tenantId: string, terms: OrderTerms, at: Date, limit: number): Statement<DueRecord> {
+export function selectDueOrders(tenantId: string, terms: OrderTerms, at: Date, limit: number): Statement<DueVersion> {
   return statement(
     'select_due_orders',
     `select o.id, o.customer_id as "customerId", o.version
@@ -62,23 +81,18 @@ export interface DueCount {
   readonly held: number;
 }
 
-const counts = (alias: string) => `select count(*)::integer as due, count(*) filter (where exists (
-              select 1 from amanat.holds h
-               where h.tenant_id = $1::uuid and h.customer_id = ${alias}.customer_id
-                 and h.released_at is null))::integer as held`;
-
 /** For a dry run: nothing is changed. */
 export function countDueOrders(tenantId: string, terms: OrderTerms, at: Date): Statement<DueCount> {
   return statement(
     'count_due_orders',
-    `${counts('o')}
+    `${counts('o', '$6')}
        from amanat.orders o${dueOrders}`,
     valuesOf(tenantId, terms, at),
   );
 }
 
 /** Made before then: the first moment after the last year that is over by now. */
-export function selectDueInvoices(tenantId: string, before: Date, limit: number): Statement<DueRecord> {
+export function selectDueInvoices(tenantId: string, before: Date, limit: number): Statement<DueVersion> {
   return statement(
     'select_due_invoices',
     `select i.id, i.customer_id as "customerId", i.version
@@ -90,18 +104,18 @@ export function selectDueInvoices(tenantId: string, before: Date, limit: number)
   );
 }
 
-export function countDueInvoices(tenantId: string, before: Date): Statement<DueCount> {
+export function countDueInvoices(tenantId: string, before: Date, at: Date): Statement<DueCount> {
   return statement(
     'count_due_invoices',
-    `${counts('i')}
+    `${counts('i', '$3')}
        from amanat.invoices i
       where i.tenant_id = $1::uuid and i.data_key is not null and i.created_at < $2::timestamptz`,
-    [tenantId, before],
+    [tenantId, before, at],
   );
 }
 
 /** Guarded: conflict unless each stands as it was read. Aborts with conflict while a hold stands. */
-export function destroyInvoices(tenantId: string, invoices: readonly Pick<DueRecord, 'id' | 'version'>[]): Statement {
+export function destroyInvoices(tenantId: string, invoices: readonly Pick<DueVersion, 'id' | 'version'>[]): Statement {
   return statement(
     'destroy_invoices',
     `with updated as (

@@ -149,7 +149,7 @@ export function forgetDestroyed(
 ): void {
   if (gone.length === 0) return;
   keyring.forgetDataKeys(gone.map(({ recordId }) => recordId));
-  const customers = new Set(gone.map(({ customerId }) => customerId));
+  const customers = new Set(gone.flatMap(({ customerId }) => customerId ?? []));
   grants.forgetCustomers(customers);
   deliveries.forgetCustomers(customers);
 }

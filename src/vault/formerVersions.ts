@@ -1,14 +1,12 @@
 import { commit } from '../db/commit.ts';
-import { selectLapsedHolds } from '../db/holds.ts';
 import { DbFault } from '../db/fault.ts';
 import { deleteVersions, selectDueVersions, type VersionedKind } from '../db/versions.ts';
 import type { Profile } from '../policy/profile.ts';
 import { durationPattern } from '../policy/duration.ts';
-import { clearanceOf, endLapsed } from './holds.ts';
-import { believes } from './rowMac.ts';
+import { clearanceOf } from './holds.ts';
 import type { Vault } from './vault.ts';
 
-/** Former states of a kind, and holds, looked at together. */
+/** Former states of a kind looked at together. */
 const atMost = 1_000;
 /** Pages taken in one round; the rest waits for the next. */
 const mostPages = 50;
@@ -26,21 +24,12 @@ function keptFor({ rights, retention }: Profile, kind: VersionedKind): string | 
 }
 
 /**
- * One round of a tenant: holds that have run out are ended, then former states that are due go, save those of customers
- * under a hold. A page at a time: three look-ups and two commits, however many customers it has.
+ * One round of a tenant: former states that are due go, save those of customers under a hold. A page at a time: three
+ * look-ups and a commit, however many customers it has.
  */
 export async function sweepFormerVersions(vault: Vault, tenantId: string, profile: Profile, at: Date): Promise<void> {
-  await endWhatLapsed(vault, tenantId, at);
   const keep = { customers: keptFor(profile, 'customers'), orders: keptFor(profile, 'orders') };
   for (let page = 0; page < mostPages; page += 1) if (!(await sweepPage(vault, tenantId, keep, at))) return;
-}
-
-async function endWhatLapsed(vault: Vault, tenantId: string, at: Date): Promise<void> {
-  const keys = await vault.keyring.tenant(tenantId);
-  const scope = { tenantIds: [tenantId] };
-  const [lapsed] = await commit(vault.db, scope, [selectLapsedHolds(tenantId, at, atMost)]);
-  const over = lapsed.filter((hold) => believes(vault, keys, 'holds', hold));
-  if (over.length > 0) await unlessChanged(commit(vault.db, scope, endLapsed(keys, over)));
 }
 
 /** True when it was a whole page, and something of it went: there may be more. */

@@ -37,7 +37,9 @@ export async function confirmDelivery(
   permit(caller, 'deliveries.confirm');
   const parcel = await openParcel(vault, caller, id);
   const keys = await vault.keyring.tenant(caller.tenantId);
-  checkMac(keys, 'delivery_codes', { id, codeHash: parcel.codeHash, mac: parcel.codeMac });
+  // A code whose time is over is gone with its MAC, while the parcel may still be open: then no code is right.
+  const forgotten = parcel.codeHash === null && parcel.codeMac === null;
+  if (!forgotten) checkMac(keys, 'delivery_codes', { id, codeHash: parcel.codeHash, mac: parcel.codeMac });
   const hash = codeHash(keys, id, foldIdentifier(code));
   const at = new Date(vault.now());
   const right = parcel.codeHash?.equals(hash) === true && parcel.codeTries < mostTries && parcel.codeExpiresAt > at;

@@ -25,8 +25,8 @@ const forgottenMs = 60 * 60 * 1000;
 
 /**
  * Deletes what has expired: stored answers, import lines, revocations of dead tokens, used assertions; what uploads left
- * that did not live to clear it away; packages that nobody fetched while their order held; former states of records
- * that are kept no longer; and the keys of orders and invoices that have had their time.
+ * that did not live to clear it away; packages that nobody fetched while their order held; whatever has had the time
+ * that the policy gives its class; and former states of records that are kept no longer.
  */
 export async function housekeep(vault: Vault): Promise<void> {
   for (const tenantId of vault.watch.tenants()) {
@@ -47,8 +47,9 @@ async function housekeepOf(vault: Vault, tenantId: string): Promise<void> {
   ]);
   // Without a policy that can be read, nothing says what of its records is due.
   const policy = vault.watch.policy(tenantId);
-  await sweepFormerVersions(vault, tenantId, policy.profile, now);
+  // Holds that are over end here, before anything else is looked at.
   await sweepRetention(vault, policy, tenantId);
+  await sweepFormerVersions(vault, tenantId, policy.profile, now);
 }
 
 /** Every process may run it: deleting twice does no harm, and what was raised is not raised again. Returns how to stop it. */

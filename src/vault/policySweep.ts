@@ -1,5 +1,6 @@
 import { insertPolicyChange, selectPolicyChange } from '../db/policies.ts';
-import { closeForbiddenGrants, selectOpenGrants, type OpenGrantRow } from '../db/policySweep.ts';
+import { closeGrants as closeStatement } from '../db/grants.ts';
+import { selectOpenGrants, type OpenGrantRow } from '../db/policySweep.ts';
 import { VaultError } from '../errors.ts';
 import type { Reader } from '../policy/judge.ts';
 import { fields, type Role } from '../policy/profile.ts';
@@ -95,7 +96,7 @@ async function closeGrants(
       at,
     ),
   );
-  await write(vault, tenantId, [closeForbiddenGrants(tenantId, ids, new Date(at)), ...leaves]);
+  await write(vault, tenantId, [closeStatement(tenantId, ids, 'policy', new Date(at)), ...leaves]);
 }
 
 async function recordChange(vault: Vault, tenantId: string, policy: Policy, sweptAt: Date): Promise<void> {

@@ -1,159 +1,89 @@
 import { digestOfNothing } from '../crypto/digest.ts';
 import { insertDestroyedKeys } from '../db/destroyedKeys.ts';
-import { destroyOrders } from '../db/erasure.ts';
-import {
-  countDueInvoices,
-  countDueOrders,
-  destroyInvoices,
-  selectDueInvoices,
-  selectDueOrders,
-  type DueCount,
-  type DueRecord,
-  type OrderTerms,
-} from '../db/retention.ts';
+import type { DueCount, DueRecord } from '../db/retention.ts';
 import type { Statement } from '../db/statement.ts';
 import { VaultError } from '../errors.ts';
-import { addDuration, durationPattern } from '../policy/duration.ts';
 import type { Profile } from '../policy/profile.ts';
-import type { RetentionClass } from '../policy/vocabulary.ts';
+import { retentionClasses, type RetentionClass } from '../policy/vocabulary.ts';
 import { load, write } from './act.ts';
 import { forgetDestroyed } from './erasure.ts';
 import { clearanceOf } from './holds.ts';
-import type { TenantKeys } from './keyring.ts';
+import { plans, type Plan, type Round, type Sweeping } from './retentionPlans.ts';
 import { sweepLeaf } from './sweepLeaf.ts';
-import { endOfIranianYear } from './tehranDay.ts';
 import type { Vault } from './vault.ts';
 import type { Policy } from './watch.ts';
 
-/** Records destroyed in one commit, and commits of one class in one round; the rest waits for the next. */
+/** Rows let go in one commit, and commits of one kind in one round of housekeeping; the rest waits for the next. */
 const atMost = 100;
 const mostPages = 50;
-/** From the end of a year to some moment of the year before it; a year has 366 days at most. */
-const intoYearBefore = 367 * 24 * 60 * 60 * 1000;
 
-/** A class whose records have keys of their own: how what is due of it is found, counted and destroyed. */
-interface Sweeping {
-  readonly rule: Extract<RetentionClass, 'alternate_recipient' | 'order_shipping' | 'invoice_snapshot'>;
-  readonly kind: 'orders' | 'invoices';
-  readonly select: (tenantId: string, at: Date, limit: number) => Statement<DueRecord>;
-  readonly count: (tenantId: string, at: Date) => Statement<DueCount>;
-  readonly destroy: (tenantId: string, due: readonly DueRecord[], at: Date) => readonly Statement[];
+interface ClassSweeping {
+  readonly class: RetentionClass;
+  readonly sweeping: Sweeping;
 }
 
-function sweepingsOf({ retention }: Pick<Profile, 'retention'>): readonly Sweeping[] {
-  const orders = (rule: 'alternate_recipient' | 'order_shipping', deliveryTo: 'recipient' | 'customer'): Sweeping => {
-    const terms = termsOf(retention[rule], deliveryTo);
-    return {
-      rule,
-      kind: 'orders',
-      select: (tenantId, at, limit) => selectDueOrders(tenantId, terms, at, limit),
-      count: (tenantId, at) => countDueOrders(tenantId, terms, at),
-      destroy: destroyOrders,
-    };
-  };
-  const { keep } = retention.invoice_snapshot;
-  return [
-    orders('alternate_recipient', 'recipient'),
-    orders('order_shipping', 'customer'),
-    {
-      rule: 'invoice_snapshot',
-      kind: 'invoices',
-      select: (tenantId, at, limit) => selectDueInvoices(tenantId, booksClosed(keep, at), limit),
-      count: (tenantId, at) => countDueInvoices(tenantId, booksClosed(keep, at)),
-      destroy: (tenantId, due) => [destroyInvoices(tenantId, due)],
-    },
-  ];
-}
-
-const durationOf = (length: string | undefined): string | null =>
-  length === undefined || !durationPattern.test(length) ? null : length;
-
-function termsOf(
-  { keep, cases, most }: Profile['retention'][RetentionClass],
-  deliveryTo: OrderTerms['deliveryTo'],
-): OrderTerms {
-  const cancelled = cases?.find(({ when }) => when === 'cancelled')?.keep;
-  return {
-    deliveryTo,
-    keep: durationOf(keep),
-    cancelled: cancelled === 'at_once' ? 'P0D' : durationOf(cancelled),
-    most: most?.clock === 'order' ? most.length : null,
-  };
-}
-
-/** The end of the last fiscal year that has been over for so long: what was invoiced before is due. */
-function booksClosed(keep: string, at: Date): Date {
-  const never = new Date(0);
-  if (durationOf(keep) === null) return never;
-  // Back from now, a year at a time: a profile keeps books for tens of years at most.
-  for (let year = 0, end = endOfIranianYear(at); year < 100; year += 1) {
-    const due = addDuration(end, keep);
-    if (due !== undefined && due <= at) return end;
-    end = endOfIranianYear(new Date(end.getTime() - intoYearBefore));
-  }
-  return never;
+function sweepingsOf(profile: Profile): readonly ClassSweeping[] {
+  return Object.entries(plans).flatMap(([name, plan]) =>
+    plan.does === 'sweep'
+      ? plan.sweepings(profile).map((sweeping) => ({ class: name as RetentionClass, sweeping }))
+      : [],
+  );
 }
 
 export interface SweptClass {
   readonly class: RetentionClass;
-  readonly destroyed: number;
+  readonly action: string;
+  readonly done: number;
 }
 
+/** Told after each page: of how many classes how many are swept, and rows so far. */
+export type OnSwept = (share: number, rows: number) => void;
+
 /**
- * One round of a tenant: the keys of records that have had their time go, a page in one commit with a leaf for each record, save
- * those of customers under a hold. Any number of processes may do it at once, and stop anywhere: what is destroyed is due no
- * more, and of two that destroy the same page one is undone whole.
+ * One round of a tenant: what has had its time goes, a page in one commit with a leaf for each row; where values are destroyed,
+ * not those of customers under a hold. Any number of processes may do it at once, and stop anywhere: what is done is due
+ * no more, and of two that take the same page one is undone whole.
  */
-export async function sweepRetention(vault: Vault, policy: Policy, tenantId: string): Promise<readonly SweptClass[]> {
+export async function sweepRetention(
+  vault: Vault,
+  policy: Policy,
+  tenantId: string,
+  { pages = mostPages, onSwept = () => undefined }: { readonly pages?: number; readonly onSwept?: OnSwept } = {},
+): Promise<readonly SweptClass[]> {
   const keys = await vault.keyring.tenant(tenantId);
   const swept: SweptClass[] = [];
-  for (const sweeping of sweepingsOf(policy.profile)) {
-    let destroyed = 0;
-    for (let page = 0; page < mostPages; page += 1) {
-      const count = await sweepPage(vault, policy, keys, sweeping);
-      destroyed += count;
+  const sweepings = sweepingsOf(policy.profile);
+  for (const { class: name, sweeping } of sweepings) {
+    let done = 0;
+    for (let page = 0; page < pages; page += 1) {
+      const count = await sweepPage({ vault, policy, keys, at: new Date(vault.now()) }, name, sweeping);
+      done += count;
+      onSwept(
+        swept.length / sweepings.length,
+        swept.reduce((sum, one) => sum + one.done, done),
+      );
       if (count < atMost) break;
     }
-    swept.push({ class: sweeping.rule, destroyed });
+    swept.push({ class: name, action: sweeping.action, done });
   }
   return swept;
 }
 
-async function sweepPage(vault: Vault, policy: Policy, keys: TenantKeys, sweeping: Sweeping): Promise<number> {
+/** How many rows went. */
+async function sweepPage(round: Round, rule: RetentionClass, sweeping: Sweeping): Promise<number> {
+  const { vault, keys, at } = round;
   const { tenantId } = keys;
-  const at = new Date(vault.now());
-  const [found] = await load(vault, tenantId, [sweeping.select(tenantId, at, atMost)]);
+  const [rows] = await load(vault, tenantId, [sweeping.select(tenantId, at, atMost)]);
+  const found = rows.filter((row) => sweeping.isGenuine?.(round, row) ?? true);
   if (found.length === 0) return 0;
-  const { held, statements: lapsed } = await clearanceOf(
-    vault,
-    keys,
-    found.map(({ customerId }) => customerId),
-    at,
-  );
-  const due = found.filter(({ customerId }) => !held.has(customerId));
+  const { due, lapsed } = await freeOf(round, sweeping, found);
   if (due.length === 0) return 0;
-  const gone = due.map(({ id, customerId }) => ({ recordId: id, customerId }));
-  const { rule, kind } = sweeping;
-  const leaves = due.map(({ id, customerId, version }) =>
-    sweepLeaf(
-      {
-        tenantId,
-        policyVersion: policy.label,
-        action: `${kind}.expire`,
-        rule: `retention.${rule}`,
-        subjectId: customerId,
-        object: { kind, id },
-        digest: digestOfNothing,
-        recordVersion: version + 1,
-      },
-      at.getTime(),
-    ),
-  );
+  const gone = sweeping.destroysKeys ? due.map(({ id, customerId }) => ({ recordId: id, customerId })) : [];
   const statements = [
     ...lapsed,
-    ...sweeping.destroy(tenantId, due, at),
-    insertDestroyedKeys(tenantId, gone, at),
-    ...leaves,
+    ...sweeping.letGo(round, due),
+    ...(gone.length === 0 ? [] : [insertDestroyedKeys(tenantId, gone, at)]),
+    ...due.map((row) => leafOf(round, rule, sweeping, row)),
   ];
   try {
     await write(vault, tenantId, statements);
@@ -166,18 +96,60 @@ async function sweepPage(vault: Vault, policy: Policy, keys: TenantKeys, sweepin
   return due.length;
 }
 
-export interface CountedClass extends DueCount {
-  readonly class: RetentionClass;
+/** Of these, whom no hold keeps; and what ends the holds of theirs that are over. */
+async function freeOf({ vault, keys, at }: Round, { sparesHeld }: Sweeping, found: readonly DueRecord[]) {
+  if (!sparesHeld) return { due: found, lapsed: [] };
+  const owners = found.flatMap(({ customerId }) => customerId ?? []);
+  const { held, statements: lapsed } = await clearanceOf(vault, keys, owners, at);
+  return { due: found.filter(({ customerId }) => customerId === null || !held.has(customerId)), lapsed };
 }
 
-/** What a round would find, by class. Changes nothing. */
+function leafOf({ policy, keys, at }: Round, rule: RetentionClass, sweeping: Sweeping, row: DueRecord): Statement {
+  const { id, customerId, version } = row;
+  const { action, kind, destroysKeys } = sweeping;
+  return sweepLeaf(
+    {
+      tenantId: keys.tenantId,
+      policyVersion: policy.label,
+      action,
+      rule: `retention.${rule}`,
+      object: { kind, id },
+      ...(customerId === null ? {} : { subjectId: customerId }),
+      ...(destroysKeys && version !== undefined ? { digest: digestOfNothing, recordVersion: version + 1 } : {}),
+    },
+    at.getTime(),
+  );
+}
+
+export interface CountedClass extends DueCount {
+  readonly class: RetentionClass;
+  readonly action: string;
+}
+
+/** What a round would find, by class: `due`, and of these `held`. Changes nothing. */
 export async function countRetention(vault: Vault, policy: Policy, tenantId: string): Promise<readonly CountedClass[]> {
   const at = new Date(vault.now());
   const sweepings = sweepingsOf(policy.profile);
   const counted = await load(
     vault,
     tenantId,
-    sweepings.map((sweeping) => sweeping.count(tenantId, at)),
+    sweepings.map(({ sweeping }) => sweeping.count(tenantId, at)),
   );
-  return sweepings.map(({ rule }, i) => ({ class: rule, ...(counted[i]?.[0] ?? { due: 0, held: 0 }) }));
+  return sweepings.map(({ class: name, sweeping: { action } }, i) => ({
+    class: name,
+    action,
+    ...(counted[i]?.[0] ?? { due: 0, held: 0 }),
+  }));
+}
+
+/** Every class that is not swept, and why. */
+export function unsweptClasses(): readonly {
+  readonly class: RetentionClass;
+  readonly does: string;
+  readonly why: string;
+}[] {
+  return retentionClasses.flatMap((name) => {
+    const plan: Plan = plans[name];
+    return plan.does === 'sweep' ? [] : [{ class: name, ...plan }];
+  });
 }

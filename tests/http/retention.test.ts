@@ -58,6 +58,17 @@ async function isThere(id: string, table = 'orders'): Promise<boolean> {
   return row?.there === true;
 }
 
+/** Whether a parcel's code is there, and why its grant closed. */
+async function parcelRow(id: string): Promise<unknown> {
+  const [row] = await atDatabase(
+    vault,
+    `select s.code_hash is not null as code, g.closed_reason as reason
+       from amanat.shipments s join amanat.grants g on g.id = s.grant_id where s.id = $1`,
+    [id],
+  );
+  return row;
+}
+
 /** Days on which the vault's clock stands at `days` from now, for one look. */
 async function after<T>(days: number, work: () => Promise<T>): Promise<T> {
   vault.advance(days * day);
@@ -111,6 +122,20 @@ describe('each class on its day and not before', () => {
   });
 });
 
+describe('what a courier had', () => {
+  test('a grant closes and a code goes fifteen days after the dispatch, delivered or not', async () => {
+    const [shop, courier] = [await as('shop_backend'), await as('courier')];
+    const parcel = await newParcel(shop, await order(await person(), 'customer'), courier);
+    await after(14.99, sweep);
+    expect(await parcelRow(parcel.id)).toEqual({ code: true, reason: null });
+    await after(15.01, sweep);
+    expect(await parcelRow(parcel.id)).toEqual({ code: false, reason: 'expired' });
+    const again = await newParcel(shop, await order(await person(), 'customer'), courier);
+    made(await courier.post(`/v1/deliveries/${again.id}/confirm`, { code: again.deliveryCode }), 200);
+    expect(await parcelRow(again.id), 'a used one at once').toEqual({ code: false, reason: 'delivered' });
+  });
+});
+
 describe('the sweep', () => {
   test('is counted before it is made, and leaves a leaf for each record', async () => {
     const of = await person();
@@ -119,10 +144,14 @@ describe('the sweep', () => {
       (await countRetention(vault.vault, policy(), vault.tenantId)).find((c) => c.class === 'alternate_recipient');
     expect((await counted())?.due, 'control').toBe(0);
     await after(8, async () => {
-      expect(await counted()).toEqual({ class: 'alternate_recipient', due: 2, held: 0 });
+      expect(await counted()).toEqual({ class: 'alternate_recipient', action: 'orders.expire', due: 2, held: 0 });
       expect(await isThere(ids[0] ?? ''), 'a count changes nothing').toBe(true);
-      expect(await sweep()).toContainEqual({ class: 'alternate_recipient', destroyed: 2 });
-      expect(await sweep(), 'once').toContainEqual({ class: 'alternate_recipient', destroyed: 0 });
+      expect(await sweep()).toContainEqual({ class: 'alternate_recipient', action: 'orders.expire', done: 2 });
+      expect(await sweep(), 'once').toContainEqual({
+        class: 'alternate_recipient',
+        action: 'orders.expire',
+        done: 0,
+      });
     });
     const leaves = (await leavesOf(await as('dpo'), `subject=${of.id}`)).filter((l) => l.action === 'orders.expire');
     expect(new Set(leaves.map((leaf) => leaf.objectId))).toEqual(new Set(ids));
@@ -137,7 +166,7 @@ describe('the sweep', () => {
     await hold(vault, await as('legal_registrar'), [held.id]);
     await after(8, async () => {
       const counts = await countRetention(vault.vault, policy(), vault.tenantId);
-      expect(counts).toContainEqual({ class: 'alternate_recipient', due: 2, held: 1 });
+      expect(counts).toContainEqual({ class: 'alternate_recipient', action: 'orders.expire', due: 2, held: 1 });
       await sweep();
     });
     expect([await isThere(kept), await isThere(gone)]).toEqual([true, false]);
@@ -154,8 +183,8 @@ describe('the sweep', () => {
       Promise.all([sweep(), sweepRetention(beside.vault, policy(), vault.tenantId), sweep()]),
     );
     beside.advance(-8 * day);
-    const destroyed = rounds.flat().reduce((sum, one) => sum + one.destroyed, 0);
-    expect(destroyed).toBe(6);
+    const orders = rounds.flat().filter((one) => one.action === 'orders.expire');
+    expect(orders.reduce((sum, { done }) => sum + done, 0)).toBe(6);
     const leaves = (await leavesOf(await as('dpo'), `subject=${of.id}`)).filter((l) => l.action === 'orders.expire');
     expect(leaves).toHaveLength(6);
   });
@@ -187,5 +216,21 @@ describe('the sweep', () => {
          for each row when (old.tenant_id = '${first}') execute function amanat.trouble()`,
     );
     expect(await forget()).toEqual([first]);
+  });
+});
+
+describe('days later', () => {
+  test('a code that went before its parcel is no code any more, and no fault of ours', async () => {
+    const shop = await as('shop_backend');
+    const at = (days: number) => new Date(vault.vault.now() + days * day).toISOString();
+    const terms = { opensAt: at(10), closesAt: at(20) };
+    const parcel = await newParcel(shop, await order(await person(), 'customer'), await as('courier'), terms);
+    const confirm = async () =>
+      (await as('courier')).post(`/v1/deliveries/${parcel.id}/confirm`, { code: parcel.deliveryCode });
+    // From here on the clock stands there: tokens are issued by it.
+    vault.advance(16 * day);
+    await sweep();
+    expect(await parcelRow(parcel.id)).toEqual({ code: false, reason: null });
+    expect((await confirm()).body.code).toBe('wrong_code');
   });
 });

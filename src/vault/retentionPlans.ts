@@ -1,0 +1,174 @@
+import { countLapsedHolds, selectLapsedHolds, type HoldKind, type HoldRow } from '../db/holds.ts';
+import { destroyOrders } from '../db/erasure.ts';
+import { closeGrants } from '../db/grants.ts';
+import {
+  countDueInvoices,
+  countDueOrders,
+  destroyInvoices,
+  selectDueInvoices,
+  selectDueOrders,
+  type DueCount,
+  type DueRecord,
+  type DueVersion,
+  type OrderTerms,
+} from '../db/retention.ts';
+import {
+  countDueCodes,
+  countDueParcelGrants,
+  forgetDueCodes,
+  selectDueCodes,
+  selectDueParcelGrants,
+} from '../db/retentionParcels.ts';
+import type { Statement } from '../db/statement.ts';
+import type { Profile } from '../policy/profile.ts';
+import type { RetentionClass } from '../policy/vocabulary.ts';
+import { endLapsed } from './holds.ts';
+import type { TenantKeys } from './keyring.ts';
+import { booksClosed, durationOf, orderTermsOf, type RetentionRule } from './retentionTerms.ts';
+import { believes } from './rowMac.ts';
+import type { Vault } from './vault.ts';
+import type { Policy } from './watch.ts';
+
+/** What a page of due rows is let go with. */
+export interface Round {
+  readonly vault: Vault;
+  readonly policy: Policy;
+  readonly keys: TenantKeys;
+  readonly at: Date;
+}
+
+/** One way in which something of a class goes: how what is due is found and counted, and what is done with it. */
+export interface Sweeping<Row extends DueRecord = DueRecord> {
+  /** What the leaves say was done, one leaf a row: `orders.expire`. */
+  readonly action: string;
+  /** The kind of object they name. */
+  readonly kind: string;
+  /** What is due at `at`, a page of it; where held persons are spared, of nobody who is held. */
+  readonly select: (tenantId: string, at: Date, limit: number) => Statement<Row>;
+  /** All of it. */
+  readonly count: (tenantId: string, at: Date) => Statement<DueCount>;
+  /** Guarded, all or none: `conflict` unless each row stands as it was found. */
+  readonly letGo: (round: Round, due: readonly Row[]) => readonly Statement[];
+  /** Values go for good: then a hold keeps those of whom it holds. What destroys nothing must be the same for them. */
+  readonly sparesHeld: boolean;
+  /** The rows have a data key of their own, which goes: every process forgets it, and the leaf says that nothing is left. */
+  readonly destroysKeys: boolean;
+  /** Rows that are not as they were made are left alone. */
+  readonly isGenuine?: (round: Pick<Round, 'vault' | 'keys'>, row: Row) => boolean;
+}
+
+/** What is done about a class. Whoever adds a class to a policy adds its plan here: without one the build breaks. */
+export type Plan =
+  | { readonly does: 'sweep'; readonly sweepings: (profile: Profile) => readonly Sweeping[] }
+  /** Another part of the vault does it, at its own moment. */
+  | { readonly does: 'elsewhere'; readonly why: string }
+  /** The vault holds nothing of this class. */
+  | { readonly does: 'not_stored'; readonly why: string }
+  /** It stands outside the vault: whoever runs it does it. */
+  | { readonly does: 'operator'; readonly why: string }
+  /** Kept longer than the policy says, for now, and said aloud. */
+  | { readonly does: 'open'; readonly why: string };
+
+const sweep = (sweepings: (profile: Profile) => readonly Sweeping[]): Plan => ({ does: 'sweep', sweepings });
+
+/** A row's own type is known to `select` and `letGo` alone. */
+const sweepingOf = <Row extends DueRecord>(sweeping: Sweeping<Row>): Sweeping => sweeping as unknown as Sweeping;
+
+/** In the order in which they are swept: a hold that is over ends before what it held is looked at. */
+export const plans: Readonly<Record<RetentionClass, Plan>> = {
+  preservation_hold: sweep(() => [holds(['preservation', 'own'])]),
+  provisional_hold: sweep(() => [holds(['provisional'])]),
+  invoice_snapshot: sweep(({ retention }) => [invoices(retention.invoice_snapshot)]),
+  order_shipping: sweep(({ retention }) => [orders(orderTermsOf(retention.order_shipping, 'customer'))]),
+  alternate_recipient: sweep(({ retention }) => [orders(orderTermsOf(retention.alternate_recipient, 'recipient'))]),
+  courier_grant: sweep(({ retention }) => [parcelGrants(durationOf(retention.courier_grant.keep))]),
+  delivery_code: sweep(({ retention }) => [deliveryCodes(durationOf(retention.delivery_code.keep))]),
+  suppression_hash: {
+    does: 'elsewhere',
+    why: 'goes with the consent by which the person opts in again; a keyed hash, and nothing of whose it is',
+  },
+  account: { does: 'open', why: 'idle accounts are not swept yet' },
+  erased_hold: { does: 'open', why: 'an erased person goes as soon as no order holds them, whatever the class says' },
+  refund_iban: { does: 'open', why: 'nothing says yet which account number was given for one refund only' },
+  consent_record: { does: 'open', why: 'not swept yet' },
+  legal_order: { does: 'open', why: 'not swept yet' },
+  supplementary_answers: { does: 'not_stored', why: 'the vault asks no supplementary questions yet' },
+  complaint: { does: 'not_stored', why: 'the vault takes no complaints yet' },
+  feedback: { does: 'not_stored', why: 'the vault takes no feedback yet' },
+  incident: { does: 'not_stored', why: 'the vault records no incidents yet' },
+  access_audit: {
+    does: 'open',
+    why: 'the log is append-only, and without a signed tree over it a leaf that was let go is as one that was destroyed',
+  },
+  visitor_technical: { does: 'not_stored', why: 'the vault takes no technical data of visitors' },
+  backup: { does: 'operator', why: 'whoever keeps the backups deletes them in time; erasure destroys the key' },
+};
+
+function invoices(rule: RetentionRule): Sweeping {
+  return sweepingOf<DueVersion>({
+    action: 'invoices.expire',
+    kind: 'invoices',
+    select: (tenantId, at, limit) => selectDueInvoices(tenantId, booksClosed(rule, at), limit),
+    count: (tenantId, at) => countDueInvoices(tenantId, booksClosed(rule, at), at),
+    letGo: ({ keys }, due) => [destroyInvoices(keys.tenantId, due)],
+    sparesHeld: true,
+    destroysKeys: true,
+  });
+}
+
+function orders(terms: OrderTerms): Sweeping {
+  return sweepingOf<DueVersion>({
+    action: 'orders.expire',
+    kind: 'orders',
+    select: (tenantId, at, limit) => selectDueOrders(tenantId, terms, at, limit),
+    count: (tenantId, at) => countDueOrders(tenantId, terms, at),
+    letGo: ({ keys, at }, due) => destroyOrders(keys.tenantId, due, at),
+    sparesHeld: true,
+    destroysKeys: true,
+  });
+}
+
+/** Written down as over at their end. That they are over was so before: it spares and destroys nothing. */
+function holds(kinds: readonly HoldKind[]): Sweeping {
+  return sweepingOf<HoldRow & DueRecord>({
+    action: 'holds.lapse',
+    kind: 'holds',
+    select: (tenantId, at, limit) => selectLapsedHolds(tenantId, kinds, at, limit),
+    count: (tenantId, at) => countLapsedHolds(tenantId, kinds, at),
+    letGo: ({ keys }, due) => endLapsed(keys, due),
+    sparesHeld: false,
+    destroysKeys: false,
+    isGenuine: ({ vault, keys }, hold) => believes(vault, keys, 'holds', hold),
+  });
+}
+
+function parcelGrants(keep: string | null): Sweeping {
+  return {
+    action: 'grants.expire',
+    kind: 'grants',
+    select: (tenantId, at, limit) => selectDueParcelGrants(tenantId, keep, at, limit),
+    count: (tenantId, at) => countDueParcelGrants(tenantId, keep, at),
+    letGo: ({ keys, at }, due) => [
+      closeGrants(
+        keys.tenantId,
+        due.map(({ id }) => id),
+        'expired',
+        at,
+      ),
+    ],
+    sparesHeld: false,
+    destroysKeys: false,
+  };
+}
+
+function deliveryCodes(keep: string | null): Sweeping {
+  return {
+    action: 'shipments.forget_code',
+    kind: 'shipments',
+    select: (tenantId, at, limit) => selectDueCodes(tenantId, keep, at, limit),
+    count: (tenantId, at) => countDueCodes(tenantId, keep, at),
+    letGo: ({ keys }, due) => [forgetDueCodes(keys.tenantId, due)],
+    sparesHeld: false,
+    destroysKeys: false,
+  };
+}
