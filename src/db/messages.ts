@@ -6,13 +6,19 @@ export interface MessageFacts {
   readonly customerId: string;
   readonly purpose: string;
   readonly channel: string;
-  /** Who asked for it, and by which request. */
-  readonly clientId: string;
+  /** Who asked for it, or whose act brought it about, and by which request; no client where the clock did. */
+  readonly clientId: string | null;
   readonly role: string;
   /** Of a further department's client. */
   readonly department: string | null;
   readonly actor: string | null;
   readonly requestId: string;
+  /** Which of the profile's `tells`; null for what another system asked for. */
+  readonly telling: string | null;
+  /** Id of what it tells of. */
+  readonly about: string | null;
+  /** It goes to the alternate recipient of this order. */
+  readonly recipientOrder: string | null;
   readonly createdAt: Date;
   readonly mac: Buffer;
 }
@@ -35,36 +41,49 @@ export interface ClaimedMessage extends NewMessageRow {
   readonly attempts: number;
 }
 
-export function insertMessage(tenantId: string, row: NewMessageRow): Statement {
+/** One that a person is told of once, and was told of before, is passed over. */
+export function insertMessages(tenantId: string, rows: readonly NewMessageRow[]): Statement {
   return statement(
-    'insert_message',
+    'insert_messages',
     `insert into amanat.messages
-       (tenant_id, id, customer_id, purpose, channel, client_id, role, department, actor, request_id, state, attempts, due_at,
-        key_version, data_key, sealed, created_at, mac)
-     values ($1::uuid, $2::uuid, $3::uuid, $4::text, $5::text, $6::uuid, $7::text, $8::text, $9::text,
-             $10::uuid, 'queued', 0, $14::timestamptz, $11::integer, $12::bytea, $13::bytea, $14::timestamptz, $15::bytea)`,
+       (tenant_id, id, customer_id, purpose, channel, client_id, role, department, actor, request_id, telling, about,
+        recipient_order, state, attempts, due_at, key_version, data_key, sealed, created_at, mac)
+     select $1::uuid, m.id, m.customer_id, m.purpose, m.channel, m.client_id, m.role, m.department, m.actor, m.request_id,
+            m.telling, m.about, m.recipient_order, 'queued', 0, m.created_at, m.key_version, m.data_key, m.sealed,
+            m.created_at, m.mac
+       from unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::uuid[], $7::text[], $8::text[], $9::text[],
+                   $10::uuid[], $11::text[], $12::uuid[], $13::uuid[], $14::integer[], $15::bytea[], $16::bytea[],
+                   $17::timestamptz[], $18::bytea[])
+            as m (id, customer_id, purpose, channel, client_id, role, department, actor, request_id, telling, about,
+                  recipient_order, key_version, data_key, sealed, created_at, mac)
+         on conflict (tenant_id, telling, about, customer_id, channel)
+            where telling in ('disclosure', 'policy_version', 'incident') do nothing`,
     [
       tenantId,
-      row.id,
-      row.customerId,
-      row.purpose,
-      row.channel,
-      row.clientId,
-      row.role,
-      row.department,
-      row.actor,
-      row.requestId,
-      row.keyVersion,
-      row.dataKey,
-      row.sealed,
-      row.createdAt,
-      row.mac,
+      rows.map((r) => r.id),
+      rows.map((r) => r.customerId),
+      rows.map((r) => r.purpose),
+      rows.map((r) => r.channel),
+      rows.map((r) => r.clientId),
+      rows.map((r) => r.role),
+      rows.map((r) => r.department),
+      rows.map((r) => r.actor),
+      rows.map((r) => r.requestId),
+      rows.map((r) => r.telling),
+      rows.map((r) => r.about),
+      rows.map((r) => r.recipientOrder),
+      rows.map((r) => r.keyVersion),
+      rows.map((r) => r.dataKey),
+      rows.map((r) => r.sealed),
+      rows.map((r) => r.createdAt),
+      rows.map((r) => r.mac),
     ],
   );
 }
 
 const facts = `m.id, m.customer_id as "customerId", m.purpose, m.channel, m.client_id as "clientId", m.role,
-            m.department, m.actor, m.request_id as "requestId", m.created_at as "createdAt", m.mac`;
+            m.department, m.actor, m.request_id as "requestId", m.telling, m.about, m.recipient_order as "recipientOrder",
+            m.created_at as "createdAt", m.mac`;
 
 /** Of `amanat.messages m`. */
 export const messageColumns = `${facts}, m.state, m.reason, m.attempts, m.due_at as "dueAt",

@@ -30,6 +30,7 @@ const newShipment = z.strictObject({
   opensAt: instant.optional(),
   closesAt: instant.optional(),
   maxReads: readCount.optional(),
+  notify: z.boolean().optional(),
 });
 
 export function orders(declare: DeclareAct, vault: Vault): void {

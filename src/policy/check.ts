@@ -5,6 +5,7 @@ import { demandedItems } from './items.ts';
 import { forms, parties } from './profile.ts';
 import type { Profile } from './profile.ts';
 import { cells, declaredKinds } from './references.ts';
+import { tellingsOutOfReach } from './tellingChecks.ts';
 import { deliveryFields, processorKinds } from './vocabulary.ts';
 import type { GrantKind } from './vocabulary.ts';
 
@@ -32,6 +33,7 @@ export function checkProfile(profile: Profile, options: CheckOptions = {}): read
     cellsOfUndeclared,
     purposesUnused,
     fieldsNobodyNeeds,
+    tellingsOutOfReach,
   ];
   return [
     ...holes.flatMap((hole) => hole(profile)),

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { cited, title } from './citation.ts';
 import { durationPattern } from './duration.ts';
-import { channels, consentMethods, retentionClasses } from './vocabulary.ts';
+import { channels, consentMethods, retentionClasses, tellings } from './vocabulary.ts';
 
 /** The rest of what a policy promises: validated whole with the profile, enforced where the work is done. */
 
@@ -117,6 +117,18 @@ export const notice = z.strictObject({
   ),
   ...cited,
 });
+
+/** What the vault tells people by itself, for which purpose and by which channels: each of them that reaches the person. */
+export const tells = z.partialRecord(
+  z.enum(tellings),
+  z.strictObject({
+    purpose: z.string(),
+    channels: z.array(z.enum(channels)).min(1),
+    /** on_request: only where whoever does the act asks for it. */
+    when: z.enum(['always', 'on_request']),
+    ...cited,
+  }),
+);
 
 /** Whether a person is told that their data was disclosed; where the order is secret, once the secrecy has ended. */
 export const disclosureNotice = z.strictObject({ default: z.boolean(), ...cited });

@@ -34,6 +34,7 @@ export type {
   RetentionClass,
   Role,
   SearchKey,
+  Telling,
 } from './vocabulary.ts';
 
 /** A published privacy policy as data. Members are in the order in which the file is read by people. */
@@ -73,6 +74,8 @@ const schema = z.strictObject({
   notice: duties.notice,
   /** Versions that were published before there was such a rule have none, and tell nobody. */
   disclosureNotice: duties.disclosureNotice.optional(),
+  /** Versions from before there was such a rule tell nobody anything by themselves. */
+  tells: duties.tells.optional(),
   acceptance: duties.acceptance,
   incident: duties.incident,
   refusals: duties.refusals,

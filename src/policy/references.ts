@@ -55,6 +55,7 @@ function unknownPurposes(profile: Profile): readonly Fault[] {
     ...entries(profile.grantKinds).map(([id, { purpose }]) => [`/grantKinds/${id}`, [purpose]] as const),
     ['/consent/purposes', profile.consent.purposes ?? []] as const,
     ['/consent/optOut', profile.consent.optOut ?? []] as const,
+    ...entries(profile.tells ?? {}).map(([id, { purpose }]) => [`/tells/${id}`, [purpose]] as const),
   ];
   return used
     .filter(([, purposes]) => purposes.some((purpose) => !Object.hasOwn(profile.purposes, purpose)))

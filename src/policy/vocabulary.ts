@@ -135,6 +135,18 @@ export type GroundKind = (typeof groundKinds)[number];
 export const channels = ['sms', 'email'] as const;
 export type Channel = (typeof channels)[number];
 
+/** What the vault tells people by itself. */
+export const tellings = [
+  'delivery_code',
+  'request_step',
+  'data_request',
+  'complaint_step',
+  'disclosure',
+  'policy_version',
+  'incident',
+] as const;
+export type Telling = (typeof tellings)[number];
+
 /** How a person can be said to have agreed. */
 export const consentMethods = ['agree_button', 'account_created', 'feature_used', 'order_placed'] as const;
 export type ConsentMethod = (typeof consentMethods)[number];

@@ -19,7 +19,7 @@ import { leafStatement, type Deed } from './audit.ts';
 import type { Caller } from './caller.ts';
 import { permit } from './permit.ts';
 import { checkMac, checkParcel } from './rowMac.ts';
-import { codeHash } from './shipments.ts';
+import { codeHash } from './deliveryCode.ts';
 import type { Vault } from './vault.ts';
 
 /** Tries at a delivery code, all couriers' requests together. The right code is no longer taken after them. */

@@ -1,5 +1,6 @@
 import { factsHtml } from './orderFacts.ts';
-import { memberWords, retentionWords, valueWords } from './policyWords.ts';
+import { valueWords } from './policyValueWords.ts';
+import { memberWords, retentionWords } from './policyWords.ts';
 import { codeHtml, dayHtml, latinHtml, momentHtml, textHtml } from './persianText.ts';
 import { letterheadHtml } from './letterhead.ts';
 import { wordFor } from './persianWords.ts';

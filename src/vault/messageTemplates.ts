@@ -1,6 +1,6 @@
 import type { Fault } from '../errors.ts';
 
-interface Template {
+export interface Template {
   readonly subject: string;
   readonly text: string;
   /** Of each `{name}` in the text, the form that its value must have. */
@@ -23,12 +23,21 @@ export const templates = {
 export type TemplateName = keyof typeof templates;
 export const templateNames = Object.keys(templates) as [TemplateName, ...TemplateName[]];
 
+interface Filled {
+  readonly subject: string;
+  readonly text: string;
+}
+
 /** The text with its values in place, or what is wrong with them. */
-export function filled(
-  name: TemplateName,
+export function filled(name: TemplateName, params: Readonly<Record<string, string>>): Filled | readonly Fault[] {
+  return fill(templates[name], params);
+}
+
+/** The same of any text. */
+export function fill(
+  { subject, text, params: forms }: Template,
   params: Readonly<Record<string, string>>,
-): { readonly subject: string; readonly text: string } | readonly Fault[] {
-  const { subject, text, params: forms }: Template = templates[name];
+): Filled | readonly Fault[] {
   const faults: Fault[] = [
     ...Object.keys(params)
       .filter((param) => !Object.hasOwn(forms, param))

@@ -1,4 +1,4 @@
-import { selectStandingCustomer } from '../db/customers.ts';
+import { selectStandingCustomer, type CustomerRow } from '../db/customers.ts';
 import {
   claimMessages,
   postponeMessage,
@@ -10,17 +10,19 @@ import {
 } from '../db/messages.ts';
 import { commit } from '../db/commit.ts';
 import { VaultError } from '../errors.ts';
-import type { Channel, Role } from '../policy/profile.ts';
-import { channelFields, maySendThrough } from '../policy/sendThrough.ts';
+import type { Channel, Party, Role, Telling } from '../policy/profile.ts';
+import { contactField, maySendThrough, mayTell } from '../policy/sendThrough.ts';
 import { longestTryMs, type Outgoing, type Sent } from '../sending/sender.ts';
 import { load, write, type Act } from './act.ts';
 import { leafStatement, type Deed } from './audit.ts';
 import { newId } from './ids.ts';
 import type { TenantKeys } from './keyring.ts';
-import { routeOf, type Obstacle } from './messages.ts';
+import { isOnItsWay, recipientRoute, routeOf, type Obstacle, type Route } from './messageRoute.ts';
 import { forResealing, openRecord } from './record.ts';
 import { isGenuine } from './rowMac.ts';
+import { sweepLeaf } from './sweepLeaf.ts';
 import type { Vault } from './vault.ts';
+import type { Policy } from './watch.ts';
 
 /** Longer than a try with all that goes before it, so that nobody takes over a message that is on its way out. */
 const claimMs = 4 * longestTryMs;
@@ -68,10 +70,10 @@ async function deliver(vault: Vault, keys: TenantKeys, claim: string, row: Claim
       prepared === 'integrity' ? { state: 'dead', reason: prepared } : { state: 'withheld', reason: prepared },
     );
   }
-  const field = channelFields[row.channel as Channel];
+  const field = contactField(row.recipientOrder === null ? 'natural' : 'recipient', row.channel as Channel);
   await write(vault, keys.tenantId, [
     requireClaim(keys.tenantId, row.id, claim),
-    leaf(vault, keys, row, { full: [field] }),
+    leaf(vault, keys, row, { full: field === undefined ? [] : [field] }),
   ]);
   const sent = (await vault.senders[row.channel as Channel]?.send(prepared)) ?? later;
   if (sent.outcome === 'taken') return settle({ state: 'sent', reason: null });
@@ -92,15 +94,12 @@ async function prepare(
   row: ClaimedMessage,
 ): Promise<Outgoing | Obstacle | 'policy' | 'integrity'> {
   if (!isGenuine(keys, 'messages', row)) return 'integrity';
-  const { customerId, purpose } = row;
-  const role = row.role as Role;
-  const channel = row.channel as Channel;
   const policy = vault.watch.policy(keys.tenantId);
-  const [[customer]] = await load(vault, keys.tenantId, [selectStandingCustomer(keys.tenantId, customerId)]);
+  const [[customer]] = await load(vault, keys.tenantId, [selectStandingCustomer(keys.tenantId, row.customerId)]);
   if (customer === undefined || customer.frozen) return 'customer';
-  const who = { role, department: row.department ?? undefined };
-  if (!maySendThrough(policy.profile, who, purpose, customer.kind, channel)) return 'policy';
-  const route = await routeOf(vault, keys, policy, customer, { purpose, channel, role });
+  const party = row.recipientOrder === null ? customer.kind : 'recipient';
+  if (!mayGo(policy, row, party)) return 'policy';
+  const route = await routeNow(vault, keys, policy, customer, row);
   if (route.obstacle !== undefined) return route.obstacle;
   const record = openRecord(keys, 'message', { ...row, version: 1 });
   const text = (label: string): string => forResealing(record.value(label)) as string;
@@ -110,6 +109,32 @@ async function prepare(
     text: text('text'),
     subject: record.labels.has('subject') ? text('subject') : undefined,
   };
+}
+
+/** By the profile's `tells`, or by the purposes of the department that asked. */
+function mayGo({ profile }: Policy, row: ClaimedMessage, party: Party): boolean {
+  const channel = row.channel as Channel;
+  if (row.telling !== null)
+    return (
+      profile.tells?.[row.telling as Telling]?.purpose === row.purpose &&
+      mayTell(profile, row.telling as Telling, party, channel)
+    );
+  const who = { role: row.role as Role, department: row.department ?? undefined };
+  return maySendThrough(profile, who, row.purpose, party, channel);
+}
+
+async function routeNow(
+  vault: Vault,
+  keys: TenantKeys,
+  policy: Policy,
+  customer: CustomerRow,
+  { telling, about, recipientOrder, purpose, channel, role }: ClaimedMessage,
+): Promise<Route> {
+  if (telling === 'delivery_code' && !(await isOnItsWay(vault, keys.tenantId, about ?? '')))
+    return { obstacle: 'over' };
+  if (recipientOrder !== null) return recipientRoute(vault, keys, recipientOrder);
+  const rights = telling !== null || role === 'dpo';
+  return routeOf(vault, keys, policy, customer, { purpose, channel: channel as Channel, rights });
 }
 
 /** A record that does not open will not open later; anything else is a reason to try again. */
@@ -137,12 +162,27 @@ async function settleAs(
   ]);
 }
 
-/** In the name of who asked for the message. */
+/** In the name of who asked for the message, or whose act brought it about; of nobody where the clock did. */
 function leaf(vault: Vault, { tenantId }: TenantKeys, row: ClaimedMessage, deed: Deed) {
+  const { customerId: subjectId, purpose, id } = row;
+  const object = { kind: 'messages', id };
+  const { label: policyVersion } = vault.watch.policy(tenantId);
+  const { outcome = 'allowed', rule = 'messages.deliver', full = [] } = deed;
+  const swept = {
+    tenantId,
+    policyVersion,
+    action: 'messages.deliver',
+    rule,
+    outcome,
+    full,
+    subjectId,
+    object,
+    purpose,
+  };
+  if (row.clientId === null) return sweepLeaf(swept, vault.now());
   const doer = { tenantId, clientId: row.clientId, role: row.role as Role, actor: row.actor ?? undefined };
   const act: Act = { action: 'messages.deliver', requestId: row.requestId };
-  const { customerId: subjectId, purpose, id } = row;
-  return leafStatement(vault, doer, act, { subjectId, purpose, object: { kind: 'messages', id }, ...deed });
+  return leafStatement(vault, doer, act, { subjectId, purpose, object, ...deed });
 }
 
 /** Looks every second, one look at a time. Returns how to stop it: what is on its way out is waited for by its claim. */

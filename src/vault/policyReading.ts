@@ -2,7 +2,8 @@ import { formatJalali, toPersianDigits } from '../formats/jalali.ts';
 import { changesBetween, type Change } from '../policy/changes.ts';
 import type { Profile } from '../policy/profile.ts';
 import { fieldWords, groundWords, wordFor } from './persianWords.ts';
-import { memberWords, retentionWords, valueWords } from './policyWords.ts';
+import { valueWords } from './policyValueWords.ts';
+import { memberWords, retentionWords } from './policyWords.ts';
 
 /** A change as a person reads it, in Persian. */
 export interface ReadableChange {

@@ -168,6 +168,9 @@ export const rowMembers = {
     department: true,
     actor: true,
     requestId: true,
+    telling: true,
+    about: true,
+    recipientOrder: true,
     createdAt: true,
   },
   /** Of a parcel's code alone, which goes when the parcel closes. */

@@ -13,6 +13,7 @@ import { fieldsUnder } from '../policy/grants.ts';
 import { carrierShows } from '../policy/judge.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
 import type { Caller } from './caller.ts';
+import { codeHash, codeMessages, codeView } from './deliveryCode.ts';
 import { earlier, windowOf, type AskedWindow, type GrantWindow } from './grantWindow.ts';
 import { newId } from './ids.ts';
 import type { TenantKeys } from './keyring.ts';
@@ -21,6 +22,7 @@ import { dataOf, resealOrder } from './orderRecord.ts';
 import { permit } from './permit.ts';
 import type { SealedRecord } from './record.ts';
 import { checkMac, checkParcel, macOf } from './rowMac.ts';
+import { queued } from './tellings.ts';
 import type { Vault } from './vault.ts';
 import type { Policy } from './watch.ts';
 
@@ -28,10 +30,13 @@ export interface NewShipment extends AskedWindow {
   readonly courierClientId: string;
   /** Reads of the delivery; not counted when undefined. */
   readonly maxReads?: number | undefined;
+  /** The vault sends the code to whoever receives the parcel, and shows it to nobody. By the profile when undefined. */
+  readonly notify?: boolean | undefined;
 }
 
 /**
- * Hands an order's parcel to a courier: a grant for that client, and a delivery code that is shown here once. A parcel of
+ * Hands an order's parcel to a courier: a grant for that client, and a delivery code that is shown here once, or is sent to
+ * whoever receives the parcel and shown nowhere. A parcel of
  * the order that is still open is taken from its courier by the same commit.
  */
 export async function createShipment(
@@ -54,16 +59,13 @@ export async function createShipment(
   const sealed = await forCarrier(vault, policy, keys, order, courier);
   const maxReads = input.maxReads ?? null;
   const parcel = newParcel(policy, keys, caller, { order, courier, window, purpose, maxReads, now });
+  const messages = await codeMessages(vault, keys, order, parcel, { caller, act }, input.notify);
   const at = new Date(now);
   const statements: Statement[] = [
-    requireReveals(tenantId, order.customerId),
-    moveOrder(tenantId, orderId, ['placed', 'dispatched', 'returned'], 'dispatched', at),
-    closeOpenShipment(tenantId, orderId, 'reassigned', at),
-    ...(sealed === undefined
-      ? []
-      : [updateOrder(tenantId, { ...sealed, deliveryTo: order.deliveryTo, updatedAt: at })]),
+    ...dispatched(tenantId, order, sealed, at),
     insertGrant(parcel.grant),
     insertShipment(parcel.shipment),
+    ...queued(tenantId, messages),
   ];
   const deed = {
     policy,
@@ -76,8 +78,24 @@ export async function createShipment(
   return commitAct(vault, caller, act, deed, statements, {
     status: 201,
     headers: { Location: `/v1/shipments/${parcel.shipment.id}` },
-    body: { id: parcel.shipment.id, grantId: parcel.grant.id, deliveryCode: parcel.code },
+    body: {
+      id: parcel.shipment.id,
+      grantId: parcel.grant.id,
+      ...codeView(parcel.code, messages),
+    },
   });
+}
+
+/** The order on its way, and the parcel before this one, if it is still out, taken back. */
+function dispatched(tenantId: string, order: OrderRow, sealed: SealedRecord | undefined, at: Date): Statement[] {
+  return [
+    requireReveals(tenantId, order.customerId),
+    moveOrder(tenantId, order.id, ['placed', 'dispatched', 'returned'], 'dispatched', at),
+    closeOpenShipment(tenantId, order.id, 'reassigned', at),
+    ...(sealed === undefined
+      ? []
+      : [updateOrder(tenantId, { ...sealed, deliveryTo: order.deliveryTo, updatedAt: at })]),
+  ];
 }
 
 /** The order and, if there is one of that id in service, the client to carry it. */
@@ -177,11 +195,6 @@ function newParcel(policy: Policy, keys: TenantKeys, caller: Caller, dispatch: D
     },
     code,
   };
-}
-
-/** A code of five digits is found by trying, so only a keyed hash of it, bound to its parcel, is kept. */
-export function codeHash(keys: TenantKeys, shipmentId: string, code: string): Buffer {
-  return keys.hash('delivery code', shipmentId, code);
 }
 
 /** How a parcel stands; nothing of what its courier sees, and never the code. */

@@ -1,6 +1,7 @@
 import { encodeLeaf, leafHash } from '../crypto/leaf.ts';
 import { insertLeaf } from '../db/audit.ts';
 import type { Statement } from '../db/statement.ts';
+import type { Field } from '../policy/profile.ts';
 import { newId } from './ids.ts';
 
 /** What the vault did by itself because its time had come: nobody asked at that moment, and no token was judged. */
@@ -14,6 +15,9 @@ export interface SweepDeed {
   readonly grantId?: string;
   readonly digest?: Buffer;
   readonly recordVersion?: number;
+  readonly outcome?: 'allowed' | 'refused';
+  readonly purpose?: string;
+  readonly full?: readonly Field[];
 }
 
 /** A leaf with the actor `sweep`. */

@@ -41,6 +41,15 @@ describe('findings', () => {
         '/notice/channels/version_date/counts': false,
       },
     ],
+    [
+      'error',
+      'telling_out_of_reach',
+      {
+        '/tells/request_step/purpose': 'payment',
+        '/items/natural/mobile/purposes': ['order'],
+        '/items/legal/mobile/purposes': ['order'],
+      },
+    ],
     ['error', 'keep_beyond_most', { '/retention/alternate_recipient/keep': 'P91D' }],
     ['contradiction', 'courier_off', { '/processors/courier/allowed': false }],
     ['contradiction', 'payment_processor_off', { '/processors/payment_processor/allowed': false }],
@@ -96,6 +105,7 @@ describe('work that no firm may do for the shop', () => {
       '/purposes/shipping': undefined,
       '/processors/courier': { ...kalak.processors.courier, allowed: false, purposes: ['order'] },
       '/grantKinds/shipment/purpose': 'order',
+      '/tells/delivery_code/purpose': 'order',
     };
   };
 
