@@ -9,6 +9,7 @@ import { authenticator } from './http/auth.ts';
 import { clients } from './http/clients.ts';
 import { consents } from './http/consents.ts';
 import { customers } from './http/customers.ts';
+import { contactPoints } from './http/contactPoints.ts';
 import { deliveries } from './http/deliveries.ts';
 import { events } from './http/events.ts';
 import { exportRegister } from './http/exportRegister.ts';
@@ -97,6 +98,7 @@ export function createApp(
   orders(declare, vault);
   grants(declare, vault);
   consents(declare, vault);
+  contactPoints(declare, vault);
   messages(declare, vault);
   invoices(declare, vault);
   audit(declare, vault);

@@ -25,6 +25,7 @@ export type RecordKind =
   | 'case'
   | 'export'
   | 'message'
+  | 'contact_point'
   | 'incident'
   | 'statement'
   | 'answer'

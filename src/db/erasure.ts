@@ -1,4 +1,5 @@
 /** How a person goes: out of reach first, in one commit; then the keys, once nothing holds them. */
+import { deleteContactPointsOf } from './contactPoints.ts';
 import { deleteVersionsOf } from './versions.ts';
 import { statement, type Statement } from './statement.ts';
 
@@ -150,7 +151,7 @@ export function selectLeft(tenantId: string, customerIds: readonly string[]): St
 }
 
 /**
- * Destroys a customer: key and values, former states, tags, references of grants. Guarded: conflict unless it is leaving and
+ * Destroys a customer: key and values, former states, tags, references of grants, what its contact points were taken for. Guarded: conflict unless it is leaving and
  * stands at the version that was read. Aborts with conflict as well while a hold stands.
  */
 export function destroyCustomer(tenantId: string, { id, version }: Pick<LeavingRow, 'id' | 'version'>, at: Date) {
@@ -178,6 +179,7 @@ export function destroyCustomer(tenantId: string, { id, version }: Pick<LeavingR
       [tenantId, id],
     ),
     ...deleteVersionsOf(tenantId, id),
+    ...deleteContactPointsOf(tenantId, id),
   ];
 }
 

@@ -12,6 +12,37 @@ export interface FormerVersion {
   readonly version: number;
 }
 
+/** What a customer was, sealed as the version it was; what opens it is the key of now. */
+export interface FormerState {
+  readonly version: number;
+  readonly sealed: Buffer;
+  readonly capturedAt: Date;
+  readonly replacedAt: Date;
+}
+
+/**
+ * Former states of a customer that were replaced no longer ago than `keep` (an ISO 8601 duration; undefined: ever), the newest
+ * first.
+ */
+export function selectFormerStates(
+  tenantId: string,
+  customerId: string,
+  keep: string | undefined,
+  at: Date,
+  limit: number,
+): Statement<FormerState> {
+  return statement(
+    'select_former_states',
+    `select v.version, v.sealed, v.captured_at as "capturedAt", v.replaced_at as "replacedAt"
+       from amanat.customer_versions v
+      where v.tenant_id = $1::uuid and v.customer_id = $2::uuid
+        and ($3::interval is null or v.replaced_at > $4::timestamptz - $3::interval)
+      order by v.version desc
+      limit $5::integer`,
+    [tenantId, customerId, keep ?? null, at, limit],
+  );
+}
+
 /**
  * Replaced longer ago than `keep` (an ISO 8601 duration; undefined keeps all), of customers without a standing hold; the
  * oldest first. Of customers, then of orders.

@@ -67,6 +67,8 @@ const schema = z.strictObject({
   write: access.write,
   readCeilings: access.readCeilings,
   attestation: duties.attestation,
+  /** Versions that were published before there was such a rule have none: nothing is confirmed by entering it. */
+  assurance: duties.assurance.optional(),
   states: duties.states,
   misuse: duties.misuse,
   rights: duties.rights,

@@ -82,6 +82,14 @@ export interface ReadRequest {
 /** One customer as this caller may see it now. The answer leaves only after its audit leaf is durable. */
 export async function readCustomer(vault: Vault, caller: Caller, act: Act, request: ReadRequest): Promise<Answer> {
   permit(caller, 'customers.read');
+  const { row, decision, policy } = await readGranted(vault, caller, act, request);
+  const keys = await vault.keyring.tenant(caller.tenantId);
+  const body = viewCustomer(keys, policy, row, decision, request.fields);
+  return { status: 200, headers: { ETag: `"${row.version}"` }, body };
+}
+
+/** The row, once its leaf is durable, and what the judge lets out of it. Throws `not_found`. */
+export async function readGranted(vault: Vault, caller: Caller, act: Act, request: ReadRequest) {
   if (caller.subjectId !== undefined && caller.subjectId !== request.id) throw new VaultError('not_found');
   const policy = vault.watch.policy(caller.tenantId);
   const grant = await grantOf(vault, caller, request.id, request.grantId);
@@ -110,10 +118,7 @@ export async function readCustomer(vault: Vault, caller: Caller, act: Act, reque
       throw refusalOf(vault, error);
     });
   if (row === undefined) throw new VaultError('not_found');
-  const keys = await vault.keyring.tenant(caller.tenantId);
-  const seen = row.frozen ? decide(state, true) : row.granted ? decision : closed;
-  const body = viewCustomer(keys, policy, row, seen, request.fields);
-  return { status: 200, headers: { ETag: `"${row.version}"` }, body };
+  return { row, decision: row.frozen ? decide(state, true) : row.granted ? decision : closed, policy };
 }
 
 /** Changes a customer as a merge patch (RFC 7396) on the version the caller read; every value is sealed anew. */

@@ -16,7 +16,7 @@ const mostPages = 50;
  * all. Where it does: a former state says what readers were shown in its time, so it goes with the record of their reading;
  * of a delivery, with the shipping data themselves. Undefined where no time is set.
  */
-function keptFor({ rights, retention }: Profile, kind: VersionedKind): string | undefined {
+export function keptFor({ rights, retention }: Profile, kind: VersionedKind): string | undefined {
   if (!rights.correct.keepsHistory) return 'P0D';
   const { keep } = retention[kind === 'customers' ? 'access_audit' : 'order_shipping'];
   if (keep === 'never') return 'P0D';

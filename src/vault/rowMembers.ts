@@ -2,6 +2,7 @@ import type { AcceptanceRow } from '../db/acceptances.ts';
 import type { CaseFacts } from '../db/cases.ts';
 import type { ClientRow, ClientSecretRow } from '../db/clients.ts';
 import type { ConsentHead, ConsentRow } from '../db/consents.ts';
+import type { AssuranceFacts } from '../db/contactPoints.ts';
 import type { GrantFacts } from '../db/grantFacts.ts';
 import type { HoldRow } from '../db/holds.ts';
 import type { MessageFacts } from '../db/messages.ts';
@@ -173,6 +174,17 @@ export const rowMembers = {
     recipientOrder: true,
     createdAt: true,
   },
+  /** What a contact point is taken for. */
+  contact_assurances: {
+    customerId: true,
+    point: true,
+    level: true,
+    valueHash: true,
+    setAt: true,
+    setBy: true,
+    setRole: true,
+    actor: true,
+  },
   /** Of a parcel's code alone, which goes when the parcel closes. */
   delivery_codes: { id: true, codeHash: true },
 } as const satisfies { readonly [Kind in RowKind]: Readonly<Record<Fixed<Kind>, true>> };
@@ -194,6 +206,7 @@ export interface Rows {
   readonly messages: MessageFacts;
   readonly requests: RequestFacts;
   readonly cases: CaseFacts;
+  readonly contact_assurances: AssuranceFacts;
   readonly delivery_codes: { readonly id: string; readonly codeHash: Buffer | null; readonly mac: Buffer | null };
 }
 export type RowKind = keyof Rows;
