@@ -33,7 +33,7 @@ export function selectAssurances(tenantId: string, customerId: string): Statemen
 }
 
 /**
- * Guarded: conflict unless the customer is active. Holds the customer's row, so that an erasure either sees this or comes
+ * Guarded: conflict unless the customer is active and not frozen. Holds the customer's row, so that an erasure either sees this or comes
  * before it. What was verified is not made less for the same value.
  */
 export function putAssurance(tenantId: string, row: AssuranceRow): Statement {
@@ -42,7 +42,7 @@ export function putAssurance(tenantId: string, row: AssuranceRow): Statement {
     `with there as (
        select c.id
          from amanat.customers c
-        where c.tenant_id = $1::uuid and c.id = $2::uuid and c.status = 'active'
+        where c.tenant_id = $1::uuid and c.id = $2::uuid and c.status = 'active' and not c.edits_frozen
           for share
      ),
      put as (

@@ -47,7 +47,7 @@ export async function readContactPoints(
   const record = openRecord(keys, 'customer', row);
   const now: PointsOfCustomer = { record, header: headerOf<CustomerHeader>(record), row, assurances };
   const shown = shower(policy, decision);
-  const calls = callReaders.some((role) => role === caller.role);
+  const calls = !row.frozen && callReaders.some((role) => role === caller.role);
   const official = pointsOf(now.header).map((point) => ({
     ...pointView(shown, now, point),
     kind: 'official',

@@ -71,7 +71,6 @@ const rules = {
     roles: ['shop_backend', ...departments, ...legal, 'dpo', 'subject'],
   },
   'contact_points.confirm': { scope: 'contact_points', roles: ['shop_backend', 'support', 'subject'] },
-  'contact_points.verify': { scope: 'contact_points', roles: ['shop_backend', 'support', 'subject'] },
   'orders.create': { scope: 'orders:write', roles: ['shop_backend'] },
   'orders.patch': { scope: 'orders:write', roles: ['shop_backend'] },
   'orders.cancel': { scope: 'orders:write', roles: ['shop_backend'] },
