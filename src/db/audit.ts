@@ -84,6 +84,28 @@ export function selectLeaves(query: LeafQuery): Statement<{ id: string; leaf: Bu
   );
 }
 
+/** Of everybody, or of one client: each by its own index. Oldest first, from after a leaf until before an id. */
+export function selectLeavesAfter(
+  tenantId: string,
+  clientId: string | undefined,
+  afterId: string | undefined,
+  untilId: string,
+  limit: number,
+): Statement<{ readonly id: string; readonly leaf: Buffer }> {
+  const whose = clientId === undefined ? '' : ' and l.client_id = $5::uuid';
+  return statement(
+    clientId === undefined ? 'select_leaves_after' : 'select_leaves_of_client_after',
+    `select l.id, l.leaf
+       from amanat.audit_leaves l
+      where l.tenant_id = $1::uuid and l.id > $2::uuid and l.id < $3::uuid${whose}
+      order by l.id
+      limit $4::integer`,
+    [tenantId, afterId ?? beforeAll, untilId, limit, ...(clientId === undefined ? [] : [clientId])],
+  );
+}
+
+const beforeAll = '00000000-0000-0000-0000-000000000000';
+
 /** Inserts a leaf and aborts its own transaction with the guard `probe`: proof that one could be written. */
 export function probeAudit(leaf: LeafRow): Statement[] {
   return [insertLeaf(leaf), statement('probe_audit', `select amanat.require(false, 'probe')`, [])];

@@ -1,7 +1,9 @@
 import * as z from 'zod';
 import { refuse } from '../errors.ts';
 import { incidentKinds, incidentStates } from '../vault/incidentRecord.ts';
+import { computeExtent, readExtent } from '../vault/incidentExtent.ts';
 import { closeIncident, createIncident, listIncidents, patchIncident, readIncident } from '../vault/incidents.ts';
+import { actorPattern } from '../vault/accessToken.ts';
 import { parsePage } from '../vault/page.ts';
 import type { Vault } from '../vault/vault.ts';
 import { idOf, type DeclareAct } from './acts.ts';
@@ -25,6 +27,18 @@ const patch = z
   })
   .partial();
 
+const extent = z
+  .strictObject({
+    tokenId: id,
+    clientId: id,
+    courierClientId: id,
+    actor: z.string().regex(actorPattern),
+    keyVersion: z.int().min(1).max(1_000_000),
+    from: instant,
+    to: instant,
+  })
+  .partial();
+
 /** The register of incidents, for the data-protection officer; who runs the system reads the technical part. */
 export function incidents(declare: DeclareAct, vault: Vault): void {
   declare('post', '/v1/incidents', 'incidents.create', { body: 'json' }, (request, caller, act) =>
@@ -41,6 +55,13 @@ export function incidents(declare: DeclareAct, vault: Vault): void {
     const version = requireVersion(request.headers);
     return patchIncident(vault, caller, act, idOf(request), version, parseBody(patch, request.body));
   });
+  declare('post', '/v1/incidents/:id/extent', 'incidents.extent', { body: 'json' }, (request, caller, act) =>
+    computeExtent(vault, caller, act, idOf(request), parseBody(extent, request.body)),
+  );
+  const query = ['limit', 'cursor'] as const;
+  declare('get', '/v1/incidents/:id/extent', 'incidents.extent_read', { query }, (request, caller, act) =>
+    readExtent(vault, caller, act, idOf(request), parsePage(request.query.limit, request.query.cursor)),
+  );
   declare('post', '/v1/incidents/:id/close', 'incidents.close', { body: 'jsonIfAny' }, (request, caller, act) => {
     parseBody(nothing, request.body);
     return closeIncident(vault, caller, act, idOf(request));

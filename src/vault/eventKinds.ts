@@ -35,6 +35,7 @@ const kinds = {
   // The shop tells the person of each step.
   'request.decided': { object: 'requests', audience: ['shop_backend'] },
   'request.closed': { object: 'requests', audience: ['shop_backend', 'support'] },
+  'incident.extent_done': { object: 'incidents', audience: ['dpo'] },
   'incident.opened': { object: 'incidents', audience: ['dpo'], alarm: true },
   'misuse.reported': { object: 'misuse_reports', audience: ['support', 'dpo'], alarm: true },
   'misuse.resolved': { object: 'misuse_reports', audience: ['shop_backend', 'support'] },

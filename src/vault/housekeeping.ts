@@ -4,6 +4,7 @@ import { deleteDestroyedKeys } from '../db/destroyedKeys.ts';
 import { deleteExpired } from '../db/housekeeping.ts';
 import { deleteOrphanChunks } from '../db/legalDocuments.ts';
 import { raiseDueEvents } from './dueEvents.ts';
+import { advanceExtents } from './extentPass.ts';
 import { sweepErasures } from './erasure.ts';
 import { sweepFormerVersions } from './formerVersions.ts';
 import { sweepPolicyChanges } from './policySweep.ts';
@@ -59,6 +60,7 @@ export function keepHouse(vault: Vault): () => void {
     setInterval(() => void housekeep(vault).catch(() => undefined), everyMs),
     setInterval(() => void sweepPolicyChanges(vault, settled).catch(() => undefined), changeEveryMs),
     setInterval(() => void raiseDueEvents(vault).catch(() => undefined), raiseEveryMs),
+    setInterval(() => void advanceExtents(vault).catch(() => undefined), changeEveryMs),
     setInterval(() => void sweepErasures(vault).catch(() => undefined), raiseEveryMs),
   ];
   for (const timer of timers) timer.unref();

@@ -1,4 +1,5 @@
 import { selectStandingCustomer } from '../db/customers.ts';
+import { selectExtentOf } from '../db/incidentExtents.ts';
 import { insertIncident, listIncidents as listStatement, selectIncident, updateIncident } from '../db/incidents.ts';
 import type { IncidentKind, IncidentRow, IncidentState } from '../db/incidents.ts';
 import type { Statement } from '../db/statement.ts';
@@ -24,6 +25,7 @@ import {
 import type { TenantKeys } from './keyring.ts';
 import { pageOf, type Page } from './page.ts';
 import { permit } from './permit.ts';
+import { believes } from './rowMac.ts';
 import type { Vault } from './vault.ts';
 
 /** Characters. */
@@ -183,8 +185,14 @@ export async function closeIncident(vault: Vault, caller: Caller, act: Act, id: 
     .filter((part) => incident.file[part] === undefined)
     .map((part) => ({ pointer: `/${part}`, code: 'field_required' }));
   if (missing.length > 0) throw new VaultError('conflict', missing);
+  if (!(await isMeasured(vault, incident))) throw refuse('conflict', '/extent', 'field_required');
   const closedAt = new Date(vault.now()).toISOString();
   return takeStep(vault, caller, act, incident, { ...incident.file, state: 'closed', closedAt }, 'closed');
+}
+
+async function isMeasured(vault: Vault, { keys, row }: OpenedIncident): Promise<boolean> {
+  const [[extent]] = await load(vault, keys.tenantId, [selectExtentOf(keys.tenantId, row.id)]);
+  return extent?.phase === 'done' && believes(vault, keys, 'incident_extents', extent);
 }
 
 /** Seals the whole file as its next version, with who did it, and the statements of the step. */

@@ -128,6 +128,8 @@ const rules = {
   'incidents.list': { scope: 'incidents', roles: ['system_admin', 'dpo'] },
   'incidents.read': { scope: 'incidents', roles: ['system_admin', 'dpo'] },
   'incidents.patch': { scope: 'incidents', roles: ['dpo'] },
+  'incidents.extent': { scope: 'incidents', roles: ['dpo'] },
+  'incidents.extent_read': { scope: 'incidents', roles: ['dpo'] },
   'incidents.close': { scope: 'incidents', roles: ['dpo'] },
   'misuse_reports.create': { scope: 'misuse', roles: ['shop_backend', 'support', 'subject'] },
   'misuse_reports.list': { scope: 'misuse', roles: ['shop_backend', 'support', 'dpo', 'subject'] },

@@ -5,6 +5,7 @@ import type { ConsentHead, ConsentRow } from '../db/consents.ts';
 import type { AssuranceFacts } from '../db/contactPoints.ts';
 import type { GrantFacts } from '../db/grantFacts.ts';
 import type { HoldRow } from '../db/holds.ts';
+import type { ExtentRow, SubjectRow } from '../db/incidentExtents.ts';
 import type { MessageFacts } from '../db/messages.ts';
 import type { NoticeFacts } from '../db/notices.ts';
 import type { RequestFacts } from '../db/requests.ts';
@@ -185,6 +186,36 @@ export const rowMembers = {
     setRole: true,
     actor: true,
   },
+  /** How far an incident went. */
+  incident_extents: {
+    id: true,
+    incidentId: true,
+    criteria: true,
+    phase: true,
+    afterId: true,
+    untilId: true,
+    leaves: true,
+    refused: true,
+    subjects: true,
+    startedAt: true,
+    finishedAt: true,
+    digest: true,
+  },
+  incident_subjects: {
+    extentId: true,
+    customerId: true,
+    reads: true,
+    masked: true,
+    writes: true,
+    others: true,
+    refused: true,
+    underOrder: true,
+    fields: true,
+    maskedFields: true,
+    openable: true,
+    firstAt: true,
+    lastAt: true,
+  },
   /** Of a parcel's code alone, which goes when the parcel closes. */
   delivery_codes: { id: true, codeHash: true },
 } as const satisfies { readonly [Kind in RowKind]: Readonly<Record<Fixed<Kind>, true>> };
@@ -207,6 +238,8 @@ export interface Rows {
   readonly requests: RequestFacts;
   readonly cases: CaseFacts;
   readonly contact_assurances: AssuranceFacts;
+  readonly incident_extents: ExtentRow;
+  readonly incident_subjects: SubjectRow;
   readonly delivery_codes: { readonly id: string; readonly codeHash: Buffer | null; readonly mac: Buffer | null };
 }
 export type RowKind = keyof Rows;

@@ -92,6 +92,7 @@ const bodies: Readonly<Record<string, Body>> = {
   openIncident: (_, { ids }) => ({ kind: 'misuse', summary: 'گزارش سوءاستفاده', customerId: ids.customer }),
   patchIncident: () => ({ source: 'نسخهٔ پشتیبان', recovery: 'راز نو شد', legalFollowUp: 'شکایت ثبت شد' }),
   closeIncident: () => ({}),
+  computeExtent: (_, { ids }) => ({ clientId: ids.client }),
   releaseHold: () => ({ reason: 'لازم نیست' }),
   publishPolicy: () => ({ policy: policyText({ '/title/en': 'Another title' }), material: true, follows: 1 }),
   recordPolicyNotice: () => ({ channel: 'site' }),

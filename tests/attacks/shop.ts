@@ -87,6 +87,7 @@ export async function openShop(vault: TestVault, side: Side, seed: number): Prom
   const request = made(await backend.post('/v1/requests', asked)).id;
   const officer = await staff.dpo.as('staff-9');
   const incident = made(await officer.post('/v1/incidents', { kind: 'other', summary: 'آزمایش' })).id;
+  made(await officer.post(`/v1/incidents/${incident}/extent`, { clientId: staff.marketing.id }), 202);
   const leaf = made(await staff.dpo.get('/v1/audit?limit=1'), 200).items[0].id;
   const phone = made(await backend.get(`/v1/customers/${person.id}`), 200).phones[0].id;
   return {

@@ -1,8 +1,15 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { synthetic } from '../../src/cli/synthetic.ts';
+import { canonicalJson } from '../../src/crypto/canonicalJson.ts';
+import { encodeLeaf, leafHash } from '../../src/crypto/leaf.ts';
+import { commit } from '../../src/db/commit.ts';
+import { insertLeaves } from '../../src/db/audit.ts';
+import { advanceExtents } from '../../src/vault/extentPass.ts';
+import { newId } from '../../src/vault/ids.ts';
 import { startVault, type TestClient, type TestVault } from '../support/vault.ts';
 import { atDatabase, leavesOf, made, newPerson, type Person } from '../support/work.ts';
-import { expectRefusal } from './legalDesk.ts';
+import { expectRefusal, legalDesk } from './legalDesk.ts';
 
 let vault: TestVault;
 let shop: TestClient;
@@ -21,6 +28,20 @@ const summary = 'توکن یک کارگزار پشتیبانی دیده شد';
 const open = async (more: object = {}) =>
   made(await dpo.post('/v1/incidents', { kind: 'stolen_token', summary, ...more }));
 const read = async (id: string, by = dpo) => made(await by.get(`/v1/incidents/${id}`), 200);
+/** Computes it, and waits until the log of that moment is whole. */
+async function extentOf(id: string, criteria: object, on = vault): Promise<any> /* oxlint-disable-line */ {
+  made(await dpo.post(`/v1/incidents/${id}/extent`, criteria), 202);
+  vault.advance(11_000);
+  return vi.waitFor(
+    async () => {
+      await advanceExtents(on.vault);
+      const extent = made(await dpo.get(`/v1/incidents/${id}/extent?limit=100`), 200);
+      expect(extent.state).toBe('done');
+      return extent;
+    },
+    { timeout: 30_000, interval: 20 },
+  );
+}
 const parts = {
   source: 'توکن در نسخهٔ پشتیبان\nمانده بود',
   recovery: 'راز کارخواه نو شد',
@@ -37,6 +58,8 @@ describe('the register', () => {
     const patched = made(await dpo.patch(`/v1/incidents/${incident.id}`, parts, 1), 200);
     expect(patched).toMatchObject({ ...parts, version: 2 });
     expectRefusal(await dpo.patch(`/v1/incidents/${incident.id}`, parts, 1), 412, 'precondition_failed');
+    expectRefusal(await dpo.post(`/v1/incidents/${incident.id}/close`), 409, 'conflict', '/extent');
+    await extentOf(incident.id, { actor: 'nobody' });
     const closed = made(await dpo.post(`/v1/incidents/${incident.id}/close`), 200);
     expect(closed).toMatchObject({ state: 'closed', closedAtJalali: expect.any(String) });
     expect(closed.steps.map((step: { what: string; actor: string }) => [step.what, step.actor])).toEqual([
@@ -48,8 +71,10 @@ describe('the register', () => {
     expectRefusal(await dpo.post(`/v1/incidents/${incident.id}/close`), 409, 'conflict');
     const leaves = await leavesOf(dpo, `subject=${one.id}`);
     expect(leaves[0]).toMatchObject({ action: 'incidents.create', objectId: incident.id });
-    const heard = made(await dpo.get('/v1/events'), 200).items.filter((e: any) => e.object.id === incident.id); // oxlint-disable-line
-    expect(heard).toMatchObject([{ kind: 'incident.opened', alarm: true }]);
+    const heard = made(await dpo.get('/v1/events'), 200).items.filter(
+      (e: { object: { id: string } }) => e.object.id === incident.id,
+    );
+    expect(heard).toMatchObject([{ kind: 'incident.extent_done' }, { kind: 'incident.opened', alarm: true }]);
   });
 
   test('who runs the system reads the technical part alone, and writes nothing', async () => {
@@ -103,5 +128,124 @@ describe('the register', () => {
     );
     expect(listed).toContain(other.id);
     expect(listed).not.toContain(one.id);
+  });
+});
+
+const tokenIdOf = ({ token }: TestClient): string =>
+  JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8')).jti;
+
+async function ticket(customerId: string): Promise<string> {
+  const closesAt = new Date(vault.vault.now() + 3_600_000).toISOString();
+  const body = { kind: 'ticket', customerId, grantee: { role: 'support' }, closesAt };
+  return made(await shop.post('/v1/grants', body)).id;
+}
+
+describe('the extent', () => {
+  test('by token, client, staff member, courier and time: who, which fields, how often; refusals and orders apart', async () => {
+    const [one, two, three, four] = [await person(), await person(), await person(), await person()];
+    const begun = new Date(vault.vault.now());
+    const first = await vault.client('support', { actor: 'Staff-31' });
+    const second = await first.as('staff-32');
+    const other = await (await vault.client('support')).as('staff-31');
+    const grant = await ticket(one.id);
+    const seen = made(await first.get(`/v1/customers/${one.id}?grant=${grant}&fields=mobile,email`), 200);
+    expect(seen.fields.email.state, 'control').toBe('full');
+    made(await first.get(`/v1/customers/${two.id}?fields=email`), 200);
+    expectRefusal(await first.post('/v1/orders', {}), 403, 'not_permitted');
+    expectRefusal(await first.patch(`/v1/customers/${four.id}`, {}, 1), 403, 'not_permitted');
+    made(await second.get(`/v1/customers/${two.id}`), 200);
+    made(await other.get(`/v1/customers/${three.id}`), 200);
+    const { id } = await open();
+
+    const byToken = await extentOf(id, { tokenId: tokenIdOf(first) });
+    expect(byToken).toMatchObject({ state: 'done', subjects: 3, refused: 2, criteria: { tokenId: tokenIdOf(first) } });
+    const of = (extent: { items: { customerId: string }[] }, who: Person) =>
+      extent.items.find(({ customerId }) => customerId === who.id);
+    expect(of(byToken, one)).toMatchObject({ reads: 1, masked: 0, fields: ['email', 'mobile'], concerned: true });
+    expect(of(byToken, two)).toMatchObject({
+      reads: 0,
+      masked: 1,
+      fields: [],
+      maskedFields: ['email'],
+      concerned: true,
+    });
+    expect(of(byToken, four)).toMatchObject({ refused: 1, concerned: false });
+    const lines = byToken.items.map((item: object) => `${canonicalJson(item)}\n`).join('');
+    expect(byToken.digest).toBe(createHash('sha256').update(lines).digest('hex'));
+
+    const byClient = await extentOf(id, { clientId: first.id });
+    expect(of(byClient, two)).toMatchObject({ masked: 2 });
+    expect(of(byClient, three)).toBeUndefined();
+    const byActor = await extentOf(id, { actor: 'staff-31', from: begun.toISOString() });
+    expect(byActor.items.map((s: { customerId: string }) => s.customerId).sort()).toEqual(
+      [one.id, two.id, three.id, four.id].sort(),
+    );
+    const both = await extentOf(id, { actor: 'staff-31', clientId: other.id });
+    expect(both.items).toMatchObject([{ customerId: three.id, masked: 1 }]);
+    const before = await extentOf(id, { clientId: first.id, to: begun.toISOString() });
+    expect(before).toMatchObject({ subjects: 0, items: [] });
+    expectRefusal(await dpo.post(`/v1/incidents/${id}/extent`, {}), 422, 'field_required');
+  });
+
+  test('what was read under a legal order is told apart, and nobody is concerned by it', async () => {
+    const desk = await legalDesk(vault, 512);
+    const { id: customerId } = await desk.storeCustomer();
+    const legalOrderId = await desk.approve([{ customerId }]);
+    made(await desk.registrar.post('/v1/exports', { legalOrderId }));
+    const { id } = await open();
+    const extent = await extentOf(id, { clientId: desk.registrar.id });
+    const [found] = extent.items.filter((s: { customerId: string }) => s.customerId === customerId);
+    expect(found).toMatchObject({ reads: 0, fields: [], concerned: false });
+    expect(found.underOrder).toBeGreaterThan(0);
+  });
+
+  test('by a version of the key: whom it opens, read or not', async () => {
+    const [read, unread] = [await person(), await person()];
+    const client = await vault.client('support', { actor: 'staff-35' });
+    made(await client.get(`/v1/customers/${read.id}`), 200);
+    const { id } = await open();
+    const extent = await extentOf(id, { keyVersion: 1, clientId: client.id });
+    const found = new Map(extent.items.map((s: { customerId: string }) => [s.customerId, s]));
+    expect(found.get(read.id)).toMatchObject({ masked: 1, openable: ['customer'], concerned: true });
+    expect(found.get(unread.id)).toMatchObject({ masked: 0, openable: ['customer'], concerned: true });
+    expect(await extentOf(id, { keyVersion: 2 }), 'control').toMatchObject({ subjects: 0 });
+  });
+
+  test('thousands of leaves, two processes at once, each leaf counted once', async () => {
+    const beside = await startVault({ beside: vault });
+    const clientId = newId(vault.vault.now());
+    const subjects = Array.from({ length: 150 }, () => newId(vault.vault.now()));
+    const at = vault.vault.now();
+    const rows = Array.from({ length: 3_300 }, (_, i) => {
+      const [id, subjectId] = [newId(at), subjects[i % 150] ?? ''];
+      const leaf = encodeLeaf({
+        ...{ id, tenantId: vault.tenantId, at, clientId, subjectKind: 'customer', subjectId, outcome: 'allowed' },
+        ...{ role: 'support', actor: '', action: 'customers.read', rule: 'r', purpose: '', policyVersion: 'kalak/1' },
+        ...{ requestId: id, full: ['mobile'], masked: [] },
+      });
+      return { tenantId: vault.tenantId, id, clientId, subjectId, grantId: undefined, leaf, leafHash: leafHash(leaf) };
+    });
+    await commit(vault.vault.db, { tenantIds: [vault.tenantId] }, [insertLeaves(rows)]);
+    const { id } = await open();
+    made(await dpo.post(`/v1/incidents/${id}/extent`, { clientId }), 202);
+    vault.advance(11_000);
+    beside.advance(beside.vault.now() < vault.vault.now() ? vault.vault.now() - beside.vault.now() : 0);
+    await Promise.all([advanceExtents(vault.vault), advanceExtents(beside.vault), advanceExtents(vault.vault)]);
+    const extent = await vi.waitFor(
+      async () => {
+        await advanceExtents(beside.vault);
+        const now = made(await dpo.get(`/v1/incidents/${id}/extent?limit=100`), 200);
+        expect(now.state).toBe('done');
+        return now;
+      },
+      { timeout: 30_000, interval: 20 },
+    );
+    expect(extent).toMatchObject({ leaves: 3_300, subjects: 150 });
+    const next = made(await dpo.get(`/v1/incidents/${id}/extent?limit=100&cursor=${extent.nextCursor}`), 200);
+    const all = [...extent.items, ...next.items];
+    expect(all.map((s) => s.reads)).toEqual(Array.from({ length: 150 }, () => 22));
+    await beside.stop();
+    await atDatabase(vault, `update amanat.incident_subjects set reads = 21 where extent_id = $1`, [extent.id]);
+    expect((await dpo.get(`/v1/incidents/${id}/extent`)).body.code).toBe('integrity_failure');
   });
 });
