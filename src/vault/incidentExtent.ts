@@ -78,7 +78,7 @@ function criteriaOf({ courierClientId, from, to, ...asked }: AskedExtent, now: n
   const given = Object.entries({ ...asked, clientId, ...times }).filter(([, value]) => value !== undefined);
   // Everything that ever happened is no extent.
   if (given.length === 0) throw refuse('field_required', '');
-  return Object.fromEntries(given) as Criteria;
+  return Object.fromEntries(given);
 }
 
 /** The newest extent of an incident, as far as it was computed, with a page of the persons. */

@@ -140,6 +140,19 @@ async function ticket(customerId: string): Promise<string> {
   return made(await shop.post('/v1/grants', body)).id;
 }
 
+const sample = {
+  subjectKind: 'customer',
+  outcome: 'allowed',
+  role: 'support',
+  actor: '',
+  action: 'customers.read',
+  rule: 'support.ticket',
+  purpose: 'support',
+  policyVersion: 'kalak/1',
+  full: ['mobile'],
+  masked: [],
+} as const;
+
 describe('the extent', () => {
   test('by token, client, staff member, courier and time: who, which fields, how often; refusals and orders apart', async () => {
     const [one, two, three, four] = [await person(), await person(), await person(), await person()];
@@ -194,19 +207,19 @@ describe('the extent', () => {
     made(await desk.registrar.post('/v1/exports', { legalOrderId }));
     const { id } = await open();
     const extent = await extentOf(id, { clientId: desk.registrar.id });
-    const [found] = extent.items.filter((s: { customerId: string }) => s.customerId === customerId);
+    const found = extent.items.find((s: { customerId: string }) => s.customerId === customerId);
     expect(found).toMatchObject({ reads: 0, fields: [], concerned: false });
     expect(found.underOrder).toBeGreaterThan(0);
   });
 
   test('by a version of the key: whom it opens, read or not', async () => {
-    const [read, unread] = [await person(), await person()];
+    const [seen, unread] = [await person(), await person()];
     const client = await vault.client('support', { actor: 'staff-35' });
-    made(await client.get(`/v1/customers/${read.id}`), 200);
+    made(await client.get(`/v1/customers/${seen.id}`), 200);
     const { id } = await open();
     const extent = await extentOf(id, { keyVersion: 1, clientId: client.id });
     const found = new Map(extent.items.map((s: { customerId: string }) => [s.customerId, s]));
-    expect(found.get(read.id)).toMatchObject({ masked: 1, openable: ['customer'], concerned: true });
+    expect(found.get(seen.id)).toMatchObject({ masked: 1, openable: ['customer'], concerned: true });
     expect(found.get(unread.id)).toMatchObject({ masked: 0, openable: ['customer'], concerned: true });
     expect(await extentOf(id, { keyVersion: 2 }), 'control').toMatchObject({ subjects: 0 });
   });
@@ -218,11 +231,7 @@ describe('the extent', () => {
     const at = vault.vault.now();
     const rows = Array.from({ length: 3_300 }, (_, i) => {
       const [id, subjectId] = [newId(at), subjects[i % 150] ?? ''];
-      const leaf = encodeLeaf({
-        ...{ id, tenantId: vault.tenantId, at, clientId, subjectKind: 'customer', subjectId, outcome: 'allowed' },
-        ...{ role: 'support', actor: '', action: 'customers.read', rule: 'r', purpose: '', policyVersion: 'kalak/1' },
-        ...{ requestId: id, full: ['mobile'], masked: [] },
-      });
+      const leaf = encodeLeaf({ ...sample, id, tenantId: vault.tenantId, at, clientId, subjectId, requestId: id });
       return { tenantId: vault.tenantId, id, clientId, subjectId, grantId: undefined, leaf, leafHash: leafHash(leaf) };
     });
     await commit(vault.vault.db, { tenantIds: [vault.tenantId] }, [insertLeaves(rows)]);
