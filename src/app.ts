@@ -115,7 +115,7 @@ export function createApp(
   misuseReports(declare, vault);
   accesses(declare, vault);
   policies(declare, http, vault);
-  inventory(http, vault);
+  inventory(declare, http, vault);
   acceptances(declare, vault);
   oauth(http, vault, newThrottle(vault.now));
   system(http, vault, readFileSync(openapiFile, 'utf8'));

@@ -1,5 +1,6 @@
-import type { Field, Party } from '../policy/profile.ts';
+import { fields as allFields, parties, type Field, type Party } from '../policy/profile.ts';
 import type { RetentionClass } from '../policy/vocabulary.ts';
+import { labels as customerLabels, placeFields } from './customerSeal.ts';
 import { invoiceFields } from './invoiceRecord.ts';
 import { itemsOf } from './orderRecord.ts';
 
@@ -35,4 +36,23 @@ export function placesOf(party: Party, field: Field): readonly Place[] {
     ...(inOrders[party].has(field) ? [{ record: 'order' as const, class: classOfOrder('customer') }] : []),
     ...(inInvoices ? [{ record: 'invoice' as const, class: 'invoice_snapshot' as const }] : []),
   ];
+}
+
+/** Which fields each label of an order answers for; parts of the recipient's address are that address. */
+const inOrder: ReadonlyMap<string, readonly Field[]> = new Map(
+  parties.flatMap((party) =>
+    itemsOf[party].map((item) => [item.label, party === 'recipient' ? [item.fields[0]] : item.fields] as const),
+  ),
+);
+
+/**
+ * What fields a stored record holds, by the labels of its sealed values; nothing is opened. Which kinds of phone a customer has
+ * no label tells: the kinds of identifier that it is found by do.
+ */
+export function heldFields(labels: readonly string[], tagged: readonly string[] = []): readonly Field[] {
+  const held = new Set<string>(labels.flatMap((label): readonly string[] => inOrder.get(label) ?? [label]));
+  for (const field of placeFields)
+    if (labels.some((label) => label === customerLabels.place(label.split('/')[1] ?? '', field))) held.add(field);
+  for (const kind of tagged) if (kind === 'mobile' || kind === 'landline') held.add(kind);
+  return allFields.filter((field) => held.has(field));
 }

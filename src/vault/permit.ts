@@ -135,6 +135,7 @@ const rules = {
   'misuse_reports.list': { scope: 'misuse', roles: ['shop_backend', 'support', 'dpo', 'subject'] },
   'misuse_reports.read': { scope: 'misuse', roles: ['shop_backend', 'support', 'dpo', 'subject'] },
   'misuse_reports.resolve': { scope: 'misuse:resolve', roles: ['support', 'dpo'] },
+  'statements.read': { scope: 'customers:read', roles: ['shop_backend', 'support', 'dpo', 'subject'] },
   'acceptances.create': { scope: 'acceptances', roles: ['shop_backend', 'subject'] },
   'acceptances.list': { scope: 'acceptances', roles: ['shop_backend', 'support', 'dpo', 'subject'] },
   'policies.list': {

@@ -69,6 +69,6 @@ function statusOf(
   return missing > 0 ? 'awaiting_notice' : 'scheduled';
 }
 
-function timeOf(name: string, turn: Turn | undefined): Record<string, string> {
+function timeOf<Name extends string>(name: Name, turn: Turn | undefined) {
   return timeView(name, turn === undefined ? null : new Date(turn.from));
 }

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { clearanceOf } from '../../src/vault/holds.ts';
 import { scopes } from '../../src/vault/permit.ts';
+import { sweepRetention } from '../../src/vault/retention.ts';
 import type { TestVault } from '../support/vault.ts';
-import { atDatabase, bytesOf, made } from '../support/work.ts';
+import { atDatabase, bytesOf, day, made, newOrder } from '../support/work.ts';
 import { actOperations, requestFor, targetOf } from './requests.ts';
 import { tokenOf, type Shop, type StaffRole } from './shop.ts';
 import { normaliser, openTwins, type Twins } from './twins.ts';
@@ -184,5 +185,51 @@ describe('twins, of whom one is held', () => {
     const named = one.flatMap(({ statements }) => statements);
     expect(named.filter((name) => name.includes('hold'))).toEqual([]);
     expect(named).toContain('read_customers');
+  });
+
+  test('the statement of what is held, also when what the hold keeps has had its time', async () => {
+    const gone = async (shop: Shop): Promise<string> => {
+      const { shop_backend: backend } = shop.staff;
+      const recipient = shop.people.recipient();
+      const order = await newOrder(backend, shop.person, { to: 'recipient', recipient });
+      made(await backend.post(`/v1/orders/${order}/cancel`), 200);
+      return order;
+    };
+    const orders = [await gone(held), await gone(free)];
+    vault.advance(8 * day);
+    await vault.vault.watch.look();
+    const policy = vault.vault.watch.policy(held.side.tenantId);
+    for (const { side } of [held, free]) await sweepRetention(vault.vault, policy, side.tenantId);
+    const kept = await atDatabase<{ id: string; kept: boolean }>(
+      vault,
+      'select id, data_key is not null as kept from amanat.orders where id = any ($1)',
+      [orders],
+    );
+    const isKept = (id: string | undefined) => kept.find((row) => row.id === id)?.kept;
+    expect(orders.map(isKept), 'control: of one it is still there, of the other it has gone').toEqual([true, false]);
+    const stated = async (shop: Shop) => {
+      const plain = normaliser(shop);
+      const seen: unknown[] = [];
+      for (const role of ['shop_backend', 'support', 'dpo', 'subject'] as const) {
+        const client = role === 'subject' ? shop.staff.shop_backend : shop.staff[role];
+        const by = tokenOf(vault, shop.side, client, role, {
+          scopes,
+          actor: 'staff-1',
+          ...(role === 'subject' ? { subjectId: shop.ids.customer } : {}),
+        });
+        for (const query of ['', '?format=html']) {
+          const from = twins.sent.length;
+          const answer = await by.get(`/v1/customers/${shop.ids.customer}/statement${query}`);
+          expect(answer.status).toBe(200);
+          // The clock at which the page was made.
+          seen.push([
+            plain(bytesOf(answer)).replace(/[۰-۹]{2}:[۰-۹]{2}:[۰-۹]{2}/g, '<clock>'),
+            twins.statementsSince(from),
+          ]);
+        }
+      }
+      return seen;
+    };
+    expect(await stated(held)).toEqual(await stated(free));
   });
 });
