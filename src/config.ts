@@ -89,13 +89,30 @@ export function readConfig(env: Environment): Config {
     sending: readSending(env, faults),
     production: env['NODE_ENV'] === 'production' || text('AMANAT_DATABASE_URL') !== undefined,
   };
+  faults.push(...faultsTogether(config));
+  if (faults.length > 0) throw new ConfigFault(faults);
+  return config;
+}
+
+/** What single settings cannot show. */
+function faultsTogether(config: Config): readonly string[] {
+  const faults: string[] = [];
   if (!/^[a-z][a-z0-9_-]{0,39}$/.test(config.profile))
     faults.push('AMANAT_PROFILE must be the name of a profile in policies/.');
   if (config.databaseOwnerUrl !== undefined && config.databaseUrl === undefined) {
     faults.push('AMANAT_DATABASE_OWNER_URL goes with AMANAT_DATABASE_URL.');
   }
-  if (faults.length > 0) throw new ConfigFault(faults);
-  return config;
+  if (config.production && isPlainBeyond(config))
+    faults.push(
+      'AMANAT_HOST is beyond this machine: give AMANAT_TLS_CERT and AMANAT_TLS_KEY, or an https:// AMANAT_ISSUER where something in front ends TLS.',
+    );
+  return faults;
+}
+
+/** Tokens and personal data would cross the network in clear, unless something in front ends TLS. */
+export function isPlainBeyond({ host, tls, issuer }: Pick<Config, 'host' | 'tls' | 'issuer'>): boolean {
+  const local = ['127.0.0.1', '::1', 'localhost'].includes(host);
+  return !local && tls === undefined && issuer?.startsWith('https:') !== true;
 }
 
 function databaseUrl(env: Environment, name: string, faults: string[]): string | undefined {

@@ -1,7 +1,7 @@
 import cluster, { type Worker } from 'node:cluster';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Config } from './config.ts';
+import { isPlainBeyond, type Config } from './config.ts';
 import type { Log } from './log.ts';
 import { serveMetrics } from './metrics.ts';
 import { checkProfile } from './policy/check.ts';
@@ -147,11 +147,9 @@ function tellContradictions(ground: Ground, log: Log): void {
   }
 }
 
-/** Tokens and personal data would cross the network in clear, unless something in front ends TLS. */
+/** Outside production; there it is no start at all. */
 function tellPlainHttp(config: Config, log: Log): void {
-  const local = ['127.0.0.1', '::1', 'localhost'].includes(config.host);
-  if (local || config.tls !== undefined || config.issuer?.startsWith('https:') === true) return;
-  log.event('warning', { code: 'plain_http_beyond_this_machine' });
+  if (isPlainBeyond(config)) log.event('warning', { code: 'plain_http_beyond_this_machine' });
 }
 
 /** For the person at the terminal, on stderr: where everything is and what to try next. */

@@ -47,6 +47,7 @@ function factsOf(history: PolicyHistory, version: ArchivedVersion, at: number): 
   const { status, inForceFrom, inForceUntil } = standingOf(history, version, at);
   return [
     { name: 'تاریخ نسخه', value: dayHtml(profile.version.date) },
+    { name: 'اعتبار به گفتهٔ متن از', value: dayHtml(profile.version.effectiveFrom) },
     { name: 'وضعیت', value: html`${policyStatusWords[status]}` },
     { name: 'انتشار', value: moment(row.publishedAt.toISOString()) },
     { name: 'تاریخ اثر', value: moment(row.effectiveFrom.toISOString()) },

@@ -22,6 +22,8 @@ export function listedPolicy(history: PolicyHistory, version: ArchivedVersion, a
     controller: profile.controller,
     versionDate: profile.version.date,
     versionDateJalali: jalaliOf(profile.version.date),
+    validFrom: profile.version.effectiveFrom,
+    validFromJalali: jalaliOf(profile.version.effectiveFrom),
     ...timeView('publishedAt', row.publishedAt),
     ...timeView('effectiveFrom', row.effectiveFrom),
     ...standingOf(history, version, at),

@@ -26,6 +26,8 @@ export interface ClauseFacts {
   readonly shows: string;
   /** The sources that make it true, from the project's root. */
   readonly in: readonly string[];
+  /** Of what the clause asks for, what is not there yet: the clause is listed as open, whatever its test shows. */
+  readonly missing?: string;
 }
 
 declare module 'vitest' {
@@ -61,7 +63,8 @@ afterAll(async () => (await house)?.vault.stop());
  * The test of one clause, through HTTP, on a vault that runs the clause's own policy. Several clauses of a file share the
  * vault and its clock: make your own people, and let each `client` be asked for anew after the clock has moved.
  *
- * docs/clauses.md and the register read `id`, `shows` and `in` from the source, so write them as plain literals.
+ * docs/clauses.md and the register read the facts from the source, so write them as plain
+ * literals, in their order.
  */
 export function clause(id: string, facts: ClauseFacts, show: (stage: Stage) => Promise<void>): void {
   test(`${id}: ${facts.shows}`, async ({ task }) => {

@@ -7,6 +7,7 @@ export interface ClauseTest {
   readonly id: string;
   readonly shows: string;
   readonly in: readonly string[];
+  readonly missing: string | undefined;
   /** From the project's root. */
   readonly file: string;
 }
@@ -31,24 +32,30 @@ export function clauseTests(): readonly ClauseTest[] {
 }
 
 const call = /^clause\(/gm;
-const facts =
-  /^clause\(\s*'([^']*)',\s*\{\s*shows:\s*('(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"),\s*in:\s*\[([^\]]*)\],?\s*\}/gm;
+const literal = /'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"/.source;
+const facts = new RegExp(
+  `^clause\\(\\s*'([^']*)',\\s*\\{\\s*shows:\\s*(${literal}),\\s*in:\\s*\\[([^\\]]*)\\],?(?:\\s*missing:\\s*(${literal}),?)?\\s*\\}`,
+  'gm',
+);
 
 /** Each `clause(…)` of one file. */
 export function testsIn(file: string, text: string): readonly ClauseTest[] {
-  const found = [...text.matchAll(facts)].map(([, id = '', shows = '', sources = '']) => ({
+  const found = [...text.matchAll(facts)].map(([, id = '', shows = '', sources = '', missing]) => ({
     id,
     shows: unquoted(shows),
     in: [...sources.matchAll(/'([^']+)'/g)].map(([, source = '']) => source),
+    missing: missing === undefined ? undefined : unquoted(missing),
     file,
   }));
   if (found.length !== [...text.matchAll(call)].length)
-    throw new Error(`${file}: a clause whose id, shows and in are not written as plain literals, in this order`);
+    throw new Error(
+      `${file}: a clause whose id, shows, in and missing are not written as plain literals, in this order`,
+    );
   return found;
 }
 
-function unquoted(literal: string): string {
-  return literal.slice(1, -1).replace(/\\(.)/g, '$1');
+function unquoted(text: string): string {
+  return text.slice(1, -1).replace(/\\(.)/g, '$1');
 }
 
 /** What is wrong with a set of tests: an id that is there twice, or that no policy answers. */

@@ -1,7 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { edited } from '../unit/policy/kalak.ts';
 import { startVault, type TestClient, type TestVault } from '../support/vault.ts';
-import { dayFrom, expectRefusal, legalDesk, orderBody, rowsOf, statusesOf, type LegalDesk } from './legalDesk.ts';
+import {
+  dayFrom,
+  expectRefusal,
+  legalDesk,
+  orderBody,
+  ownGround,
+  rowsOf,
+  statusesOf,
+  type LegalDesk,
+} from './legalDesk.ts';
 
 const profileText = JSON.stringify(
   edited({
@@ -29,22 +38,8 @@ const path = (id: string, step = '') => `/v1/legal-orders/${id}${step === '' ? '
 const read = async (id: string) => (await dpo.get(path(id))).body;
 const someone = async () => [{ customerId: (await desk.storeCustomer()).id }];
 
-/** A disclosure without an order: no authority, no letter. */
-function ownGround(ground: string, subjects: readonly object[], changes: Record<string, unknown> = {}) {
-  const { authority: _a, letter: _l, basis: _b, deadline: _d, ...body } = orderBody(vault, subjects);
-  return {
-    ...body,
-    ground,
-    case: { number: 'د/۱۴۰۴/۱۲' },
-    reason: 'دفاع در برابر دعوای مطرح‌شده',
-    decider: { name: 'مریم کاظمی', title: 'مدیر حقوقی' },
-    recipient: { name: 'دادگاه عمومی تهران', as: 'court' },
-    ...changes,
-  };
-}
-
 async function registerOwn(ground: string, changes: Record<string, unknown> = {}): Promise<string> {
-  const made = await desk.registrar.post('/v1/legal-orders', ownGround(ground, await someone(), changes));
+  const made = await desk.registrar.post('/v1/legal-orders', ownGround(vault, ground, await someone(), changes));
   expect(made.status, made.text).toBe(201);
   return made.body.id;
 }
@@ -232,7 +227,7 @@ describe('A19: an emergency', () => {
 });
 
 test('E16: a statute names the body it serves and no letter', async () => {
-  const { case: _c, decider: _d, reason: _r, ...body } = ownGround('statute', await someone());
+  const { case: _c, decider: _d, reason: _r, ...body } = ownGround(vault, 'statute', await someone());
   const statute = {
     ...body,
     kind: 'statutory_duty',

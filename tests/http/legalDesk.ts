@@ -44,6 +44,25 @@ export function orderBody(vault: TestVault, subjects: readonly object[], changes
   };
 }
 
+/** A disclosure without an order: no authority, no letter. */
+export function ownGround(
+  vault: TestVault,
+  ground: string,
+  subjects: readonly object[],
+  changes: Record<string, unknown> = {},
+) {
+  const { authority: _a, letter: _l, basis: _b, deadline: _d, ...body } = orderBody(vault, subjects);
+  return {
+    ...body,
+    ground,
+    case: { number: 'د/۱۴۰۴/۱۲' },
+    reason: 'دفاع در برابر دعوای مطرح‌شده',
+    decider: { name: 'مریم کاظمی', title: 'مدیر حقوقی' },
+    recipient: { name: 'دادگاه عمومی تهران', as: 'court' },
+    ...changes,
+  };
+}
+
 /** Legal staff at work: a registrar and an approver, two clients and two persons, and a shop that stores customers. */
 export interface LegalDesk {
   readonly registrar: TestClient;

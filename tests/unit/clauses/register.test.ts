@@ -17,7 +17,7 @@ test('no clause is tested twice, and none that binds nobody here', () => {
 });
 
 test('control: a second test of a clause, an unknown one and one of the web tier are found', () => {
-  const one = { shows: 'x', in: ['src/app.ts'], file: 'x.test.ts' };
+  const one = { shows: 'x', in: ['src/app.ts'], missing: undefined, file: 'x.test.ts' };
   const found = faultsOf(
     ['A8', 'B3', 'A8', 'F1', 'A5'].map((id) => ({ ...one, id })),
     binding,
@@ -41,6 +41,9 @@ test('each names sources that are there', () => {
 test('a call is read as it is written; one that cannot be read is not passed over', () => {
   const text =
     "clause(\n  'A8',\n  {\n    shows: 'it\\'s so',\n    in: ['src/a.ts', 'src/b.ts'],\n  },\n  async () => {},\n);\n";
-  expect(testsIn('f', text)).toEqual([{ id: 'A8', shows: "it's so", in: ['src/a.ts', 'src/b.ts'], file: 'f' }]);
+  const read = { id: 'A8', shows: "it's so", in: ['src/a.ts', 'src/b.ts'], file: 'f' };
+  expect(testsIn('f', text)).toEqual([{ ...read, missing: undefined }]);
+  const open = text.replace("'src/b.ts'],", "'src/b.ts'],\n    missing: 'the half of it',");
+  expect(testsIn('f', open)).toEqual([{ ...read, missing: 'the half of it' }]);
   expect(() => testsIn('f', 'clause(id, facts, async () => {});')).toThrow('plain literals');
 });
