@@ -48,6 +48,12 @@ export const commands: readonly Listed[] = [
     load: async () => (await import('./profileCheck.ts')).profileCheck,
   },
   {
+    name: 'policy explain',
+    summary:
+      'say who may see what under a profile, or of a customer in the vault, by which rule, and what would change it',
+    load: async () => (await import('./policyExplain.ts')).policyExplain,
+  },
+  {
     name: 'import',
     summary: 'store the customers of an NDJSON or CSV file through a running vault',
     load: async () => (await import('./import.ts')).importCustomers,

@@ -7,6 +7,7 @@ import { parseNumberedPage } from '../vault/page.ts';
 import type { Vault } from '../vault/vault.ts';
 import type { Declarations, DeclareAct } from './acts.ts';
 import { parseBody } from './parse.ts';
+import { explanations } from './policyExplanations.ts';
 import { formatOf, pageAnswer, printable } from './printed.ts';
 import { tenantOf } from './publicPath.ts';
 import type { Incoming } from './route.ts';
@@ -38,6 +39,7 @@ export function policies(declare: DeclareAct, api: Declarations, vault: Vault): 
     const text = typeof policy === 'string' ? policy : JSON.stringify(policy, null, 2);
     return publishPolicy(vault, archive, caller, act, { ...rest, text });
   });
+  explanations(declare, vault, archive);
   declare('get', '/v1/policies', 'policies.list', { query: list }, ({ query }, caller, act) =>
     listPolicies(vault, archive, caller, act, parseNumberedPage(query.limit, query.cursor)),
   );

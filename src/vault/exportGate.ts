@@ -1,7 +1,7 @@
 import { selectLegalOrder, type LegalOrderRow } from '../db/legalOrders.ts';
 import { mostHolders, selectSubjects, type SubjectRow } from '../db/legalSubjects.ts';
 import { refuse, VaultError } from '../errors.ts';
-import type { Decision } from '../policy/judge.ts';
+import type { Decision, JudgedGrant, Reader } from '../policy/judge.ts';
 import type { Field } from '../policy/profile.ts';
 import { load } from './act.ts';
 import type { Caller } from './caller.ts';
@@ -9,7 +9,9 @@ import { expectTwo, type Person } from './fourEyes.ts';
 import type { TenantKeys } from './keyring.ts';
 import { groundOf, type Ground } from './legalGround.ts';
 import { periodOf } from './exportContent.ts';
+import { expectDemands } from './legalOrderCheck.ts';
 import type { LegalOrderRecord } from './legalOrderRecord.ts';
+import { approvedScope, openOrder, type LegalOrderFile } from './legalOrderSeal.ts';
 import { subjectKeys } from './legalScope.ts';
 import type { Vault } from './vault.ts';
 import type { Policy } from './watch.ts';
@@ -17,7 +19,7 @@ import type { Policy } from './watch.ts';
 /** Persons in one package. */
 const mostPersons = 1_000;
 
-export interface ExecutableOrder {
+interface ExecutableOrder {
   readonly row: LegalOrderRow;
   /** As the profile in force has it. */
   readonly ground: Ground;
@@ -27,9 +29,9 @@ export interface ExecutableOrder {
  * The order, if this person may execute it now: everything that can refuse is judged here, before a single key is
  * unwrapped. Another tenant's order and one that never was are no order.
  */
-export async function executableOrder(
+async function executableOrder(
   vault: Vault,
-  caller: Caller,
+  caller: Pick<Caller, 'tenantId'>,
   policy: Policy,
   id: string,
   person: Person,
@@ -52,20 +54,51 @@ export async function executableOrder(
   return { row, ground };
 }
 
+export interface OpenGate extends ExecutableOrder {
+  readonly file: LegalOrderFile;
+  /** With the scope as it was approved. */
+  readonly record: LegalOrderRecord;
+  readonly decision: Decision;
+  readonly purpose: string;
+}
+
+/**
+ * Everything that can refuse an execution, short of whom the order is about: the order's own key is unwrapped after all that
+ * its columns say, and nobody else's.
+ */
+export async function openGate(
+  vault: Vault,
+  caller: Pick<Caller, 'tenantId'> & Reader,
+  policy: Policy,
+  id: string,
+  by: Person,
+  at: Date,
+): Promise<OpenGate> {
+  const order = await executableOrder(vault, caller, policy, id, by, at);
+  const file = openOrder(await vault.keyring.tenant(caller.tenantId), order.row);
+  expectDemands(order.ground, file.record, '/legalOrderId');
+  // The row holds the last approver only.
+  for (const approval of file.approvals ?? []) expectTwo(by, approval);
+  const record = { ...file.record, scope: approvedScope(file) };
+  return { ...order, file, record, ...judgeScope(policy, caller, record.scope.fields) };
+}
+
 /**
  * The judge's word on the scope: the order stands in the place of a grant, for its fields and this one act. Throws
  * `not_permitted` unless the policy in force releases every field.
  */
-export function judgeScope(
-  policy: Policy,
-  caller: Caller,
-  fields: readonly Field[],
-): { decision: Decision; purpose: string } {
-  const purpose = policy.profile.grantKinds.legal_order?.purpose ?? '';
-  const grant = { kind: 'legal_order', purpose, hasOrder: false, fields, state: 'open' } as const;
+function judgeScope(policy: Policy, caller: Reader, fields: readonly Field[]): { decision: Decision; purpose: string } {
+  const grant = orderAsGrant(policy, fields);
+  const { purpose } = grant;
   const decision = policy.decide(caller, grant, fields);
   if (decision.full.length !== fields.length) throw new VaultError('not_permitted');
   return { decision, purpose };
+}
+
+/** An approved order as the judge takes it. */
+export function orderAsGrant({ profile }: Pick<Policy, 'profile'>, fields: readonly Field[]) {
+  const purpose = profile.grantKinds.legal_order?.purpose ?? '';
+  return { kind: 'legal_order', purpose, hasOrder: false, fields, state: 'open' } as const satisfies JudgedGrant;
 }
 
 /**

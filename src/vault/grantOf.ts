@@ -63,7 +63,10 @@ async function factsOf(vault: Vault, tenantId: string, grantId: string): Promise
 }
 
 /** Is the grant for this caller: its client, or its role (and department), and its staff member where one is named? */
-export function isGrantee(facts: GrantFacts, caller: Caller): boolean {
+export function isGrantee(
+  facts: GrantFacts,
+  caller: Pick<Caller, 'clientId' | 'role' | 'department' | 'actor'>,
+): boolean {
   if (facts.actor !== null && facts.actor !== caller.actor) return false;
   if (facts.granteeClientId !== null) return facts.granteeClientId === caller.clientId;
   if (facts.granteeRole !== caller.role) return false;

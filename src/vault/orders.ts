@@ -36,6 +36,10 @@ export interface NewOrder {
 
 /** In which a parcel may still have to reach somebody: what is delivered or cancelled is closed. */
 const standing: readonly OrderStatus[] = ['placed', 'dispatched', 'returned'];
+
+/** Delivered or cancelled: what opens only until then opens no more. */
+export const isOver = (status: OrderStatus): boolean => !standing.includes(status);
+
 /** A read that meets a change of its order is made again. */
 const mostReads = 3;
 
@@ -105,7 +109,7 @@ async function readLoaded(
   const decide = (at: 'open' | 'expired', frozen: boolean) =>
     policy.decide(
       caller,
-      grant === undefined ? undefined : judged(grant, at, !standing.includes(row.status)),
+      grant === undefined ? undefined : judged(grant, at, isOver(row.status)),
       fieldsOfOrder(header.party),
       frozen,
     );

@@ -146,6 +146,10 @@ const rules = {
     scope: 'policies:read',
     roles: ['shop_backend', ...departments, 'marketing', ...legal, 'dpo', 'subject'],
   },
+  'policies.explain': {
+    scope: 'policies:read',
+    roles: ['shop_backend', ...departments, ...legal, 'dpo', 'system_admin'],
+  },
   'policies.publish': { scope: 'policies:write', roles: ['dpo'] },
   'policies.notice': { scope: 'policies:write', roles: ['dpo'] },
   'audit.list': { scope: 'audit:read', roles: ['dpo'] },

@@ -68,6 +68,7 @@ const bodies: Readonly<Record<string, Body>> = {
     grantee: { clientId: ids.supporter },
   }),
   closeGrant: () => ({}),
+  explainPolicy: (_, { ids }) => ({ act: 'read', role: 'support', customerId: ids.customer, grantId: ids.grant }),
   createInvoice: () => ({}),
   registerLegalOrder: (vault, { ids }) => orderBody(vault, [{ customerId: ids.customer }]),
   patchLegalOrder: () => ({ letter: { subject: 'تصحیح' } }),

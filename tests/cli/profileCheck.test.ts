@@ -98,3 +98,23 @@ describe.skipIf(!existsSync(clauses))('with the published clauses', () => {
     expect(code, stdout).toBe(0);
   });
 });
+
+describe('policy explain', () => {
+  test('says offline what a profile gives a role under a kind of work, by which rule, and what would change it', async () => {
+    const asked = ['policy', 'explain', 'kalak', '--role', 'support', '--field', 'address', '--kind', 'ticket'];
+    const { code, stdout } = await amanat([...asked, '--json']);
+    expect(code).toBe(0);
+    const [address] = JSON.parse(stdout).fields;
+    expect(address).toMatchObject({ field: 'address', state: 'masked', reason: 'grant_scope' });
+    expect(address.rules[0]).toMatchObject({ pointer: '/access/address/support', clauses: ['E9', 'E20'] });
+    expect(address.wouldHaveToChange.map(({ step }: { step: string }) => step)).toEqual([
+      'name_order',
+      'new_policy_version',
+    ]);
+    const ordered = await amanat([...asked, '--order']);
+    expect(ordered.stdout).toContain('address: full');
+    for (const wrong of [['--role', 'nobody'], ['--role', 'support', '--field', 'shoeSize'], []]) {
+      expect((await amanat(['policy', 'explain', 'kalak', ...wrong])).code, wrong.join(' ')).toBe(64);
+    }
+  });
+});

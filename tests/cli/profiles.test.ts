@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { synthetic } from '../../src/cli/synthetic.ts';
-import { emptyDatabase, type EmptyDatabase } from '../support/postgres.ts';
+import { decodeLeaf } from '../../src/crypto/leaf.ts';
+import { emptyDatabase, withClient, type EmptyDatabase } from '../support/postgres.ts';
 import { customerUnder } from '../support/profiles.ts';
 import { login } from '../support/vault.ts';
 import { made } from '../support/work.ts';
@@ -36,6 +37,7 @@ async function storesUnder(name: ShippedName, { clientId, clientSecret }: { clie
   const customer = made(await shop.post('/v1/customers', customerUnder(shipped[name], people.naturalCustomer())));
   const read = made(await shop.get(`/v1/customers/${customer.id}`), 200);
   expect(read.policyVersion).toBe(`${name}/1`);
+  return { customerId: customer.id as string, clientId: id as string };
 }
 
 describe('the shipped policies', () => {
@@ -63,6 +65,22 @@ describe('the shipped policies', () => {
     expect([...stderr.matchAll(/CONTRADICTION (\w+)/g)].map(([, said]) => said)).toEqual(codes);
     // A running service serves the tenant within a second.
     await expect.poll(() => storesUnder(name, json).then(() => 'served', String), { timeout: 10_000 }).toBe('served');
+  });
+
+  test('policy explain asks the running vault of one person, and leaves a leaf of it', async () => {
+    const first = JSON.parse(readFileSync(join(folder.path, 'first-run.json'), 'utf8'));
+    const { customerId, clientId } = await storesUnder('citra', first);
+    const argv = ['policy', 'explain', '--tenant', first.tenantId, '--client', clientId, '--field', 'mobile', '--json'];
+    const { code, json, stderr } = await amanat([...argv, '--customer', customerId], env);
+    expect(code, stderr).toBe(0);
+    expect(json).toMatchObject({ policyVersion: 'citra/1', reader: { clientId, role: 'shop_backend' } });
+    expect(json.fields).toMatchObject([{ field: 'mobile', state: 'masked', reason: 'role' }]);
+    expect((await amanat([...argv, '--customer', clientId], env)).code, 'nobody').toBe(64);
+    const leaves = await withClient(database.superuserUrl, async (client) => {
+      const found = await client.query<{ leaf: Buffer }>('select leaf from amanat.audit_leaves');
+      return found.rows.map(({ leaf }) => decodeLeaf(leaf)).filter(({ action }) => action === 'policies.explain');
+    });
+    expect(leaves).toMatchObject([{ actor: 'operator', objectKind: 'customers', objectId: customerId }]);
   });
 
   test('a name that does not ship is answered with those that do', async () => {

@@ -1,0 +1,237 @@
+import { selectClientsInService } from '../db/clients.ts';
+import { selectStandingCustomer } from '../db/customers.ts';
+import { selectGrant } from '../db/grants.ts';
+import { selectOrders } from '../db/orders.ts';
+import { refuse } from '../errors.ts';
+import { placed, quotationsIn, type ExplainedField } from '../policy/explain.ts';
+import { fields as allFields, type Field, type Role } from '../policy/profile.ts';
+import { commitAct, load, write, type Act, type Answer } from './act.ts';
+import type { Caller } from './caller.ts';
+import { explainErasure } from './explainedErasure.ts';
+import { explainNoOrder, explainOrder } from './explainedExport.ts';
+import {
+  counts,
+  declaredFields,
+  explainFields,
+  type Asked,
+  type KnownGrant,
+  type SupposedWork,
+} from './explainedRead.ts';
+import { explanationView, readerView, type ExplainedAnswer } from './explanationView.ts';
+import { operatorLeaf } from './operatorLeaf.ts';
+import { permit } from './permit.ts';
+import type { PolicyArchive } from './policyArchive.ts';
+import { checkMac } from './rowMac.ts';
+import type { Vault } from './vault.ts';
+import type { Policy } from './watch.ts';
+
+export const explainedActs = ['read', 'export', 'erasure'] as const;
+export type ExplainedActName = (typeof explainedActs)[number];
+
+/** What is asked about. The reader is the caller where none is named. */
+export interface Question {
+  readonly act: ExplainedActName;
+  readonly clientId?: string | undefined;
+  readonly role?: Role | undefined;
+  readonly department?: string | undefined;
+  readonly carrierProfile?: string | undefined;
+  readonly actor?: string | undefined;
+  readonly customerId?: string | undefined;
+  readonly fields?: readonly Field[] | undefined;
+  readonly grantId?: string | undefined;
+  readonly work?: SupposedWork | undefined;
+  readonly legalOrderId?: string | undefined;
+}
+
+/** Who may ask about others than themselves, about a person, about an order; everybody may ask what the policy says. */
+const aboutOthers: ReadonlySet<Role> = new Set<Role>(['dpo', 'shop_backend', 'system_admin']);
+const aboutErasure: ReadonlySet<Role> = new Set<Role>(['dpo', 'shop_backend', 'support']);
+const aboutOrders: ReadonlySet<Role> = new Set<Role>(['dpo', 'legal_registrar', 'legal_approver']);
+const aboutNobody: ReadonlySet<Role> = new Set<Role>(['system_admin']);
+
+/**
+ * Says, without reading a value, what an act would be answered now, which rule of the policy says so, and what would have to
+ * change. Everything is judged by what judges the act itself. A grant that would not count for the reader is as none.
+ */
+export async function explainPolicy(
+  vault: Vault,
+  archive: PolicyArchive,
+  caller: Caller,
+  act: Act,
+  question: Question,
+): Promise<Answer> {
+  permit(caller, 'policies.explain');
+  expectOwnBusiness(caller, question);
+  const reader = await readerOf(vault, caller, question);
+  const { policy, grant, body } = await answerOf(vault, archive, caller.tenantId, reader, question);
+  const { customerId, legalOrderId } = question;
+  const deed = { policy, subjectId: customerId, grantId: grant?.row.id, legalOrderId };
+  return commitAct(vault, caller, act, deed, [], { status: 200, body });
+}
+
+/** The same for the operator at the machine, who names a reader; with a leaf of its own. */
+export async function explainForOperator(
+  vault: Vault,
+  archive: PolicyArchive,
+  tenantId: string,
+  question: Question & ({ readonly role: Role } | { readonly clientId: string }),
+): Promise<unknown> {
+  const { clientId, role, department, carrierProfile, actor, customerId } = question;
+  const reader =
+    clientId === undefined
+      ? { clientId: '', actor, role: role ?? 'department', department, carrierProfile }
+      : await clientReader(vault, tenantId, clientId, actor);
+  const { policy, body } = await answerOf(vault, archive, tenantId, reader, question);
+  const object = customerId === undefined ? { kind: 'policies', id: tenantId } : { kind: 'customers', id: customerId };
+  const told = { tenantId, policyVersion: policy.label, action: 'policies.explain', object } as const;
+  await write(vault, tenantId, [operatorLeaf(told, vault.now())]);
+  return body;
+}
+
+async function answerOf(vault: Vault, archive: PolicyArchive, tenantId: string, reader: Asked, question: Question) {
+  const policy = vault.watch.policy(tenantId);
+  const standing = await standingOf(vault, tenantId, question.customerId);
+  const { explained, grant } = await explain(vault, policy, tenantId, reader, question, standing);
+  const quotes = await quotesOf(archive, tenantId, policy);
+  const body = {
+    act: question.act,
+    policyVersion: policy.label,
+    reader: readerView(reader),
+    ...(question.grantId === undefined ? {} : { grantCounts: grant !== undefined }),
+    ...explanationView(explained, quotes),
+  };
+  return { policy, grant, body };
+}
+
+/** Throws `not_permitted` where the answer would tell what the caller could not learn in another way. */
+function expectOwnBusiness({ role, clientId, department }: Caller, question: Question): void {
+  const own =
+    (question.clientId ?? clientId) === clientId &&
+    (question.role ?? role) === role &&
+    (question.department ?? department) === department;
+  if (!own && !aboutOthers.has(role)) throw refuse('not_permitted', '/role', 'not_about_others');
+  const person = question.customerId ?? question.grantId;
+  if (person !== undefined && aboutNobody.has(role)) throw refuse('not_permitted', '/customerId', 'not_about_persons');
+  if (question.act === 'erasure' && !aboutErasure.has(role)) throw refuse('not_permitted', '/act', 'not_for_role');
+  if (question.legalOrderId !== undefined && !aboutOrders.has(role))
+    throw refuse('not_permitted', '/legalOrderId', 'not_for_role');
+}
+
+async function readerOf(vault: Vault, caller: Caller, question: Question): Promise<Asked> {
+  const { clientId, role, department, carrierProfile, actor } = question;
+  if (clientId !== undefined && clientId !== caller.clientId)
+    return clientReader(vault, caller.tenantId, clientId, actor);
+  if (role === undefined || role === caller.role) return { ...selfOf(caller), actor: actor ?? caller.actor };
+  // Nobody's client: a grant for one client alone is not this reader's.
+  return { clientId: '', actor, role, department, carrierProfile };
+}
+
+async function clientReader(
+  vault: Vault,
+  tenantId: string,
+  clientId: string,
+  actor: string | undefined,
+): Promise<Asked> {
+  const [[client]] = await load(vault, tenantId, [selectClientsInService(tenantId, [clientId])]);
+  if (client === undefined) throw refuse('invalid_body', '/clientId', 'unknown_id');
+  checkMac(await vault.keyring.tenant(tenantId), 'clients', client);
+  const { role, department, carrierProfile } = client;
+  return {
+    clientId,
+    actor,
+    role: role as Role,
+    department: department ?? undefined,
+    carrierProfile: carrierProfile ?? undefined,
+  };
+}
+
+function selfOf({ clientId, role, department, carrierProfile }: Caller) {
+  return { clientId, role, department, carrierProfile };
+}
+
+/** How the person stands: out of ordinary reads, or frozen after a report of misuse. */
+interface Standing {
+  readonly deactivated: boolean;
+  readonly frozen: boolean;
+}
+
+const nobody: Standing = { deactivated: false, frozen: false };
+
+/** Throws `invalid_body` for whoever is not there, never was, or is another tenant's. */
+async function standingOf(vault: Vault, tenantId: string, customerId: string | undefined): Promise<Standing> {
+  if (customerId === undefined) return nobody;
+  const [[customer]] = await load(vault, tenantId, [selectStandingCustomer(tenantId, customerId)]);
+  if (customer === undefined) throw refuse('invalid_body', '/customerId', 'unknown_id');
+  return { deactivated: customer.status !== 'active', frozen: customer.frozen };
+}
+
+interface Explained {
+  readonly explained: ExplainedAnswer;
+  /** The named grant, where it counts. */
+  readonly grant?: KnownGrant | undefined;
+}
+
+async function explain(
+  vault: Vault,
+  policy: Policy,
+  tenantId: string,
+  reader: Asked,
+  question: Question,
+  standing: Standing,
+): Promise<Explained> {
+  const { customerId, legalOrderId } = question;
+  const fields = question.fields ?? declaredFields(policy, allFields);
+  switch (question.act) {
+    case 'read': {
+      const grant = await grantFor(vault, tenantId, reader, question);
+      const seen = explainFields(policy, reader, grant ?? question.work, fields, {
+        now: vault.now(),
+        frozen: standing.frozen,
+      });
+      return { explained: { fields: standing.deactivated ? seen.map(hidden(policy)) : seen }, grant };
+    }
+    case 'export':
+      return {
+        explained:
+          legalOrderId === undefined
+            ? explainNoOrder(policy, reader, fields)
+            : await explainOrder(vault, policy, tenantId, reader, legalOrderId),
+      };
+    case 'erasure':
+      if (customerId === undefined) throw refuse('field_required', '/customerId');
+      return { explained: await explainErasure(vault, policy, tenantId, customerId) };
+  }
+}
+
+/** Whoever is deactivated is out of ordinary reads, whatever the matrix says. */
+const hidden =
+  ({ profile }: Policy) =>
+  ({ field, rule }: ExplainedField): ExplainedField => ({
+    field,
+    state: 'withheld',
+    reason: 'deactivated',
+    rule,
+    rules: [placed('/states/deactivated', profile.states.deactivated)],
+    wouldHaveToChange: [{ step: 'new_policy_version', pointer: '/states/deactivated' }],
+  });
+
+/** The named grant if it counts for this reader and this customer: another's, and one that never was, are none. */
+async function grantFor(
+  vault: Vault,
+  tenantId: string,
+  reader: Asked,
+  { grantId, customerId }: Question,
+): Promise<KnownGrant | undefined> {
+  if (grantId === undefined) return undefined;
+  const [[row]] = await load(vault, tenantId, [selectGrant(tenantId, { everyone: true }, grantId)]);
+  if (row === undefined) return undefined;
+  checkMac(await vault.keyring.tenant(tenantId), 'grants', row);
+  const [[order]] = await load(vault, tenantId, [selectOrders(tenantId, row.orderId === null ? [] : [row.orderId])]);
+  const grant = { row, orderStatus: order?.status };
+  return counts(grant, reader, customerId) ? grant : undefined;
+}
+
+async function quotesOf(archive: PolicyArchive, tenantId: string, policy: Policy) {
+  const { versions } = await archive.recent(tenantId);
+  return quotationsIn(versions.find(({ number }) => number === policy.number)?.row.source ?? '');
+}
