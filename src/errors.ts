@@ -48,7 +48,7 @@ const table = {
   field_not_declared: { status: 422, title: 'The policy in force does not declare this item' },
   card_data_refused: { status: 422, title: 'Card data is never accepted' },
   idempotency_key_reused: { status: 422, title: 'This Idempotency-Key was used with another request' },
-  wrong_code: { status: 422, title: 'The delivery code is wrong' },
+  wrong_code: { status: 422, title: 'The code is wrong' },
   // 428, 429, 431
   precondition_required: { status: 428, title: 'If-Match is required' },
   too_many_requests: { status: 429, title: 'Too many requests' },

@@ -22,6 +22,11 @@ export function sameSecret(stored: Buffer, secret: string): boolean {
   return sameBytes(stored, hashClientSecret(secret));
 }
 
+/** Six digits, for a contact point; the same holds as of the delivery code. */
+export function newOneTimeCode(): string {
+  return String(randomInt(1_000_000)).padStart(6, '0');
+}
+
 /** Five digits, uniformly random. Guessable by design: keep a keyed hash of it, and count the tries. */
 export function newDeliveryCode(): string {
   return String(randomInt(100_000)).padStart(5, '0');

@@ -44,7 +44,7 @@ export const advice: Readonly<Record<Code, string>> = {
   field_not_declared: 'Leave out the items that `errors` names; the policy in force does not collect them.',
   card_data_refused: 'Remove card numbers, CVV2 and passwords from the places that `errors` names.',
   idempotency_key_reused: 'Use a new Idempotency-Key for another request.',
-  wrong_code: 'Ask the recipient for the code again; tries are counted.',
+  wrong_code: 'Ask for the code again; tries are counted.',
   precondition_required: 'Read the record and send its ETag in If-Match.',
   too_many_requests: 'Wait as long as Retry-After says.',
   headers_too_large: 'Send fewer or shorter headers.',

@@ -138,6 +138,7 @@ export type Channel = (typeof channels)[number];
 /** What the vault tells people by itself. */
 export const tellings = [
   'delivery_code',
+  'contact_verification',
   'request_step',
   'data_request',
   'complaint_step',

@@ -103,7 +103,8 @@ export async function recordRefusal(
 
 function refusedObject(act: Act, id: string): Deed {
   const noun = act.action.slice(0, act.action.indexOf('.'));
-  return noun === 'customers' ? { subjectId: id } : { object: { kind: noun, id } };
+  const aboutPerson = noun === 'customers' || noun === 'contact_points';
+  return aboutPerson ? { subjectId: id } : { object: { kind: noun, id } };
 }
 
 export interface AuditQuery {

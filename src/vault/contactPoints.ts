@@ -1,5 +1,6 @@
 import { emailKey } from '../formats/email.ts';
 import type { Channel } from '../policy/profile.ts';
+import { channelFields } from '../policy/sendThrough.ts';
 import { VaultError } from '../errors.ts';
 import { labels, placeFields, type CustomerHeader } from './customerSeal.ts';
 import type { TenantKeys } from './keyring.ts';
@@ -49,6 +50,11 @@ export function pointsOf(header: CustomerHeader): readonly ContactPoint[] {
 export function valueOf(record: OpenRecord, point: ContactPoint): Value {
   const values = point.labels.map((label) => forResealing(record.value(label)));
   return point.field === 'address' ? values : (values[0] ?? null);
+}
+
+/** By which messages go to it; undefined where none do. */
+export function channelOf({ field }: ContactPoint): Channel | undefined {
+  return (['sms', 'email'] as const).find((channel) => channelFields[channel] === field);
 }
 
 /** What a point is bound by: the same for the same value of the same field, and no way back to it (32 bytes). */

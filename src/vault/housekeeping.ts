@@ -2,6 +2,7 @@ import { commit } from '../db/commit.ts';
 import { discardStalePackages } from '../db/exports.ts';
 import { deleteDestroyedKeys } from '../db/destroyedKeys.ts';
 import { deleteExpired } from '../db/housekeeping.ts';
+import { deleteOldVerifications } from '../db/verifications.ts';
 import { deleteOrphanChunks } from '../db/legalDocuments.ts';
 import { raiseDueEvents } from './dueEvents.ts';
 import { advanceExtents } from './extentPass.ts';
@@ -44,6 +45,7 @@ async function housekeepOf(vault: Vault, tenantId: string): Promise<void> {
     ...deleteExpired(tenantId, now, atMost),
     orphans,
     stale,
+    deleteOldVerifications(tenantId, now, atMost),
     deleteDestroyedKeys(tenantId, new Date(now.getTime() - forgottenMs)),
   ]);
   // Without a policy that can be read, nothing says what of its records is due.

@@ -1,21 +1,27 @@
+import { selectAssurances } from '../db/contactPoints.ts';
 import type { CustomerRow } from '../db/customers.ts';
 import { selectOrders, type OrderRow } from '../db/orders.ts';
+import { sameBytes } from '../crypto/hmac.ts';
 import { selectShipment } from '../db/shipments.ts';
+import { selectVerification } from '../db/verifications.ts';
 import { VaultError } from '../errors.ts';
 import { parseMobile } from '../formats/mobile.ts';
 import { consentAsked } from '../policy/consent.ts';
-import type { Channel } from '../policy/profile.ts';
+import type { Channel, Profile } from '../policy/profile.ts';
 import { load } from './act.ts';
+import { assuranceOf, suffices } from './assurance.ts';
 import { headOf, sends, suppressedAt } from './consentHead.ts';
-import { contactPointsOf } from './contactPoints.ts';
+import { channelOf, contactPointsOf, pointHash, pointsOf, valueOf } from './contactPoints.ts';
+import type { CustomerHeader } from './customerSeal.ts';
 import type { TenantKeys } from './keyring.ts';
 import { openOrder } from './orderRecord.ts';
-import { forResealing } from './record.ts';
+import { forResealing, headerOf, openRecord } from './record.ts';
+import { checkMac } from './rowMac.ts';
 import type { Vault } from './vault.ts';
 import type { Policy } from './watch.ts';
 
-/** Why a message may not go to a person now; `over`: what it is for is no more. */
-export type Obstacle = 'customer' | 'consent' | 'contact' | 'over';
+/** Why a message may not go to a person now; `assurance`: nobody confirmed the contact point; `over`: what it is for is no more. */
+export type Obstacle = 'customer' | 'consent' | 'contact' | 'assurance' | 'over';
 export type Route = { readonly obstacle: Obstacle } | { readonly obstacle?: undefined; readonly to: string };
 
 export interface Sending {
@@ -26,8 +32,8 @@ export interface Sending {
 }
 
 /**
- * The official contact point, or what stands in the way: the state of the account, the person's own word, or that there is
- * none. Asked when a message is taken and again before every try, of the database.
+ * The official contact point, or what stands in the way: the state of the account, the person's own word, that there is
+ * none, or that it is not confirmed as the policy demands. Asked when a message is taken and again before every try, of the database.
  */
 export async function routeOf(
   vault: Vault,
@@ -47,7 +53,45 @@ export async function routeOf(
     if (!sends(profile, purpose, channel, { guest: contacts.guest, standings, suppressed }))
       return { obstacle: 'consent' };
   }
-  return to === undefined ? { obstacle: 'contact' } : { to };
+  if (to === undefined) return { obstacle: 'contact' };
+  return (await isAssured(vault, keys, profile, customer, { purpose, channel })) ? { to } : { obstacle: 'assurance' };
+}
+
+/** Is the official contact point what the policy demands of one that a message of this purpose goes to? */
+async function isAssured(
+  vault: Vault,
+  keys: TenantKeys,
+  profile: Profile,
+  customer: CustomerRow,
+  { purpose, channel }: Pick<Sending, 'purpose' | 'channel'>,
+): Promise<boolean> {
+  const demanded = profile.assurance?.demanded[purpose];
+  if (demanded === undefined) return true;
+  const [assurances] = await load(vault, keys.tenantId, [selectAssurances(keys.tenantId, customer.id)]);
+  const record = openRecord(keys, 'customer', customer);
+  const header = headerOf<CustomerHeader>(record);
+  const official = pointsOf(header).find((point) => channelOf(point) === channel);
+  if (official === undefined) return false;
+  return suffices(assuranceOf(vault, keys, profile, { record, header, row: customer, assurances }, official), demanded);
+}
+
+/** The contact point that a code is for, while the code holds and the contact point is the one it was made for. */
+export async function verificationRoute(
+  vault: Vault,
+  keys: TenantKeys,
+  customer: CustomerRow,
+  id: string,
+): Promise<Route> {
+  const [[begun]] = await load(vault, keys.tenantId, [selectVerification(keys.tenantId, id)]);
+  if (begun === undefined || begun.customerId !== customer.id) return { obstacle: 'over' };
+  checkMac(keys, 'contact_verifications', begun);
+  if (begun.usedAt !== null || begun.expiresAt.getTime() <= vault.now()) return { obstacle: 'over' };
+  const record = openRecord(keys, 'customer', customer);
+  const point = pointsOf(headerOf<CustomerHeader>(record)).find((one) => one.id === begun.point);
+  if (point === undefined) return { obstacle: 'over' };
+  const to = valueOf(record, point);
+  const same = sameBytes(begun.valueHash, pointHash(keys, point, to));
+  return same && typeof to === 'string' ? { to } : { obstacle: 'over' };
 }
 
 /** The alternate recipient's mobile, for as long as their order holds it. */

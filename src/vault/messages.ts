@@ -46,6 +46,7 @@ export async function sendMessage(vault: Vault, caller: Caller, act: Act, input:
   if (vault.senders[channel] === undefined) throw refuse('channel_unavailable', '/channel');
   const rights = caller.role === 'dpo';
   const { obstacle } = await routeOf(vault, keys, policy, customer, { purpose, channel, rights });
+  if (obstacle === 'assurance') throw refuse('no_contact_point', '/channel', 'not_confirmed');
   if (obstacle !== undefined) throw new VaultError(refusals[obstacle]);
   const now = vault.now();
   const { clientId, role, department = null, actor = null } = caller;
@@ -85,7 +86,7 @@ const refusals = {
   consent: 'consent_required',
   contact: 'no_contact_point',
   over: 'conflict',
-} as const satisfies Readonly<Record<Obstacle, string>>;
+} as const satisfies Readonly<Record<Exclude<Obstacle, 'assurance'>, string>>;
 
 /** How a message stands, without whom it went to: for who asked for it, and the protection officer. */
 export async function readMessage(vault: Vault, caller: Caller, act: Act, id: string): Promise<Answer> {

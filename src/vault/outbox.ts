@@ -17,7 +17,7 @@ import { load, write, type Act } from './act.ts';
 import { leafStatement, type Deed } from './audit.ts';
 import { newId } from './ids.ts';
 import type { TenantKeys } from './keyring.ts';
-import { isOnItsWay, recipientRoute, routeOf, type Obstacle, type Route } from './messageRoute.ts';
+import { isOnItsWay, recipientRoute, routeOf, verificationRoute, type Obstacle, type Route } from './messageRoute.ts';
 import { forResealing, openRecord } from './record.ts';
 import { isGenuine } from './rowMac.ts';
 import { sweepLeaf } from './sweepLeaf.ts';
@@ -132,6 +132,7 @@ async function routeNow(
 ): Promise<Route> {
   if (telling === 'delivery_code' && !(await isOnItsWay(vault, keys.tenantId, about ?? '')))
     return { obstacle: 'over' };
+  if (telling === 'contact_verification') return verificationRoute(vault, keys, customer, about ?? '');
   if (recipientOrder !== null) return recipientRoute(vault, keys, recipientOrder);
   const rights = telling !== null || role === 'dpo';
   return routeOf(vault, keys, policy, customer, { purpose, channel: channel as Channel, rights });

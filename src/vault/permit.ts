@@ -70,6 +70,8 @@ const rules = {
     scope: 'contact_points',
     roles: ['shop_backend', ...departments, ...legal, 'dpo', 'subject'],
   },
+  'contact_points.send_code': { scope: 'contact_points', roles: ['shop_backend', 'support', 'subject'] },
+  'contact_points.take_code': { scope: 'contact_points', roles: ['shop_backend', 'subject'] },
   'contact_points.confirm': { scope: 'contact_points', roles: ['shop_backend', 'support', 'subject'] },
   'orders.create': { scope: 'orders:write', roles: ['shop_backend'] },
   'orders.patch': { scope: 'orders:write', roles: ['shop_backend'] },

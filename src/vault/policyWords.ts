@@ -124,6 +124,7 @@ export const memberWords: Readonly<Record<string, string>> = {
   write: 'نوشتن',
   delivery_code: 'کد تحویل',
   request_step: 'گام درخواست شخص',
+  contact_verification: 'تأیید نشانی با کد',
   data_request: 'درخواست اطلاعات تکمیلی',
   complaint_step: 'گام شکایت',
   disclosure: 'افشا',

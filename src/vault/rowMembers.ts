@@ -9,6 +9,7 @@ import type { ExtentRow, SubjectRow } from '../db/incidentExtents.ts';
 import type { MessageFacts } from '../db/messages.ts';
 import type { NoticeFacts } from '../db/notices.ts';
 import type { RequestFacts } from '../db/requests.ts';
+import type { VerificationFacts } from '../db/verifications.ts';
 import type { ParcelFacts } from '../db/shipments.ts';
 import type { PolicyChangeRow, PolicyNoticeRow, PublicationRow } from '../db/policies.ts';
 import type { PolicyRow } from '../db/tenants.ts';
@@ -216,6 +217,16 @@ export const rowMembers = {
     firstAt: true,
     lastAt: true,
   },
+  /** A code that was sent to a contact point. */
+  contact_verifications: {
+    id: true,
+    customerId: true,
+    point: true,
+    valueHash: true,
+    codeHash: true,
+    startedAt: true,
+    expiresAt: true,
+  },
   /** Of a parcel's code alone, which goes when the parcel closes. */
   delivery_codes: { id: true, codeHash: true },
 } as const satisfies { readonly [Kind in RowKind]: Readonly<Record<Fixed<Kind>, true>> };
@@ -240,6 +251,7 @@ export interface Rows {
   readonly contact_assurances: AssuranceFacts;
   readonly incident_extents: ExtentRow;
   readonly incident_subjects: SubjectRow;
+  readonly contact_verifications: VerificationFacts;
   readonly delivery_codes: { readonly id: string; readonly codeHash: Buffer | null; readonly mac: Buffer | null };
 }
 export type RowKind = keyof Rows;

@@ -8,6 +8,11 @@ const reference = /^[0-9a-f-]{36}$/;
 /** What the vault tells people by itself. No text says more than that something is there to be seen, and under which number. */
 const texts: Readonly<Record<Telling, Template>> = {
   delivery_code: templates.delivery_code,
+  contact_verification: {
+    subject: 'کد تأیید',
+    text: 'کد تأیید شما: {code}\nاین کد را تنها در سایت فروشگاه وارد کنید و به کسی نگویید.',
+    params: { code: /^\d{6}$/ },
+  },
   request_step: {
     subject: 'درخواست شما دربارهٔ داده‌هایتان',
     text: 'درخواست شما دربارهٔ داده‌هایتان: {step}\nشمارهٔ پیگیری: {id}',

@@ -103,7 +103,8 @@ interface Destination {
   readonly channel: Channel;
 }
 
-function ownMessage(
+/** One message in the vault's own words, to where the teller knows that it may go. */
+export function ownMessage(
   vault: Vault,
   keys: TenantKeys,
   { telling, about, params }: Told,
