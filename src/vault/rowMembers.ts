@@ -2,17 +2,16 @@ import type { AcceptanceRow } from '../db/acceptances.ts';
 import type { CaseFacts } from '../db/cases.ts';
 import type { ClientRow, ClientSecretRow } from '../db/clients.ts';
 import type { ConsentHead, ConsentRow } from '../db/consents.ts';
-import type { AssuranceFacts } from '../db/contactPoints.ts';
 import type { GrantFacts } from '../db/grantFacts.ts';
 import type { HoldRow } from '../db/holds.ts';
 import type { ExtentRow, SubjectRow } from '../db/incidentExtents.ts';
 import type { MessageFacts } from '../db/messages.ts';
 import type { NoticeFacts } from '../db/notices.ts';
 import type { RequestFacts } from '../db/requests.ts';
-import type { VerificationFacts } from '../db/verifications.ts';
 import type { ParcelFacts } from '../db/shipments.ts';
 import type { PolicyChangeRow, PolicyNoticeRow, PublicationRow } from '../db/policies.ts';
 import type { PolicyRow } from '../db/tenants.ts';
+import { contactRowMembers, type ContactRows } from './contactRowMembers.ts';
 
 /** What the MAC of each kind of row covers (rowMac.ts). */
 export const rowMembers = {
@@ -176,17 +175,6 @@ export const rowMembers = {
     recipientOrder: true,
     createdAt: true,
   },
-  /** What a contact point is taken for. */
-  contact_assurances: {
-    customerId: true,
-    point: true,
-    level: true,
-    valueHash: true,
-    setAt: true,
-    setBy: true,
-    setRole: true,
-    actor: true,
-  },
   /** How far an incident went. */
   incident_extents: {
     id: true,
@@ -217,21 +205,12 @@ export const rowMembers = {
     firstAt: true,
     lastAt: true,
   },
-  /** A code that was sent to a contact point. */
-  contact_verifications: {
-    id: true,
-    customerId: true,
-    point: true,
-    valueHash: true,
-    codeHash: true,
-    startedAt: true,
-    expiresAt: true,
-  },
+  ...contactRowMembers,
   /** Of a parcel's code alone, which goes when the parcel closes. */
   delivery_codes: { id: true, codeHash: true },
 } as const satisfies { readonly [Kind in RowKind]: Readonly<Record<Fixed<Kind>, true>> };
 
-export interface Rows {
+export interface Rows extends ContactRows {
   readonly clients: ClientRow;
   readonly client_secrets: ClientSecretRow;
   readonly policy_versions: PolicyRow;
@@ -248,10 +227,8 @@ export interface Rows {
   readonly messages: MessageFacts;
   readonly requests: RequestFacts;
   readonly cases: CaseFacts;
-  readonly contact_assurances: AssuranceFacts;
   readonly incident_extents: ExtentRow;
   readonly incident_subjects: SubjectRow;
-  readonly contact_verifications: VerificationFacts;
   readonly delivery_codes: { readonly id: string; readonly codeHash: Buffer | null; readonly mac: Buffer | null };
 }
 export type RowKind = keyof Rows;
