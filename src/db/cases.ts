@@ -99,7 +99,7 @@ export function changeCase(tenantId: string, entry: CaseRow, was: Buffer): State
     'change_case',
     `with changed as (
        update amanat.cases
-          set state = $4::text, acknowledged_at = $5::timestamptz, owner_role = $6::text, owner_department = $7::text,
+          set state = $4::text, clauses = $17::text[], due_at = $18::timestamptz, acknowledged_at = $5::timestamptz, owner_role = $6::text, owner_department = $7::text,
               owner_actor = $8::text, outcome = $9::text, closed_by = $10::uuid, closed_actor = $11::text,
               closed_at = $12::timestamptz, grant_ids = $13::uuid[], finding = $14::bytea, remedy = $15::bytea,
               mac = $16::bytea
@@ -124,6 +124,8 @@ export function changeCase(tenantId: string, entry: CaseRow, was: Buffer): State
       entry.finding,
       entry.remedy,
       entry.mac,
+      entry.clauses,
+      entry.dueAt,
     ],
   );
 }
@@ -150,13 +152,12 @@ export interface CaseFilter {
   readonly state: CaseState | undefined;
 }
 
-/** Newest first. */
+/** Newest first; those about the one who asks are not there. */
 export function listCases(
   tenantId: string,
   kind: CaseKind,
   { customerId, state }: CaseFilter,
-  beforeId: string | undefined,
-  limit: number,
+  page: { readonly unseenBy: string | undefined; readonly beforeId: string | undefined; readonly limit: number },
 ): Statement<CaseRow> {
   return statement(
     'list_cases',
@@ -164,8 +165,43 @@ export function listCases(
        from amanat.cases c
       where c.tenant_id = $1::uuid and c.kind = $2::text and ($3::uuid is null or c.customer_id = $3::uuid)
         and ($4::text is null or c.state = $4::text) and ($5::uuid is null or c.id < $5::uuid)
+        and ($7::text is null or c.about_actor is null or lower(c.about_actor) <> lower($7::text))
       order by c.id desc
       limit $6::integer`,
-    [tenantId, kind, customerId ?? null, state ?? null, beforeId ?? null, limit],
+    [tenantId, kind, customerId ?? null, state ?? null, page.beforeId ?? null, page.limit, page.unseenBy ?? null],
+  );
+}
+
+/** A case by its id alone, of this customer: for work that is bound to it. */
+export function selectCaseForWork(tenantId: string, id: string, customerId: string): Statement<CaseRow> {
+  return statement(
+    'select_case_for_work',
+    `select ${columns}
+       from amanat.cases c
+      where c.tenant_id = $1::uuid and c.id = $2::uuid and c.customer_id = $3::uuid and c.kind <> 'misuse'`,
+    [tenantId, id, customerId],
+  );
+}
+
+/** Every grant of a case ends with it. */
+export function closeGrantsOfCase(tenantId: string, grantIds: readonly string[], at: Date): Statement {
+  return statement(
+    'close_grants_of_case',
+    `update amanat.grants
+        set closed_at = $3::timestamptz, closed_reason = 'case'
+      where tenant_id = $1::uuid and id = any ($2::uuid[]) and closed_at is null`,
+    [tenantId, grantIds, at],
+  );
+}
+
+/** What was said goes when the person goes; that there was a case stays. */
+export function emptyCasesOf(tenantId: string, customerId: string): Statement {
+  return statement(
+    'empty_cases_of_customer',
+    `update amanat.cases
+        set words = null, finding = null, remedy = null
+      where tenant_id = $1::uuid and customer_id = $2::uuid
+        and (words is not null or finding is not null or remedy is not null)`,
+    [tenantId, customerId],
   );
 }

@@ -1,3 +1,4 @@
+import type { CaseKind } from './cases.ts';
 import type { NoticeFacts } from './notices.ts';
 import { statement, type Statement } from './statement.ts';
 
@@ -73,6 +74,30 @@ export function selectFallenNotices(tenantId: string, now: Date, limit: number):
           select 1 from amanat.events e
            where e.tenant_id = $1::uuid and e.kind = 'notice.due' and e.object_id = n.id and e.due_at = n.due_at)
       order by n.due_at, n.id
+      limit $3::integer`,
+    [tenantId, now, limit],
+  );
+}
+
+export interface OverdueCase {
+  readonly id: string;
+  readonly kind: CaseKind;
+  readonly customerId: string;
+  readonly dueAt: Date;
+}
+
+/** Cases whose day has passed and of which nobody was told yet. */
+export function selectOverdueCases(tenantId: string, now: Date, limit: number): Statement<OverdueCase> {
+  return statement(
+    'select_overdue_cases',
+    `select c.id, c.kind, c.customer_id as "customerId", c.due_at as "dueAt"
+       from amanat.cases c
+      where c.tenant_id = $1::uuid and c.state <> 'closed' and c.due_at <= $2::timestamptz
+        and not exists (
+          select 1 from amanat.events e
+           where e.tenant_id = $1::uuid and e.kind = c.kind || '.overdue' and e.object_id = c.id
+             and e.due_at = c.due_at)
+      order by c.due_at
       limit $3::integer`,
     [tenantId, now, limit],
   );

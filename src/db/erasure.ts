@@ -1,5 +1,6 @@
 /** How a person goes: out of reach first, in one commit; then the keys, once nothing holds them. */
 import { deleteContactPointsOf } from './contactPoints.ts';
+import { emptyCasesOf } from './cases.ts';
 import { deleteVersionsOf } from './versions.ts';
 import { statement, type Statement } from './statement.ts';
 
@@ -178,6 +179,7 @@ export function destroyCustomer(tenantId: string, { id, version }: Pick<LeavingR
         where tenant_id = $1::uuid and customer_id = $2::uuid and external_ref is not null`,
       [tenantId, id],
     ),
+    emptyCasesOf(tenantId, id),
     ...deleteVersionsOf(tenantId, id),
     ...deleteContactPointsOf(tenantId, id),
   ];

@@ -70,7 +70,15 @@ export function selectLastOrder(tenantId: string, customerId: string): Statement
   );
 }
 
-export const registers = ['consents', 'acceptances', 'messages', 'requests'] as const;
+export const registers = [
+  'consents',
+  'acceptances',
+  'messages',
+  'requests',
+  'complaints',
+  'inquiries',
+  'misuseReports',
+] as const;
 export type Register = (typeof registers)[number];
 
 export interface EntryCount {
@@ -100,7 +108,13 @@ export function countEntries(
      union all
      select 'requests', count(*)::integer, min(e.asked_at)
        from amanat.requests e
-      where e.tenant_id = $1::uuid and e.customer_id = $2::uuid`,
+      where e.tenant_id = $1::uuid and e.customer_id = $2::uuid
+     union all
+     select case k.kind when 'complaint' then 'complaints' when 'inquiry' then 'inquiries' else 'misuseReports' end,
+            count(e.id)::integer, min(e.filed_at)
+       from (values ('complaint'), ('inquiry'), ('misuse')) as k (kind)
+       left join amanat.cases e on e.tenant_id = $1::uuid and e.customer_id = $2::uuid and e.kind = k.kind
+      group by k.kind`,
     [tenantId, customerId],
   );
 }

@@ -37,6 +37,8 @@ const newGrant = z.strictObject({
   actor: z.string().regex(actorPattern).optional(),
   fields: z.array(z.string()).min(1).max(mostFields).optional(),
   externalRef: z.string().optional(),
+  complaintId: id.optional(),
+  inquiryId: id.optional(),
   opensAt: instant.optional(),
   closesAt: instant,
   maxReads: readCount.optional(),

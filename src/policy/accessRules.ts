@@ -97,6 +97,8 @@ export const grants = z.partialRecord(
     /** At most these; a grant may name fewer. */
     fields: z.array(field).min(1),
     requiresOrder: z.boolean(),
+    /** Opened for nothing but an entry of that register that is open, and closed with it. */
+    boundTo: z.enum(['complaint', 'inquiry']).optional(),
     longest: duration,
     /** Reads in full when the opener names no number. */
     maxReads: z.int().positive(),

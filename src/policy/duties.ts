@@ -173,6 +173,11 @@ export const misuse = z.strictObject({
   ...cited,
 });
 
+/** By when somebody hears that their complaint was taken in, and from then on what was found and done. */
+export const complaints = z.strictObject({ acknowledgeWithin: duration, answerWithin: duration, ...cited });
+
+export const inquiries = z.strictObject({ answerWithin: duration, ...cited });
+
 export const rights = z.strictObject({
   copy: z.strictObject({
     formats: z.array(z.enum(['json', 'readable_persian'])).min(1),

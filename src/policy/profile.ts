@@ -71,6 +71,9 @@ const schema = z.strictObject({
   assurance: duties.assurance.optional(),
   states: duties.states,
   misuse: duties.misuse,
+  /** Versions from before there were such rules have none, and answer as they answer requests about one's own data. */
+  complaints: duties.complaints.optional(),
+  inquiries: duties.inquiries.optional(),
   rights: duties.rights,
   consent: duties.consent,
   notice: duties.notice,

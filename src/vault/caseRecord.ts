@@ -1,4 +1,11 @@
-import { caseStates, type CaseFacts, type CaseFilter, type CaseKind, type CaseRow } from '../db/cases.ts';
+import {
+  caseStates,
+  type CaseFacts,
+  type CaseFilter,
+  type CaseKind,
+  type CaseRow,
+  type CaseState,
+} from '../db/cases.ts';
 import type { RightsRow } from '../db/erasure.ts';
 import { refuse } from '../errors.ts';
 import { checkText } from '../formats/text.ts';
@@ -58,12 +65,21 @@ export function checkWords(text: string | undefined, pointer: string): void {
   if (fault !== undefined) throw refuse('invalid_body', pointer, fault);
 }
 
+const stateWords: Readonly<Record<CaseState, string>> = {
+  open: 'ثبت شد',
+  acknowledged: 'دریافت شد',
+  assigned: 'در دست بررسی',
+  closed: 'بسته شد',
+};
+
+export const wordsOfCase = (state: CaseState): string => stateWords[state];
+
 const nouns = { complaint: 'complaints', inquiry: 'inquiries', misuse: 'misuse_reports' } as const;
 
 /** As the audit and events name it. */
 export const nounOf = <Kind extends CaseKind>(kind: Kind): (typeof nouns)[Kind] => nouns[kind];
 
-/** How a case stands, without a word of what was said. */
+/** How a case stands, without a word of what was said, and without whom it is about. */
 export function viewCase(row: CaseFacts) {
   const { id, customerId, kind, state, outcome } = row;
   return {
@@ -71,7 +87,6 @@ export function viewCase(row: CaseFacts) {
     customerId,
     state,
     ...(kind === 'complaint' ? { clauses: [...row.clauses] } : {}),
-    ...(row.aboutActor === null ? {} : { about: { actor: row.aboutActor } }),
     filed: {
       clientId: row.filedBy,
       role: row.filedRole,

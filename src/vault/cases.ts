@@ -10,13 +10,15 @@ import { selectCustomersForRights, type RightsRow } from '../db/erasure.ts';
 import type { Statement } from '../db/statement.ts';
 import { refuse, VaultError } from '../errors.ts';
 import { addDuration } from '../policy/duration.ts';
+import type { Profile } from '../policy/profile.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
-import { checkWords, nounOf, sealCase, signedCase, viewCase } from './caseRecord.ts';
+import { checkWords, nounOf, sealCase, signedCase, viewCase, wordsOfCase } from './caseRecord.ts';
 import type { Caller } from './caller.ts';
 import { newId } from './ids.ts';
 import type { TenantKeys } from './keyring.ts';
 import { pageOf, type Page } from './page.ts';
 import { believes, checkMac } from './rowMac.ts';
+import { tellSubject } from './tellings.ts';
 import type { Vault } from './vault.ts';
 import type { Policy } from './watch.ts';
 
@@ -41,7 +43,7 @@ export async function fileCase(
   act: Act,
   policy: Policy,
   input: NewCase,
-  more: (entry: CaseRow) => readonly Statement[],
+  more: (entry: CaseRow, keys: TenantKeys) => readonly Statement[],
 ): Promise<Answer> {
   const { tenantId, subjectId } = caller;
   checkWords(input.text, '/text');
@@ -52,7 +54,7 @@ export async function fileCase(
   const entry = entered(keys, caller, policy, customer, input, new Date(vault.now()));
   const noun = nounOf(input.kind);
   const deed = { subjectId: customer.id, object: { kind: noun, id: entry.id }, rule: `${noun}.filed` };
-  return commitAct(vault, caller, act, deed, [insertCase(tenantId, entry), ...more(entry)], {
+  return commitAct(vault, caller, act, deed, [insertCase(tenantId, entry), ...more(entry, keys)], {
     status: 201,
     headers: { Location: `/v1/${noun.replace('_', '-')}/${entry.id}` },
     body: viewCase(entry),
@@ -101,8 +103,29 @@ export async function caseOf(vault: Vault, caller: Caller, kind: CaseKind, id: s
   const { tenantId, subjectId } = caller;
   const [[row]] = await load(vault, tenantId, [selectCase(tenantId, kind, id, subjectId)]);
   if (row === undefined) throw new VaultError('not_found');
+  // To whom it is about it is as none.
+  if (row.aboutActor !== null && row.aboutActor.toLowerCase() === caller.actor?.toLowerCase())
+    throw new VaultError('not_found');
   checkMac(await vault.keyring.tenant(tenantId), 'cases', row);
   return row;
+}
+
+/** The person hears that there is a step to be seen, and of none of its words. */
+export async function tellStep(vault: Vault, caller: Caller, act: Act, { id, customerId, state }: CaseRow) {
+  const params = { step: wordsOfCase(state), id };
+  return tellSubject(
+    vault,
+    caller.tenantId,
+    customerId,
+    { telling: 'complaint_step', about: id, params },
+    { caller, act },
+  );
+}
+
+/** Are its words still kept, by the policy in force? The same answer whether or not they have gone yet. */
+export function isKept({ retention }: Profile, { closedAt }: CaseRow, now: number): boolean {
+  const until = closedAt === null ? undefined : addDuration(closedAt, retention.complaint.keep);
+  return until === undefined || now < until.getTime();
 }
 
 /** Whose it is, for the key to what was said. */
@@ -123,7 +146,8 @@ export async function listCases(
   const { tenantId, subjectId } = caller;
   const others = subjectId !== undefined && asked.customerId !== undefined && asked.customerId !== subjectId;
   const filter = { ...asked, customerId: subjectId ?? asked.customerId };
-  const [rows] = await load(vault, tenantId, [listStatement(tenantId, kind, filter, page.after, page.limit + 1)]);
+  const asking = { unseenBy: caller.actor, beforeId: page.after, limit: page.limit + 1 };
+  const [rows] = await load(vault, tenantId, [listStatement(tenantId, kind, filter, asking)]);
   const keys = await vault.keyring.tenant(tenantId);
   const body = pageOf(
     others ? [] : rows,

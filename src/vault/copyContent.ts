@@ -4,6 +4,7 @@ import type { OrderRow, OrderStatus } from '../db/orders.ts';
 import type { Decision } from '../policy/judge.ts';
 import type { Field } from '../policy/profile.ts';
 import { load } from './act.ts';
+import { copiedCases } from './copyCases.ts';
 import { copiedAcceptances, copiedAccesses, copiedConsents, copiedMessages, copiedRequests } from './copyDealings.ts';
 import { copiedRecord, fact, itemMaker, type CopiedItem, type CopiedRecord, type Copying } from './copyRecord.ts';
 import { singleFieldsOf } from './customerFields.ts';
@@ -15,7 +16,18 @@ import { headerOf, openRecord } from './record.ts';
 import { jalaliDayOf } from './tehranDay.ts';
 
 /** What a copy holds beside the account itself. */
-export const parts = ['orders', 'invoices', 'consents', 'acceptances', 'messages', 'requests', 'accesses'] as const;
+export const parts = [
+  'orders',
+  'invoices',
+  'consents',
+  'acceptances',
+  'messages',
+  'requests',
+  'complaints',
+  'inquiries',
+  'misuseReports',
+  'accesses',
+] as const;
 export type Part = (typeof parts)[number];
 
 /**
@@ -29,6 +41,9 @@ const loaders: Readonly<Record<Part, (copying: Copying) => Promise<readonly Copi
   acceptances: copiedAcceptances,
   messages: copiedMessages,
   requests: copiedRequests,
+  complaints: copiedCases('complaint'),
+  inquiries: copiedCases('inquiry'),
+  misuseReports: copiedCases('misuse'),
   accesses: copiedAccesses,
 };
 

@@ -33,6 +33,9 @@ const headings: Readonly<Record<Part, string>> = {
   acceptances: 'پذیرش سیاست حریم خصوصی',
   messages: 'پیام‌ها',
   requests: 'درخواست‌های شما',
+  complaints: 'شکایت‌های شما',
+  inquiries: 'پرسش‌ها و نظرهای شما',
+  misuseReports: 'گزارش‌های سوء استفاده از حساب',
   accesses: 'چه بخشی داده‌های شما را دید',
 };
 

@@ -2,9 +2,11 @@ import {
   selectEndingHolds,
   selectExpiredApprovals,
   selectFallenNotices,
+  selectOverdueCases,
   selectOverdueReviews,
   type DueRow,
 } from '../db/dueEvents.ts';
+import type { CaseKind } from '../db/cases.ts';
 import type { NoticeFacts } from '../db/notices.ts';
 import { load, write } from './act.ts';
 import type { EventKind } from './eventKinds.ts';
@@ -32,23 +34,32 @@ async function raiseDueOf(vault: Vault, tenantId: string): Promise<void> {
   const keys = await vault.keyring.tenant(tenantId);
   const now = new Date(vault.now());
   for (;;) {
-    const [reviews, approvals, holds, notices] = await load(vault, tenantId, [
+    const [reviews, approvals, holds, notices, cases] = await load(vault, tenantId, [
       selectOverdueReviews(tenantId, now, atMost),
       selectExpiredApprovals(tenantId, now, atMost),
       selectEndingHolds(tenantId, now, atMost),
       selectFallenNotices(tenantId, now, atMost),
+      selectOverdueCases(tenantId, now, atMost),
     ]);
     const events = [
       ...reviews.map((row) => dueOf('review.overdue', row)),
       ...approvals.map((row) => dueOf('legal_order.approval_expired', row)),
       ...holds.map((row) => dueOf('hold.ending', row)),
       ...genuine(vault, keys, notices).map(dueEvent),
+      ...cases.map(({ id, kind, customerId, dueAt }) => overdueCase(kind, id, customerId, dueAt)),
     ];
     if (events.length === 0) return;
     await write(vault, tenantId, [eventStatement(vault, tenantId, ...events)]);
-    if (Math.max(reviews.length, approvals.length, holds.length, notices.length) < atMost) return;
+    if (Math.max(reviews.length, approvals.length, holds.length, notices.length, cases.length) < atMost) return;
   }
 }
+
+const overdueCase = (kind: CaseKind, objectId: string, customerId: string, at: Date): NewEvent => ({
+  kind: `${kind}.overdue`,
+  objectId,
+  customerId,
+  at,
+});
 
 function dueOf(kind: EventKind, { objectId, legalOrderId, dueAt }: DueRow): NewEvent {
   return { kind, objectId, legalOrderId: legalOrderId ?? undefined, at: dueAt };

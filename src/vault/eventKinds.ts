@@ -1,7 +1,8 @@
 import type { Role } from '../policy/profile.ts';
 
 /** What an event is about. */
-export type EventObject = 'legal_orders' | 'exports' | 'notices' | 'requests' | 'incidents' | 'misuse_reports';
+export type EventObject =
+  'legal_orders' | 'exports' | 'notices' | 'requests' | 'incidents' | 'misuse_reports' | 'complaints' | 'inquiries';
 
 interface EventRule {
   readonly object: EventObject;
@@ -38,6 +39,15 @@ const kinds = {
   'incident.extent_done': { object: 'incidents', audience: ['dpo'] },
   'incident.opened': { object: 'incidents', audience: ['dpo'], alarm: true },
   'misuse.reported': { object: 'misuse_reports', audience: ['support', 'dpo'], alarm: true },
+  'misuse.overdue': { object: 'misuse_reports', audience: ['support', 'dpo'], alarm: true },
+  'complaint.opened': { object: 'complaints', audience: ['support', 'dpo'] },
+  'complaint.overdue': { object: 'complaints', audience: ['support', 'dpo'], alarm: true },
+  // The shop tells the person of each step.
+  'complaint.acknowledged': { object: 'complaints', audience: ['shop_backend'] },
+  'complaint.closed': { object: 'complaints', audience: ['shop_backend', 'dpo'] },
+  'inquiry.opened': { object: 'inquiries', audience: ['support'] },
+  'inquiry.overdue': { object: 'inquiries', audience: ['support'] },
+  'inquiry.answered': { object: 'inquiries', audience: ['shop_backend'] },
   'misuse.resolved': { object: 'misuse_reports', audience: ['shop_backend', 'support'] },
 } as const satisfies Readonly<Record<string, EventRule>>;
 

@@ -11,6 +11,7 @@ import type { Reader } from '../policy/judge.ts';
 import type { Field, Role } from '../policy/profile.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
 import type { Caller } from './caller.ts';
+import { bindGrant } from './caseGrants.ts';
 import { sealReference, viewGrant, viewListedGrant } from './grantView.ts';
 import { windowOf, type AskedWindow } from './grantWindow.ts';
 import { newId } from './ids.ts';
@@ -37,6 +38,9 @@ export interface NewGrant extends AskedWindow {
   /** All that the kind allows this grantee when undefined. */
   readonly fields?: readonly string[] | undefined;
   readonly externalRef?: string | undefined;
+  /** The open case that it is for, and closes with. */
+  readonly complaintId?: string | undefined;
+  readonly inquiryId?: string | undefined;
   readonly closesAt: Date;
   /** Reads in full; not counted when undefined. */
   readonly maxReads?: number | undefined;
@@ -62,6 +66,7 @@ export async function openGrant(vault: Vault, caller: Caller, act: Act, input: N
   const keys = await vault.keyring.tenant(tenantId);
   if (client !== undefined) checkMac(keys, 'clients', client);
   const { purpose, fields } = allowedWork(policy, input, readerOf(input.grantee, client));
+  const bound = await bindGrant(vault, keys, policy, input);
   const id = newId(now);
   const grant = {
     tenantId,
@@ -73,7 +78,7 @@ export async function openGrant(vault: Vault, caller: Caller, act: Act, input: N
     granteeRole: 'role' in input.grantee ? input.grantee.role : null,
     granteeClientId: byClient?.clientId ?? null,
     granteeDepartment: 'role' in input.grantee ? (input.grantee.department ?? null) : null,
-    actor: input.actor ?? null,
+    actor: bound.actor ?? null,
     fields,
     externalRef: input.externalRef === undefined ? null : sealReference(keys, customer, id, input.externalRef),
     legalOrderId: null,
@@ -85,7 +90,8 @@ export async function openGrant(vault: Vault, caller: Caller, act: Act, input: N
   };
   const deed = { policy, subjectId: customer.id, object: { kind: 'grants', id }, grantId: id, purpose };
   const mac = macOf(keys, 'grants', grant);
-  return commitAct(vault, caller, act, deed, [requireReveals(tenantId, customer.id), insertGrant({ ...grant, mac })], {
+  const statements = [requireReveals(tenantId, customer.id), insertGrant({ ...grant, mac }), ...bound.statements(id)];
+  return commitAct(vault, caller, act, deed, statements, {
     status: 201,
     headers: { Location: `/v1/grants/${id}` },
     body: { id },

@@ -3,10 +3,11 @@ import { freezeCustomer, thawCustomer } from '../db/freezes.ts';
 import { VaultError } from '../errors.ts';
 import { commitAct, type Act, type Answer } from './act.ts';
 import { checkWords, nounOf, openCase, sealCase, signedCase, viewCase } from './caseRecord.ts';
-import { caseOf, customerOf, fileCase, listCases } from './cases.ts';
+import { caseOf, customerOf, fileCase, isKept, listCases } from './cases.ts';
 import type { Caller } from './caller.ts';
 import { eventStatement } from './events.ts';
 import { isSame, personOf } from './fourEyes.ts';
+import { incidentOpening } from './incidents.ts';
 import type { Page } from './page.ts';
 import { permit } from './permit.ts';
 import type { Vault } from './vault.ts';
@@ -32,11 +33,14 @@ export async function reportMisuse(vault: Vault, caller: Caller, act: Act, input
   permit(caller, 'misuse_reports.create');
   const { tenantId } = caller;
   const policy = vault.watch.policy(tenantId);
-  const { freezes, resolveWithin } = policy.profile.misuse;
+  const { freezes, resolveWithin, opensIncident } = policy.profile.misuse;
   const { customerId, text } = input;
-  return fileCase(vault, caller, act, policy, { kind: 'misuse', customerId, text, within: resolveWithin }, ({ id }) => [
+  const entry = { kind: 'misuse', customerId, text, within: resolveWithin } as const;
+  return fileCase(vault, caller, act, policy, entry, ({ id }, keys) => [
     freezeCustomer(tenantId, customerId, freezes),
     eventStatement(vault, tenantId, { kind: 'misuse.reported', objectId: id, customerId }),
+    // Whom it concerns, and who saw what of them, its extent computes from the log.
+    ...(opensIncident ? incidentOpening(vault, keys, caller, { kind: 'misuse', customerId }).statements : []),
   ]);
 }
 
@@ -87,7 +91,8 @@ export async function readMisuseReport(vault: Vault, caller: Caller, act: Act, i
   permit(caller, 'misuse_reports.read');
   const row: CaseRow = await caseOf(vault, caller, 'misuse', id);
   const keys = await vault.keyring.tenant(caller.tenantId);
-  const customer = await customerOf(vault, caller.tenantId, row.customerId);
+  const kept = isKept(vault.watch.policy(caller.tenantId).profile, row, vault.now());
+  const customer = kept ? await customerOf(vault, caller.tenantId, row.customerId) : undefined;
   const body = { ...viewCase(row), ...openCase(keys, customer, row, { words: 'text', finding: 'finding' }) };
   const deed = { subjectId: row.customerId, object: { kind: noun, id } };
   return commitAct(vault, caller, act, deed, [], { status: 200, body });

@@ -4,10 +4,10 @@ import { changeRequests, type Outcome, type RequestRow } from '../db/requests.ts
 import type { Statement } from '../db/statement.ts';
 import { refuse, VaultError } from '../errors.ts';
 import { checkText } from '../formats/text.ts';
-import { citations } from '../policy/citation.ts';
 import { addDuration } from '../policy/duration.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
 import type { Caller } from './caller.ts';
+import { checkClauses } from './clauses.ts';
 import { eventStatement } from './events.ts';
 import { isSame, personOf, type Person } from './fourEyes.ts';
 import { permit } from './permit.ts';
@@ -104,7 +104,5 @@ function checkDecision({ profile }: Policy, { kind }: RequestRow, decision: Deci
   }
   if (reason === undefined) throw refuse('field_required', '/reason');
   if (clauses.length === 0) throw refuse('field_required', '/clauses');
-  const known = new Set(citations(profile).flatMap((citation) => citation.clauses));
-  const unknown = clauses.findIndex((clause) => !known.has(clause));
-  if (unknown >= 0) throw refuse('invalid_body', `/clauses/${unknown}`, 'unknown_value');
+  checkClauses(profile, clauses);
 }

@@ -1,5 +1,6 @@
 import { countLapsedHolds, selectLapsedHolds, type HoldKind, type HoldRow } from '../db/holds.ts';
 import { destroyOrders } from '../db/erasure.ts';
+import { caseKinds, type CaseKind } from '../db/cases.ts';
 import { closeGrants } from '../db/grants.ts';
 import {
   countDueInvoices,
@@ -19,9 +20,11 @@ import {
   selectDueCodes,
   selectDueParcelGrants,
 } from '../db/retentionParcels.ts';
+import { countDueCases, emptyCases, selectDueCases } from '../db/retentionCases.ts';
 import type { Statement } from '../db/statement.ts';
 import type { Profile } from '../policy/profile.ts';
 import type { RetentionClass } from '../policy/vocabulary.ts';
+import { nounOf } from './caseRecord.ts';
 import { endLapsed } from './holds.ts';
 import type { TenantKeys } from './keyring.ts';
 import { booksClosed, durationOf, orderTermsOf, type RetentionRule } from './retentionTerms.ts';
@@ -93,7 +96,8 @@ export const plans: Readonly<Record<RetentionClass, Plan>> = {
   consent_record: { does: 'open', why: 'not swept yet' },
   legal_order: { does: 'open', why: 'not swept yet' },
   supplementary_answers: { does: 'not_stored', why: 'the vault asks no supplementary questions yet' },
-  complaint: { does: 'not_stored', why: 'the vault takes no complaints yet' },
+  // Inquiries and reports of misuse are kept as complaints are.
+  complaint: sweep(({ retention }) => caseKinds.map((kind) => cases(kind, durationOf(retention.complaint.keep)))),
   feedback: { does: 'not_stored', why: 'the vault takes no feedback yet' },
   incident: { does: 'not_stored', why: 'the vault records no incidents yet' },
   access_audit: {
@@ -157,6 +161,19 @@ function parcelGrants(keep: string | null): Sweeping {
       ),
     ],
     sparesHeld: false,
+    destroysKeys: false,
+  };
+}
+
+/** What was said, found and done; that there was a case stays, for the counts. */
+function cases(kind: CaseKind, keep: string | null): Sweeping {
+  return {
+    action: `${nounOf(kind)}.expire`,
+    kind: nounOf(kind),
+    select: (tenantId, at, limit) => selectDueCases(tenantId, kind, keep, at, limit),
+    count: (tenantId, at) => countDueCases(tenantId, kind, keep, at),
+    letGo: ({ keys }, due) => [emptyCases(keys.tenantId, due)],
+    sparesHeld: true,
     destroysKeys: false,
   };
 }

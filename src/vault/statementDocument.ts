@@ -99,6 +99,9 @@ const registerWords = {
   acceptances: 'پذیرش سیاست حریم خصوصی',
   messages: 'پیام‌ها',
   requests: 'درخواست‌ها',
+  complaints: 'شکایت‌ها',
+  inquiries: 'پرسش‌ها و نظرها',
+  misuseReports: 'گزارش‌های سوء استفاده',
   former_states: 'پیشینهٔ ویرایش‌ها',
 } as const;
 

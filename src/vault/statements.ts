@@ -169,6 +169,9 @@ const classes: Readonly<Record<Exclude<Part, 'orders' | 'invoices'>, RetentionCl
   acceptances: 'consent_record',
   messages: undefined,
   requests: undefined,
+  complaints: 'complaint',
+  inquiries: 'complaint',
+  misuseReports: 'complaint',
 };
 
 function registersView(profile: Profile, { counts, former }: Held) {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { synthetic } from '../../src/cli/synthetic.ts';
 import { sendDue } from '../../src/vault/outbox.ts';
+import { postbox } from '../support/postbox.ts';
 import { startVault, type TestClient, type TestVault } from '../support/vault.ts';
 import { atDatabase, day, leavesOf, made, newOrder, newParcel, newPerson, subjectOf } from '../support/work.ts';
 import { expectRefusal } from './legalDesk.ts';
@@ -11,15 +12,10 @@ let support: TestClient;
 let dpo: TestClient;
 let courier: TestClient;
 const people = synthetic(511);
-const sent: string[] = [];
+const box = postbox();
 
 beforeAll(async () => {
-  const sms = {
-    send: ({ text }: { text: string }) =>
-      Promise.resolve(void sent.push(text)).then(() => ({ outcome: 'taken' }) as const),
-    close: () => undefined,
-  };
-  vault = await startVault({ senders: { sms } });
+  vault = await startVault({ senders: box.senders });
   shop = await vault.client('shop_backend');
   support = await vault.client('support', { actor: 'staff-3' });
   dpo = await vault.client('dpo', { actor: 'staff-9' });
@@ -91,7 +87,7 @@ describe('a report of misuse', () => {
     expectFrozen(await shop.post('/v1/messages', message));
     expectFrozen(await subject.get(`/v1/requests/${copy.id}/copy`));
     await sendDue(vault.vault);
-    expect(sent, 'what was queued before stays here').toEqual([]);
+    expect(box.sms, 'what was queued before stays here').toEqual([]);
     const asked = made(await subject.post('/v1/requests', { customerId: one.id, kind: 'erase' }));
     expectFrozen(await dpo.post(`/v1/requests/${asked.id}/decide`, { outcome: 'done' }));
     const masked = (await leavesOf(dpo, `subject=${one.id}`)).find(({ action }) => action === 'customers.read');
@@ -126,6 +122,8 @@ describe('a report of misuse', () => {
       (e: { object: { id: string } }) => e.object.id === told.id,
     );
     expect(event).toMatchObject({ kind: 'misuse.reported', alarm: true, customerId: one.id });
+    const incidents = made(await dpo.get('/v1/incidents'), 200).items;
+    expect(incidents.filter(({ kind }: { kind: string }) => kind === 'misuse').length).toBeGreaterThan(0);
     expectRefusal(await resolve(support, told.id), 403, 'self_approval');
     expectRefusal(await resolve(await vault.client('support', { actor: 'STAFF-3' }), told.id), 403, 'self_approval');
     expectRefusal(await resolve(await dpo.as(undefined), told.id), 403, 'not_permitted');
