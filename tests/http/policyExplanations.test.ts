@@ -3,6 +3,7 @@ import { synthetic } from '../../src/cli/synthetic.ts';
 import { fields as allFields, type Field } from '../../src/policy/profile.ts';
 import { hold } from '../support/holds.ts';
 import { customerUnder } from '../support/profiles.ts';
+import { statesOf } from '../support/shown.ts';
 import { startVault, type Answer, type TestClient, type TestVault } from '../support/vault.ts';
 import { bytesOf, leavesOf, made, newOrder, newPerson, type Person } from '../support/work.ts';
 import { shipped, shippedNames, type ShippedName } from '../unit/policy/shipped.ts';
@@ -33,25 +34,6 @@ const client = (role: string, name: ShippedName = 'kalak'): TestClient => {
   if (found === undefined) throw new Error(`${name} has no ${role}`);
   return found;
 };
-
-interface State {
-  readonly state: string;
-  readonly reason?: string;
-}
-
-/** What a read showed of each field that is held, and why not more. */
-function statesOf(read: any /* oxlint-disable-line typescript/no-explicit-any */): ReadonlyMap<string, State> {
-  const shown: [string, State][] = [
-    ...Object.entries<State>(read.fields),
-    ...read.phones.map((phone: any) => [phone.kind, phone.number]), // oxlint-disable-line typescript/no-explicit-any
-    ...read.addresses.flatMap(({ id: _id, ...parts }: Record<string, State>) => Object.entries(parts)),
-  ];
-  return new Map(
-    shown
-      .filter(([, { reason }]) => reason !== 'not_collected')
-      .map(([field, { state, reason }]) => [field, reason === undefined ? { state } : { state, reason }]),
-  );
-}
 
 /** Grants of every kind that the policy opens for this reader, in every state that a grant can be in. */
 async function grantsOf(name: ShippedName, reader: string, person: Person, other: Person) {

@@ -47,7 +47,7 @@ export interface TestVault {
   readonly admin: TestClient;
   client(role: string, options?: { actor?: string; scope?: string } & Record<string, unknown>): Promise<TestClient>;
   /** A second tenant of the same vault, seen by its own administrator. */
-  secondTenant(profile?: string): Promise<Pick<TestVault, 'tenantId' | 'admin' | 'client'>>;
+  secondTenant(profile?: string, profileText?: string): Promise<Pick<TestVault, 'tenantId' | 'admin' | 'client'>>;
   /** Moves the vault's clock. */
   advance(ms: number): void;
   request(
@@ -112,8 +112,8 @@ export async function startVault(options: TestVaultOptions = {}): Promise<TestVa
     logLines,
     admin,
     client: (role, given = {}) => makeClient(url, admin, role, given),
-    async secondTenant(name = 'kalak') {
-      const second = await makeTenant(vault, await readProfile(name));
+    async secondTenant(name = 'kalak', text?: string) {
+      const second = await makeTenant(vault, text ?? (await readProfile(name)));
       await vault.watch.look();
       const secondAdmin = await login(url, second.clientId, second.clientSecret);
       return {

@@ -1,5 +1,6 @@
 import type { JudgedGrant, Reader } from '../../../src/policy/judge.ts';
 import type { Field, Reason } from '../../../src/policy/profile.ts';
+import { deliveredAs } from './parcelItems.ts';
 import { columnOfRole, columns, meaningOf, rows } from './matrix.ts';
 import type { Meaning } from './matrix.ts';
 import { purposeOf } from './situations.ts';
@@ -8,26 +9,10 @@ const shut: Meaning = { base: 'none', under: [] };
 
 /** What each carrier needs, transcribed from delivery practice. */
 const carriers: Readonly<Record<string, readonly string[]>> = {
-  default: ['name', 'phone', 'address', 'postalCode', 'location'],
-  post: ['name', 'phone', 'address', 'postalCode', 'location', 'nationalId'],
-  tipax: ['name', 'phone', 'address', 'postalCode'],
-  alopeyk: ['name', 'phone', 'address', 'location'],
-};
-const deliveredAs: Readonly<Partial<Record<Field, string>>> = {
-  givenName: 'name',
-  familyName: 'name',
-  contactGivenName: 'name',
-  contactFamilyName: 'name',
-  legalName: 'name',
-  recipientName: 'name',
-  mobile: 'phone',
-  landline: 'phone',
-  recipientPhone: 'phone',
-  address: 'address',
-  recipientAddress: 'address',
-  postalCode: 'postalCode',
-  location: 'location',
-  nationalId: 'nationalId',
+  default: ['recipientName', 'phone', 'address', 'postalCode', 'location'],
+  post: ['recipientName', 'phone', 'address', 'postalCode', 'location', 'nationalId'],
+  tipax: ['recipientName', 'phone', 'address', 'postalCode'],
+  alopeyk: ['recipientName', 'phone', 'address', 'location'],
 };
 
 /** What the matrix, read by hand, says about this reader and this field. */
