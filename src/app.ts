@@ -32,6 +32,7 @@ import { orders } from './http/orders.ts';
 import { policies } from './http/policies.ts';
 import { requests } from './http/requests.ts';
 import { system } from './http/system.ts';
+import { webhooks } from './http/webhooks.ts';
 import type { KeyFolder } from './keys/folder.ts';
 import type { Log } from './log.ts';
 import type { Senders } from './sending/sender.ts';
@@ -113,6 +114,7 @@ export function createApp(
   events(declare, vault);
   notices(declare, vault);
   requests(declare, vault);
+  webhooks(declare, vault);
   incidents(declare, vault);
   misuseReports(declare, vault);
   complaints(declare, vault);

@@ -1,11 +1,14 @@
 import { isLoopback, type Senders } from './sending/sender.ts';
 import { smsGateway, type SmsSettings } from './sending/smsGateway.ts';
 import { smtpServer, type SmtpSettings } from './sending/smtp.ts';
+import { webhookSender } from './sending/webhookSender.ts';
 
 /** How messages go out. */
 export interface SendingConfig {
   readonly sms: SmsSettings | undefined;
   readonly email: SmtpSettings | undefined;
+  /** Hosts to which webhooks may go although they are not public ones. */
+  readonly webhookHosts: readonly string[];
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -13,7 +16,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** Adds every fault, by the variable's name and never by a value: the URLs hold passwords. */
 export function readSending(env: Environment, faults: string[]): SendingConfig {
   const text = (name: string): string | undefined => (env[name] === '' ? undefined : env[name]);
-  return { sms: smsOf(text, faults), email: smtpOf(text, faults) };
+  return { sms: smsOf(text, faults), email: smtpOf(text, faults), webhookHosts: hostsOf(text, faults) };
 }
 
 type Text = (name: string) => string | undefined;
@@ -50,14 +53,24 @@ function smsOf(text: Text, faults: string[]): SmsSettings | undefined {
   return { url, token, from };
 }
 
+/** Names or addresses with commas between them. */
+function hostsOf(text: Text, faults: string[]): readonly string[] {
+  const hosts = (text('AMANAT_WEBHOOK_HOSTS') ?? '').split(',').map((host) => host.trim().toLowerCase());
+  const named = hosts.filter((host) => host !== '');
+  if (!named.every((host) => /^(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|[0-9a-f:]{2,45})$/.test(host)))
+    faults.push('AMANAT_WEBHOOK_HOSTS must be host names or addresses, without ports, with commas between them.');
+  return named;
+}
+
 function isUrl(text: string, protocols: readonly string[]): boolean {
   if (!URL.canParse(text)) return false;
   const { protocol, hostname, hash } = new URL(text);
   return protocols.includes(protocol) && hostname !== '' && hash === '';
 }
 
-export function openSenders({ sms, email }: SendingConfig): Senders {
+export function openSenders({ sms, email, webhookHosts }: SendingConfig): Senders {
   return {
+    webhook: webhookSender(webhookHosts),
     ...(sms === undefined ? {} : { sms: smsGateway(sms) }),
     ...(email === undefined ? {} : { email: smtpServer(email) }),
   };

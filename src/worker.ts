@@ -54,6 +54,7 @@ export async function serve(config: Config, log: Log, keys: KeyFolder, order: Wo
       stopSending();
       senders.sms?.close();
       senders.email?.close();
+      senders.webhook?.close();
       vault.watch.stop();
       await closeDatabase(db);
       vault.keyring.forget();

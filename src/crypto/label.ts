@@ -26,6 +26,7 @@ export type RecordKind =
   | 'export'
   | 'message'
   | 'contact_point'
+  | 'webhook'
   | 'incident'
   | 'statement'
   | 'answer'

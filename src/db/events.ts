@@ -16,11 +16,12 @@ export interface NewEventRow {
 /** What was raised, and not what had been raised before. */
 export type RaisedRow = Pick<NewEventRow, 'kind' | 'objectId' | 'legalOrderId'>;
 
-/** Raises what is not there yet: a kind, an object and a moment make one event, whoever comes first. */
+/** Raises what is not there yet, and queues it for the endpoints that hear of it: a kind, an object and a moment make one event, whoever comes first. */
 export function raiseEvents(tenantId: string, events: readonly NewEventRow[]): Statement<RaisedRow> {
   return statement(
     'raise_events',
-    `insert into amanat.events
+    `with raised as (
+     insert into amanat.events
        (tenant_id, id, audience, kind, object_kind, object_id, legal_order_id, customer_id, due_at, created_at)
      select $1::uuid, e.id, e.audience, e.kind, e.object_kind, e.object_id, e.legal_order_id, e.customer_id, e.due_at,
             e.created_at
@@ -29,7 +30,17 @@ export function raiseEvents(tenantId: string, events: readonly NewEventRow[]): S
             as e (id, audience, kind, object_kind, object_id, legal_order_id, customer_id, due_at, created_at)
       order by e.audience, e.kind, e.object_id, e.due_at
          on conflict do nothing
-     returning kind, object_id as "objectId", legal_order_id as "legalOrderId"`,
+     returning id, audience, kind, object_id, legal_order_id, created_at
+     ),
+     queued as (
+     insert into amanat.webhook_deliveries
+       (tenant_id, webhook_id, event_id, kind, state, attempts, due_at, created_at)
+     select $1::uuid, w.id, r.id, r.kind, 'queued', 0, r.created_at, r.created_at
+       from raised r
+       join amanat.webhooks w
+         on w.tenant_id = $1::uuid and w.audience = r.audience and r.kind = any (w.kinds) and w.disabled_at is null
+     )
+     select r.kind, r.object_id as "objectId", r.legal_order_id as "legalOrderId" from raised r`,
     [
       tenantId,
       events.map((e) => e.id),

@@ -1,19 +1,13 @@
 import * as z from 'zod';
 import { checkText } from '../formats/text.ts';
 import { disableClient, renewSecret } from '../vault/clientChange.ts';
-import {
-  clientRoles,
-  createClient,
-  defaultOverlapSeconds,
-  listClients,
-  maxOverlapSeconds,
-  readClient,
-} from '../vault/clients.ts';
+import { clientRoles, createClient, listClients, readClient } from '../vault/clients.ts';
 import { parsePage } from '../vault/page.ts';
 import type { Vault } from '../vault/vault.ts';
 import { idOf, type DeclareAct } from './acts.ts';
 import { versionIfAny } from './ifMatch.ts';
 import { parseBody } from './parse.ts';
+import { disabling, renewal } from './shapes.ts';
 
 /** Canonical base64url without padding (RFC 7515 section 2). */
 const base64url = z
@@ -69,10 +63,6 @@ const newClient = z.strictObject({
   department: word.optional(),
   carrierProfile: word.optional(),
 });
-const patch = z.strictObject({ disabled: z.literal(true) });
-const renewal = z.strictObject({
-  overlapSeconds: z.int().min(0).max(maxOverlapSeconds).default(defaultOverlapSeconds),
-});
 
 /** Clients of the tenant and their secrets, for its administrator. */
 export function clients(declare: DeclareAct, vault: Vault): void {
@@ -88,7 +78,7 @@ export function clients(declare: DeclareAct, vault: Vault): void {
     readClient(vault, caller, act, idOf(request)),
   );
   declare('patch', '/v1/clients/:id', 'clients.patch', { body: 'mergePatch' }, (request, caller, act) => {
-    parseBody(patch, request.body);
+    parseBody(disabling, request.body);
     // Whoever must be cut off is cut off at once: the version is checked only when one is given.
     return disableClient(vault, caller, act, idOf(request), versionIfAny(request.headers));
   });

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { defaultOverlapSeconds, maxOverlapSeconds } from '../vault/clients.ts';
 import { consentMethods } from '../policy/profile.ts';
 
 /** Members that several bodies have in common. */
@@ -28,3 +29,11 @@ export const attestation = z
 
 /** The body of a call that says everything by its path. */
 export const nothing = z.strictObject({}).optional();
+
+/** There is no way back. */
+export const disabling = z.strictObject({ disabled: z.literal(true) });
+
+/** Of a secret; the ones before it work on for so long. */
+export const renewal = z.strictObject({
+  overlapSeconds: z.int().min(0).max(maxOverlapSeconds).default(defaultOverlapSeconds),
+});

@@ -1,3 +1,5 @@
+import type { WebhookSender } from './webhookSender.ts';
+
 /** What goes out to one person, once. */
 export interface Outgoing {
   /** The same for every try of one message, so that the other side can tell a repetition. */
@@ -28,6 +30,8 @@ export const longestTryMs = 30_000;
 export interface Senders {
   readonly sms?: Sender | undefined;
   readonly email?: Sender | undefined;
+  /** To other systems, which are told of events. */
+  readonly webhook?: WebhookSender | undefined;
 }
 
 /** Is this the machine itself, as far as a name can tell? Plain transport is for it alone. */

@@ -2,7 +2,16 @@ import type { Role } from '../policy/profile.ts';
 
 /** What an event is about. */
 export type EventObject =
-  'legal_orders' | 'exports' | 'notices' | 'requests' | 'incidents' | 'misuse_reports' | 'complaints' | 'inquiries';
+  | 'legal_orders'
+  | 'exports'
+  | 'notices'
+  | 'requests'
+  | 'incidents'
+  | 'misuse_reports'
+  | 'complaints'
+  | 'inquiries'
+  | 'policies'
+  | 'webhooks';
 
 interface EventRule {
   readonly object: EventObject;
@@ -49,6 +58,8 @@ const kinds = {
   'inquiry.overdue': { object: 'inquiries', audience: ['support'] },
   'inquiry.answered': { object: 'inquiries', audience: ['shop_backend'] },
   'misuse.resolved': { object: 'misuse_reports', audience: ['shop_backend', 'support'] },
+  'policy.in_force': { object: 'policies', audience: ['shop_backend', 'dpo'] },
+  'webhook.failed': { object: 'webhooks', audience: ['dpo'], atMostEvery: 3_600_000 },
 } as const satisfies Readonly<Record<string, EventRule>>;
 
 export type EventKind = keyof typeof kinds;

@@ -8,57 +8,43 @@ import {
   type ClaimedMessage,
   type Settlement,
 } from '../db/messages.ts';
-import { commit } from '../db/commit.ts';
 import { VaultError } from '../errors.ts';
 import type { Channel, Party, Role, Telling } from '../policy/profile.ts';
 import { contactField, maySendThrough, mayTell } from '../policy/sendThrough.ts';
 import { longestTryMs, type Outgoing, type Sent } from '../sending/sender.ts';
 import { load, write, type Act } from './act.ts';
 import { leafStatement, type Deed } from './audit.ts';
-import { newId } from './ids.ts';
 import type { TenantKeys } from './keyring.ts';
 import { isOnItsWay, recipientRoute, routeOf, verificationRoute, type Obstacle, type Route } from './messageRoute.ts';
+import { pauseAfter, workOff, type Outbox } from './outboxLoop.ts';
 import { forResealing, openRecord } from './record.ts';
 import { isGenuine } from './rowMac.ts';
 import { sweepLeaf } from './sweepLeaf.ts';
 import type { Vault } from './vault.ts';
 import type { Policy } from './watch.ts';
+import { webhookOutbox } from './webhookSending.ts';
 
-/** Longer than a try with all that goes before it, so that nobody takes over a message that is on its way out. */
-const claimMs = 4 * longestTryMs;
-const atOnce = 10;
-/** Tries of one message; with these pauses between them about four hours. */
+/** Tries of one message; with the pauses between them about four hours. */
 const mostAttempts = 12;
-const firstPauseMs = 5_000;
 const longestPauseMs = 60 * 60 * 1000;
 const lookEveryMs = 1_000;
 
 /**
- * Sends what is due. Any number of processes may: each takes its own. A process killed between the other side's yes and its
- * own mark leaves the message to be sent again, under the same id, by which the other side tells a repetition.
+ * Sends what is due: messages to persons, webhooks to systems. A process killed between the other side's yes and its own mark
+ * leaves it to be sent again, under the same id, by which the other side tells a repetition.
  */
 export async function sendDue(vault: Vault): Promise<void> {
   const channels = (['sms', 'email'] as const).filter((channel) => vault.senders[channel] !== undefined);
-  const tenantIds = vault.watch.tenants();
-  if (channels.length === 0 || tenantIds.length === 0) return;
-  const [due] = await commit(vault.db, { tenantIds }, [selectDueTenants(tenantIds, new Date(vault.now()))]);
-  for (const { tenantId } of due) {
-    // One tenant in trouble does not keep the others waiting.
-    await sendDueOf(vault, tenantId, channels).catch(() => undefined);
-  }
+  if (channels.length > 0) await workOff(vault, messageOutbox(channels));
+  if (vault.senders.webhook !== undefined) await workOff(vault, webhookOutbox);
 }
 
-async function sendDueOf(vault: Vault, tenantId: string, channels: readonly Channel[]): Promise<void> {
-  const keys = await vault.keyring.tenant(tenantId);
-  for (;;) {
-    const now = vault.now();
-    const claim = { id: newId(now), now: new Date(now), until: new Date(now + claimMs), channels };
-    const [claimed] = await write(vault, tenantId, [claimMessages(tenantId, claim, atOnce)]);
-    if (claimed.length === 0) return;
-    // Whatever happens to one, its claim runs out and it is tried again.
-    await Promise.allSettled(claimed.map((row) => deliver(vault, keys, claim.id, row)));
-  }
-}
+const messageOutbox = (channels: readonly Channel[]): Outbox<ClaimedMessage> => ({
+  claimMs: 4 * longestTryMs,
+  dueTenants: selectDueTenants,
+  claim: (tenantId, claim, limit) => claimMessages(tenantId, { ...claim, channels }, limit),
+  attempt: deliver,
+});
 
 /** One try: judged anew, recorded before the address leaves, handed over, settled. */
 async function deliver(vault: Vault, keys: TenantKeys, claim: string, row: ClaimedMessage): Promise<void> {
@@ -79,13 +65,11 @@ async function deliver(vault: Vault, keys: TenantKeys, claim: string, row: Claim
   if (sent.outcome === 'taken') return settle({ state: 'sent', reason: null });
   if (sent.outcome === 'never') return settle({ state: 'dead', reason: sent.fault });
   if (row.attempts >= mostAttempts) return settle({ state: 'dead', reason: 'attempts' });
-  const dueAt = new Date(vault.now() + pauseAfter(row.attempts));
+  const dueAt = new Date(vault.now() + pauseAfter(row.attempts, longestPauseMs));
   await write(vault, keys.tenantId, [postponeMessage(keys.tenantId, row.id, claim, { reason: sent.fault, dueAt })]);
 }
 
 const later: Sent = { outcome: 'later', fault: 'unreachable' };
-
-const pauseAfter = (attempts: number): number => Math.min(longestPauseMs, firstPauseMs * 2 ** (attempts - 1));
 
 /** What goes out and where to, or why it does not. */
 async function prepare(

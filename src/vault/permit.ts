@@ -37,6 +37,7 @@ export const scopes = [
   'policies:write',
   'audit:read',
   'clients',
+  'webhooks',
   'subjects',
 ] as const;
 export type Scope = (typeof scopes)[number];
@@ -180,6 +181,14 @@ const rules = {
   'clients.read': { scope: 'clients', roles: ['system_admin'] },
   'clients.patch': { scope: 'clients', roles: ['system_admin'] },
   'clients.renew_secret': { scope: 'clients', roles: ['system_admin'] },
+  'webhooks.create': { scope: 'webhooks', roles: ['system_admin'] },
+  'webhooks.list': { scope: 'webhooks', roles: ['system_admin', 'dpo'] },
+  'webhooks.read': { scope: 'webhooks', roles: ['system_admin', 'dpo'] },
+  'webhooks.patch': { scope: 'webhooks', roles: ['system_admin', 'dpo'] },
+  'webhooks.renew_secret': { scope: 'webhooks', roles: ['system_admin'] },
+  'webhooks.ping': { scope: 'webhooks', roles: ['system_admin'] },
+  'webhooks.deliveries': { scope: 'webhooks', roles: ['system_admin', 'dpo'] },
+  'webhooks.redeliver': { scope: 'webhooks', roles: ['system_admin'] },
   'subjects.exchange': { scope: 'subjects', roles: ['shop_backend'] },
 } as const satisfies Record<string, Rule>;
 

@@ -5,6 +5,7 @@ import { VaultError } from '../errors.ts';
 import type { Reader } from '../policy/judge.ts';
 import { fields, type Role } from '../policy/profile.ts';
 import { load, write } from './act.ts';
+import { eventStatement } from './events.ts';
 import { judged } from './grantOf.ts';
 import { macOf } from './rowMac.ts';
 import { sweepLeaf } from './sweepLeaf.ts';
@@ -39,12 +40,22 @@ async function sweepTenant(vault: Vault, tenantId: string, settled: SettledChang
   if (policy.number === 1 || settled.get(tenantId) === policy.number) return;
   const [[done]] = await load(vault, tenantId, [selectPolicyChange(tenantId, policy.number)]);
   if (done === undefined) {
+    await announceOnce(vault, tenantId, policy, settled);
     await closeForbidden(vault, tenantId, policy);
     const at = vault.now();
     if (at < policy.from + settlesAfterMs) return;
     await recordChange(vault, tenantId, policy, new Date(at));
   }
   settled.set(tenantId, policy.number);
+}
+
+/** As soon as somebody sees it; the event is one, whoever raises it and however often. */
+async function announceOnce(vault: Vault, tenantId: string, policy: Policy, settled: SettledChanges): Promise<void> {
+  const key = `${tenantId}/announced`;
+  if (settled.get(key) === policy.number) return;
+  const event = { kind: 'policy.in_force', objectId: tenantId, at: new Date(policy.from) } as const;
+  await write(vault, tenantId, [eventStatement(vault, tenantId, event)]);
+  settled.set(key, policy.number);
 }
 
 async function closeForbidden(vault: Vault, tenantId: string, policy: Policy): Promise<void> {

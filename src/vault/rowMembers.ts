@@ -5,13 +5,13 @@ import type { ConsentHead, ConsentRow } from '../db/consents.ts';
 import type { GrantFacts } from '../db/grantFacts.ts';
 import type { HoldRow } from '../db/holds.ts';
 import type { ExtentRow, SubjectRow } from '../db/incidentExtents.ts';
-import type { MessageFacts } from '../db/messages.ts';
 import type { NoticeFacts } from '../db/notices.ts';
 import type { RequestFacts } from '../db/requests.ts';
 import type { ParcelFacts } from '../db/shipments.ts';
 import type { PolicyChangeRow, PolicyNoticeRow, PublicationRow } from '../db/policies.ts';
 import type { PolicyRow } from '../db/tenants.ts';
 import { contactRowMembers, type ContactRows } from './contactRowMembers.ts';
+import { sendingRowMembers, type SendingRows } from './sendingRowMembers.ts';
 
 /** What the MAC of each kind of row covers (rowMac.ts). */
 export const rowMembers = {
@@ -159,22 +159,7 @@ export const rowMembers = {
     closedAt: true,
     grantIds: true,
   },
-  /** Who has the vault send what kind of thing to whom. */
-  messages: {
-    id: true,
-    customerId: true,
-    purpose: true,
-    channel: true,
-    clientId: true,
-    role: true,
-    department: true,
-    actor: true,
-    requestId: true,
-    telling: true,
-    about: true,
-    recipientOrder: true,
-    createdAt: true,
-  },
+  ...sendingRowMembers,
   /** How far an incident went. */
   incident_extents: {
     id: true,
@@ -210,7 +195,7 @@ export const rowMembers = {
   delivery_codes: { id: true, codeHash: true },
 } as const satisfies { readonly [Kind in RowKind]: Readonly<Record<Fixed<Kind>, true>> };
 
-export interface Rows extends ContactRows {
+export interface Rows extends ContactRows, SendingRows {
   readonly clients: ClientRow;
   readonly client_secrets: ClientSecretRow;
   readonly policy_versions: PolicyRow;
@@ -224,7 +209,6 @@ export interface Rows extends ContactRows {
   readonly notices: NoticeFacts;
   readonly consents: ConsentRow;
   readonly consent_heads: ConsentHead;
-  readonly messages: MessageFacts;
   readonly requests: RequestFacts;
   readonly cases: CaseFacts;
   readonly incident_extents: ExtentRow;

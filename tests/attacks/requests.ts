@@ -22,6 +22,15 @@ const bodies: Readonly<Record<string, Body>> = {
   createClient: () => ({ name: 'warehouse system', role: 'support', authMethod: 'client_secret' }),
   disableClient: () => ({ disabled: true }),
   renewClientSecret: () => ({ overlapSeconds: 60 }),
+  createWebhook: (_, { staff }) => ({
+    clientId: staff.support.id,
+    url: 'https://support.example.com/events',
+    kinds: ['request.opened'],
+  }),
+  disableWebhook: () => ({ disabled: true }),
+  renewWebhookSecret: () => ({ overlapSeconds: 60 }),
+  pingWebhook: () => ({}),
+  redeliverWebhooks: () => ({ since: '2026-01-01T00:00:00Z' }),
   createCustomer: (_, { people }) => people.naturalCustomer(),
   patchCustomer: (_, { people, ids }) => ({
     fields: { email: people.email(), iban: null },
@@ -118,6 +127,7 @@ const subjects: Readonly<Record<string, keyof Shop['ids']>> = {
   messages: 'message',
   requests: 'request',
   incidents: 'incident',
+  webhooks: 'webhook',
 };
 
 /** Of the approved order, which has a scan. */

@@ -54,6 +54,7 @@ export interface Ids {
   readonly event: string;
   readonly request: string;
   readonly incident: string;
+  readonly webhook: string;
   readonly leaf: string;
 }
 
@@ -88,6 +89,8 @@ export async function openShop(vault: TestVault, side: Side, seed: number): Prom
   const officer = await staff.dpo.as('staff-9');
   const incident = made(await officer.post('/v1/incidents', { kind: 'other', summary: 'آزمایش' })).id;
   made(await officer.post(`/v1/incidents/${incident}/extent`, { clientId: staff.marketing.id }), 202);
+  const hearing = { clientId: backend.id, url: 'https://shop.example.com/events', kinds: ['request.closed'] };
+  const webhook = made(await staff.system_admin.post('/v1/webhooks', hearing)).id;
   const leaf = made(await staff.dpo.get('/v1/audit?limit=1'), 200).items[0].id;
   const phone = made(await backend.get(`/v1/customers/${person.id}`), 200).phones[0].id;
   return {
@@ -123,6 +126,7 @@ export async function openShop(vault: TestVault, side: Side, seed: number): Prom
       event,
       request,
       incident,
+      webhook,
       leaf,
     },
   };

@@ -10,6 +10,7 @@ import { createKeyFolder, loadKeyFolder } from '../../src/keys/folder.ts';
 import { createLog } from '../../src/log.ts';
 import { readProfile } from '../../src/prepare.ts';
 import type { Sender, Senders } from '../../src/sending/sender.ts';
+import type { WebhookSender } from '../../src/sending/webhookSender.ts';
 import type { Caller } from '../../src/vault/caller.ts';
 import { newTenant } from '../../src/vault/tenants.ts';
 import type { Vault } from '../../src/vault/vault.ts';
@@ -73,6 +74,12 @@ export interface TestVaultOptions extends Pick<HttpOptions<Caller>, 'rate' | 'mo
 
 const quiet: Sender = { send: () => Promise.resolve({ outcome: 'taken' }), close: () => undefined };
 
+const quietWebhook: WebhookSender = {
+  refusal: () => undefined,
+  post: () => Promise.resolve({ status: 204, retryAfterMs: undefined }),
+  close: () => undefined,
+};
+
 const keyFolders = new WeakMap<Vault, string>();
 
 /** A whole vault over real PostgreSQL, real keys and real HTTP on a free port, with one tenant. */
@@ -82,7 +89,7 @@ export async function startVault(options: TestVaultOptions = {}): Promise<TestVa
     profileText,
     beside,
     wrapDatabase = (db) => db,
-    senders = { sms: quiet, email: quiet },
+    senders = { sms: quiet, email: quiet, webhook: quietWebhook },
     database: shared,
     ...httpOptions
   } = options;
