@@ -6,6 +6,7 @@ import { accesses } from './http/accesses.ts';
 import { acts } from './http/acts.ts';
 import { audit } from './http/audit.ts';
 import { authenticator } from './http/auth.ts';
+import { changes } from './http/changes.ts';
 import { clients } from './http/clients.ts';
 import { complaints } from './http/complaints.ts';
 import { consents } from './http/consents.ts';
@@ -120,6 +121,7 @@ export function createApp(
   complaints(declare, vault);
   inquiries(declare, vault);
   accesses(declare, vault);
+  changes(declare, vault);
   policies(declare, http, vault);
   inventory(declare, http, vault);
   acceptances(declare, vault);

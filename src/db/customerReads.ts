@@ -20,10 +20,12 @@ export interface CustomerReadRow extends CustomerRow {
   readonly granted: boolean;
   /** A report of misuse stands: no grant opens anything. */
   readonly frozen: boolean;
+  /** Purposes that the person has closed: no grant under one of them opens anything. */
+  readonly objected: readonly string[];
 }
 
 const columns = `
-       select f.n::integer as n, f.granted, f.frozen, f.id, f.kind, f.status, f.version, f.source, f.key_version as "keyVersion",
+       select f.n::integer as n, f.granted, f.frozen, f.objected, f.id, f.kind, f.status, f.version, f.source, f.key_version as "keyVersion",
               f.data_key as "dataKey", f.sealed, f.created_at as "createdAt", f.updated_at as "updatedAt"
          from found f
         order by f.n`;
@@ -58,12 +60,12 @@ export function readCustomers(reads: readonly CustomerRead[], now: Date): Statem
      found as materialized (
        select a.n, a.tenant_id, a.grant_id, a.client_id, a.leaf_id, a.leaf, a.leaf_hash, a.closed_leaf,
               a.closed_leaf_hash, c.id, c.kind, c.status, c.version, c.source, c.key_version, c.data_key, c.sealed,
-              c.created_at, c.updated_at, c.reveals_frozen as frozen,
+              c.created_at, c.updated_at, c.reveals_frozen as frozen, c.objected,
               not c.reveals_frozen and (a.grant_id is null or exists (
                 select 1 from amanat.grants g
                  where g.tenant_id = a.tenant_id and g.id = a.grant_id and g.customer_id = a.customer_id
                    and g.closed_at is null and g.opens_at <= $10::timestamptz and g.closes_at > $10::timestamptz
-                   and g.max_reads is null)) as granted
+                   and g.max_reads is null and g.purpose <> all (c.objected))) as granted
          from asked a
         cross join lateral (
           select * from amanat.customers c
@@ -97,14 +99,14 @@ export function readCustomerCounted(read: CustomerRead, now: Date): Statement<Cu
           and opens_at <= $10::timestamptz and closes_at > $10::timestamptz and reads < $11::integer
           and exists (select 1 from amanat.customers c
                        where c.tenant_id = $1::uuid and c.id = $2::uuid and c.status = 'active'
-                         and not c.reveals_frozen)
+                         and not c.reveals_frozen and purpose <> all (c.objected))
         returning id
      ),
      found as materialized (
        select 1 as n, c.tenant_id, $3::uuid as grant_id, $4::uuid as client_id, $5::uuid as leaf_id, $6::bytea as leaf,
               $7::bytea as leaf_hash, $8::bytea as closed_leaf, $9::bytea as closed_leaf_hash, c.id, c.kind, c.status,
               c.version, c.source, c.key_version, c.data_key, c.sealed, c.created_at, c.updated_at,
-              c.reveals_frozen as frozen, exists (select 1 from counted) as granted
+              c.reveals_frozen as frozen, c.objected, exists (select 1 from counted) as granted
          from amanat.customers c
         where c.tenant_id = $1::uuid and c.id = $2::uuid and c.status = 'active'
      ),${record}${columns}`,

@@ -91,22 +91,22 @@ export function selectCustomers(tenantId: string, ids: readonly string[]): State
   );
 }
 
-/** Guarded: aborts with precondition_failed unless the stored version is the one before, and not frozen since it was asked. */
+/** Guarded: aborts with precondition_failed unless version and status are as they were read, and it is not frozen since. */
 export function updateCustomer(
   tenantId: string,
-  customer: Pick<CustomerRow, 'id' | 'version' | 'source' | 'sealed' | 'updatedAt'>,
+  customer: Pick<CustomerRow, 'id' | 'status' | 'version' | 'source' | 'sealed' | 'updatedAt'>,
 ): Statement {
   return statement(
     'update_customer',
     `with updated as (
        update amanat.customers
           set version = $3::integer, sealed = $4::bytea, updated_at = $5::timestamptz, source = $6::text
-        where tenant_id = $1::uuid and id = $2::uuid and version = $3::integer - 1 and status = 'active'
+        where tenant_id = $1::uuid and id = $2::uuid and version = $3::integer - 1 and status = $7::text
           and not edits_frozen
         returning 1
      )
      select amanat.require(count(*) = 1, 'precondition_failed') from updated`,
-    [tenantId, customer.id, customer.version, customer.sealed, customer.updatedAt, customer.source],
+    [tenantId, customer.id, customer.version, customer.sealed, customer.updatedAt, customer.source, customer.status],
   );
 }
 
@@ -193,6 +193,8 @@ export function findExclusiveTags(
 export interface StandingCustomerRow extends CustomerRow {
   /** A report of misuse stands: nothing is shown or sent. */
   readonly frozen: boolean;
+  /** Purposes that the person has closed. */
+  readonly objected: readonly string[];
 }
 
 /** Whoever is there, deactivated or not; who is leaving is gone. Without a leaf: only for work that goes on to commit one. */
@@ -200,7 +202,8 @@ export function selectStandingCustomer(tenantId: string, customerId: string): St
   return statement(
     'select_standing_customer',
     `select c.id, c.kind, c.status, c.version, c.source, c.key_version as "keyVersion", c.data_key as "dataKey",
-            c.sealed, c.created_at as "createdAt", c.updated_at as "updatedAt", c.reveals_frozen as frozen
+            c.sealed, c.created_at as "createdAt", c.updated_at as "updatedAt", c.reveals_frozen as frozen,
+            c.objected
        from amanat.customers c
       where c.tenant_id = $1::uuid and c.id = $2::uuid and c.status in ('active', 'deactivated')`,
     [tenantId, customerId],

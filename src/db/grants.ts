@@ -11,12 +11,15 @@ export interface GrantRow extends GrantFacts {
 
 export type NewGrantRow = Omit<GrantRow, 'reads' | 'closedAt' | 'closedReason'> & { readonly tenantId: string };
 
-/** Guarded: conflict unless the customer is active; its row is held until the commit, see insertOrder. */
+/**
+ * Guarded: conflict unless the customer is active, consent_required where the person has closed the purpose; its row is held
+ * until the commit, see insertOrder.
+ */
 export function insertGrant(grant: NewGrantRow): Statement {
   return statement(
     'insert_grant',
     `with active as (
-       select c.id
+       select c.id, $4::text = any (c.objected) as objected
          from amanat.customers c
         where c.tenant_id = $1::uuid and c.id = $5::uuid and c.status = 'active'
           for share
@@ -30,9 +33,11 @@ export function insertGrant(grant: NewGrantRow): Statement {
               $11::text[], $12::bytea, $13::integer, $14::uuid, $15::timestamptz, $16::timestamptz, $17::timestamptz,
               $18::integer, $19::uuid, $20::bytea
          from active a
+        where not a.objected
        returning 1
      )
-     select amanat.require(count(*) = 1, 'conflict') from inserted`,
+     select amanat.require(not exists (select 1 from active a where a.objected), 'consent_required'),
+            amanat.require((select count(*) from inserted) = 1, 'conflict')`,
     [
       grant.tenantId,
       grant.id,

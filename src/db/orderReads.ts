@@ -23,15 +23,22 @@ const record = `
          from found f
      )`;
 
+/** Whether the grant was open, and what else stands in its way. */
+export interface RecordedRead {
+  readonly granted: boolean;
+  readonly frozen: boolean;
+  readonly objected: readonly string[];
+}
+
 /**
  * Records the read of an order in the commit that finds its grant open and, where the grant counts, counts. No row, and no
  * leaf, when the order is no longer what was loaded.
  */
-export function recordOrderRead(read: OrderRead, now: Date): Statement<{ granted: boolean; frozen: boolean }> {
+export function recordOrderRead(read: OrderRead, now: Date): Statement<RecordedRead> {
   return statement(
     'record_order_read',
     `with loaded as materialized (
-       select o.tenant_id, o.customer_id, c.reveals_frozen as frozen
+       select o.tenant_id, o.customer_id, c.reveals_frozen as frozen, c.objected
          from amanat.orders o
          join amanat.customers c on c.tenant_id = o.tenant_id and c.id = o.customer_id
         where o.tenant_id = $1::uuid and o.id = $2::uuid and o.customer_id = $3::uuid and o.version = $4::integer
@@ -42,19 +49,20 @@ export function recordOrderRead(read: OrderRead, now: Date): Statement<{ granted
           set reads = reads + 1
         where tenant_id = $1::uuid and id = $6::uuid and customer_id = $3::uuid and closed_at is null
           and opens_at <= $7::timestamptz and closes_at > $7::timestamptz and reads < $14::integer
-          and exists (select 1 from loaded l where not l.frozen)
+          and exists (select 1 from loaded l where not l.frozen and purpose <> all (l.objected))
         returning id
      ),
      found as materialized (
-       select l.tenant_id, l.customer_id, l.frozen,
+       select l.tenant_id, l.customer_id, l.frozen, l.objected,
               not l.frozen and ($6::uuid is null or exists (select 1 from counted) or $14::integer is null and exists (
                 select 1 from amanat.grants g
                  where g.tenant_id = $1::uuid and g.id = $6::uuid and g.customer_id = $3::uuid and g.closed_at is null
                    and g.opens_at <= $7::timestamptz and g.closes_at > $7::timestamptz and g.max_reads is null
+                   and g.purpose <> all (l.objected)
               )) as granted
          from loaded l
      ),${record}
-     select f.granted, f.frozen from found f`,
+     select f.granted, f.frozen, f.objected from found f`,
     [
       read.tenantId,
       read.id,

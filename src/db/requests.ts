@@ -3,10 +3,10 @@ import { statement, type Statement } from './statement.ts';
 export const requestKinds = ['copy', 'correct', 'deactivate', 'erase', 'object', 'portability'] as const;
 export type RequestKind = (typeof requestKinds)[number];
 
-export const requestStates = ['open', 'done', 'partly', 'refused'] as const;
+export const requestStates = ['open', 'done', 'partly', 'refused', 'withdrawn'] as const;
 export type RequestState = (typeof requestStates)[number];
 /** What a request was answered with; an erasure that was decided stays open until its day. */
-export type Outcome = Exclude<RequestState, 'open'>;
+export type Outcome = Exclude<RequestState, 'open' | 'withdrawn'>;
 
 export interface RequestFacts {
   readonly id: string;
@@ -33,6 +33,9 @@ export interface RequestFacts {
   readonly copyExpiresAt: Date | null;
   readonly fetchedAt: Date | null;
   readonly certificate: string | null;
+  /** JSON pointers of what was applied of a correction. */
+  readonly applied: readonly string[] | null;
+  readonly withdrawnAt: Date | null;
   readonly mac: Buffer;
 }
 
@@ -40,6 +43,8 @@ export interface RequestFacts {
 export interface RequestRow extends RequestFacts {
   readonly note: Buffer | null;
   readonly why: Buffer | null;
+  /** What a correction asks to change. */
+  readonly proposal: Buffer | null;
 }
 
 /** Of `amanat.requests r`. */
@@ -47,7 +52,8 @@ const columns = `r.id, r.customer_id as "customerId", r.kind, r.state, r.asked_b
             r.asked_actor as "askedActor", r.asker, r.checked, r.purpose, r.asked_at as "askedAt", r.due_at as "dueAt",
             r.decided_by as "decidedBy", r.decided_actor as "decidedActor", r.decided_at as "decidedAt", r.outcome,
             r.reason, r.clauses, r.closed_at as "closedAt", r.copy_expires_at as "copyExpiresAt",
-            r.fetched_at as "fetchedAt", r.certificate, r.note, r.why, r.mac`;
+            r.fetched_at as "fetchedAt", r.certificate, r.applied, r.withdrawn_at as "withdrawnAt",
+            r.note, r.why, r.proposal, r.mac`;
 
 /**
  * Guarded: conflict unless the customer can still be asked for. Fails with requests_one_open where one such waits. Holds the
@@ -65,10 +71,10 @@ export function insertRequest(tenantId: string, request: RequestRow): Statement 
      inserted as (
        insert into amanat.requests
          (tenant_id, id, customer_id, kind, state, asked_by, asked_role, asked_actor, asker, checked, purpose, asked_at,
-          due_at, decided_at, outcome, clauses, closed_at, copy_expires_at, note, mac)
+          due_at, decided_at, outcome, clauses, closed_at, copy_expires_at, note, mac, reason, proposal)
        select $1::uuid, $2::uuid, t.id, $4::text, $5::text, $6::uuid, $7::text, $8::text, $9::text, $10::text, $11::text,
               $12::timestamptz, $13::timestamptz, $14::timestamptz, $15::text, $16::text[], $17::timestamptz,
-              $18::timestamptz, $19::bytea, $20::bytea
+              $18::timestamptz, $19::bytea, $20::bytea, $21::text, $22::bytea
          from there t
        returning 1
      )
@@ -94,6 +100,8 @@ export function insertRequest(tenantId: string, request: RequestRow): Statement 
       request.copyExpiresAt,
       request.note,
       request.mac,
+      request.reason,
+      request.proposal,
     ],
   );
 }
@@ -102,6 +110,9 @@ export function insertRequest(tenantId: string, request: RequestRow): Statement 
 export interface RequestChange extends RequestRow {
   readonly was: Buffer;
 }
+
+/** As a literal: an array of arrays would be flattened. Ids of clauses and pointers have neither comma, brace nor quote. */
+const arrayOf = (words: readonly string[]): string => `{${words.join(',')}}`;
 
 /** Guarded: conflict unless every request still stands as it was read. */
 export function changeRequests(tenantId: string, changes: readonly RequestChange[]): Statement {
@@ -112,12 +123,13 @@ export function changeRequests(tenantId: string, changes: readonly RequestChange
           set state = n.state, decided_by = n.decided_by, decided_actor = n.decided_actor, decided_at = n.decided_at,
               outcome = n.outcome, reason = n.reason, clauses = n.clauses::text[], closed_at = n.closed_at,
               copy_expires_at = n.copy_expires_at, fetched_at = n.fetched_at, certificate = n.certificate,
-              note = n.note, why = n.why, mac = n.mac
+              note = n.note, why = n.why, mac = n.mac, applied = n.applied::text[], withdrawn_at = n.withdrawn_at,
+              proposal = n.proposal
          from unnest($2::uuid[], $3::bytea[], $4::text[], $5::uuid[], $6::text[], $7::timestamptz[], $8::text[],
                      $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::text[],
-                     $15::bytea[], $16::bytea[], $17::bytea[])
+                     $15::bytea[], $16::bytea[], $17::bytea[], $18::text[], $19::timestamptz[], $20::bytea[])
               as n (id, was, state, decided_by, decided_actor, decided_at, outcome, reason, clauses, closed_at,
-                    copy_expires_at, fetched_at, certificate, note, why, mac)
+                    copy_expires_at, fetched_at, certificate, note, why, mac, applied, withdrawn_at, proposal)
         where r.tenant_id = $1::uuid and r.id = n.id and r.mac = n.was
         returning 1
      )
@@ -132,8 +144,7 @@ export function changeRequests(tenantId: string, changes: readonly RequestChange
       changes.map((c) => c.decidedAt),
       changes.map((c) => c.outcome),
       changes.map((c) => c.reason),
-      // An array of arrays would be flattened; ids of clauses have neither comma nor brace.
-      changes.map((c) => `{${c.clauses.join(',')}}`),
+      changes.map((c) => arrayOf(c.clauses)),
       changes.map((c) => c.closedAt),
       changes.map((c) => c.copyExpiresAt),
       changes.map((c) => c.fetchedAt),
@@ -141,6 +152,9 @@ export function changeRequests(tenantId: string, changes: readonly RequestChange
       changes.map((c) => c.note),
       changes.map((c) => c.why),
       changes.map((c) => c.mac),
+      changes.map((c) => (c.applied === null ? null : arrayOf(c.applied))),
+      changes.map((c) => c.withdrawnAt),
+      changes.map((c) => c.proposal),
     ],
   );
 }

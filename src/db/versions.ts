@@ -69,6 +69,36 @@ export function selectDueVersions(
   return [due('customers'), due('orders')];
 }
 
+/** A former state of a customer: opens with the customer's data key of now. */
+export interface FormerCustomer {
+  readonly version: number;
+  readonly sealed: Buffer;
+}
+
+/**
+ * Those below a version that were replaced no longer ago than `keep` (undefined: ever), newest first: what a hold keeps beyond
+ * that is not among them.
+ */
+export function selectFormerCustomers(
+  tenantId: string,
+  customerId: string,
+  keep: string | undefined,
+  at: Date,
+  before: number | undefined,
+  limit: number,
+): Statement<FormerCustomer> {
+  return statement(
+    'select_former_customers',
+    `select v.version, v.sealed
+       from amanat.customer_versions v
+      where v.tenant_id = $1::uuid and v.customer_id = $2::uuid and ($5::integer is null or v.version < $5::integer)
+        and ($3::text is null or v.replaced_at > $4::timestamptz - $3::interval)
+      order by v.version desc
+      limit $6::integer`,
+    [tenantId, customerId, keep ?? null, at, before ?? null, limit],
+  );
+}
+
 /** Aborts with conflict when a hold of one of their customers stands. */
 export function deleteVersions(
   tenantId: string,

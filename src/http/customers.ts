@@ -49,10 +49,9 @@ const newCustomer = z.strictObject({
     .default([]),
 });
 
-const patch = z.strictObject({
-  source: sources.optional(),
+/** What a person asks to have corrected, and what a shop changes. */
+export const correction = z.strictObject({
   attestation,
-  guest: z.boolean().optional(),
   externalRef: z.string().nullable().optional(),
   fields: z.record(z.string(), z.string().nullable()).optional(),
   phones: z
@@ -82,6 +81,13 @@ const patch = z.strictObject({
     .optional(),
 });
 
+const patch = correction.extend({ source: sources.optional(), guest: z.boolean().optional() });
+
+/** The reference of the shop stands among the fields everywhere but in bodies. */
+export function changeOf<Sent extends z.output<typeof correction>>({ externalRef, ...rest }: Sent) {
+  return { ...rest, fields: externalRef === undefined ? rest.fields : { ...rest.fields, externalRef } };
+}
+
 const search = z.strictObject({ by: z.enum(searchable), value: z.string() });
 const match = z.strictObject({ id: z.uuid(), field: z.enum(searchable), value: z.string() });
 const batch = z.strictObject({ customers: z.array(z.unknown()).min(1).max(500) });
@@ -106,9 +112,8 @@ export function customers(declare: DeclareAct, vault: Vault): void {
   );
   declare('patch', '/v1/customers/:id', 'customers.patch', { body: 'mergePatch' }, (request, caller, act) => {
     const version = requireVersion(request.headers);
-    const { externalRef, ...rest } = parseBody(patch, request.body);
-    const fields = externalRef === undefined ? rest.fields : { ...rest.fields, externalRef };
-    return patchCustomer(vault, caller, act, idOf(request), version, { ...rest, fields });
+    const change = changeOf(parseBody(patch, request.body));
+    return patchCustomer(vault, caller, act, idOf(request), version, change);
   });
 }
 

@@ -5,13 +5,16 @@ import { parsePage } from '../vault/page.ts';
 import { decideRequest } from '../vault/requestDecision.ts';
 import { askers, checks, legalReasons, outcomes, requestKinds, requestStates } from '../vault/requestRecord.ts';
 import { createRequest, listRequests, readCertificate, readRequest } from '../vault/requests.ts';
+import { withdrawRequest } from '../vault/requestWithdrawal.ts';
 import type { Vault } from '../vault/vault.ts';
 import { idOf, type DeclareAct } from './acts.ts';
+import { changeOf, correction } from './customers.ts';
 import { parseBody } from './parse.ts';
 import { idInQuery } from './queryId.ts';
 import { id } from './shapes.ts';
 
 const mostClauses = 20;
+const mostParts = 40;
 
 const newRequest = z.strictObject({
   customerId: id,
@@ -20,18 +23,23 @@ const newRequest = z.strictObject({
   asker: z.enum(askers).optional(),
   checked: z.enum(checks).optional(),
   note: z.string().optional(),
+  correction: correction.optional(),
 });
+const nothing = z.strictObject({});
 const decision = z.strictObject({
   outcome: z.enum(outcomes),
   reason: z.enum(legalReasons).optional(),
   clauses: z.array(z.string()).max(mostClauses).optional(),
   why: z.string().optional(),
+  apply: z.array(z.string()).max(mostParts).optional(),
+  version: z.int().positive().optional(),
 });
 
 export function requests(declare: DeclareAct, vault: Vault): void {
-  declare('post', '/v1/requests', 'requests.create', { body: 'json' }, (request, caller, act) =>
-    createRequest(vault, caller, act, parseBody(newRequest, request.body)),
-  );
+  declare('post', '/v1/requests', 'requests.create', { body: 'json' }, (request, caller, act) => {
+    const { correction: asked, ...rest } = parseBody(newRequest, request.body);
+    return createRequest(vault, caller, act, { ...rest, correction: asked && changeOf(asked) });
+  });
   const query = ['customerId', 'state', 'limit', 'cursor'] as const;
   declare('get', '/v1/requests', 'requests.list', { query }, ({ query: asked }, caller, act) => {
     const filter = { customerId: idInQuery('customerId', asked.customerId), state: stateOf(asked.state) };
@@ -43,6 +51,10 @@ export function requests(declare: DeclareAct, vault: Vault): void {
   declare('post', '/v1/requests/:id/decide', 'requests.decide', { body: 'json' }, (request, caller, act) =>
     decideRequest(vault, caller, act, idOf(request), parseBody(decision, request.body)),
   );
+  declare('post', '/v1/requests/:id/withdraw', 'requests.withdraw', { body: 'jsonIfAny' }, (request, caller, act) => {
+    parseBody(nothing, request.body ?? {});
+    return withdrawRequest(vault, caller, act, idOf(request));
+  });
   declare('get', '/v1/requests/:id/certificate', 'requests.certificate', {}, (request, caller, act) =>
     readCertificate(vault, caller, act, idOf(request)),
   );

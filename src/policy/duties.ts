@@ -192,6 +192,14 @@ export const rights = z.strictObject({
     refusalNeedsLegalReason: z.boolean(),
     ...cited,
   }),
+  /** Absent in versions from before there was such a rule: somebody decides every objection. */
+  object: z
+    .strictObject({
+      /** Purposes that nobody can object to, and the legal reason. */
+      refused: z.record(z.string(), z.enum(['required_by_law', 'needed_for_contract'])),
+      ...cited,
+    })
+    .optional(),
 });
 
 export const incident = z.strictObject({

@@ -16,8 +16,8 @@ export interface JudgedGrant {
   readonly delivered?: boolean | undefined;
   /** undefined: all that the kind allows. */
   readonly fields: readonly Field[] | undefined;
-  /** expired: closed, past its end, or used up. */
-  readonly state: 'open' | 'expired';
+  /** expired: closed, past its end, or used up. objected: the person has closed its purpose. */
+  readonly state: 'open' | 'expired' | 'objected';
 }
 
 /** `rule` is stable and names field, reader and what it rests on: `nationalId.accounting.invoice`, `….base`, `….none`. */
@@ -82,7 +82,7 @@ function weigh(
   const untilDelivered = cell.onlyUndelivered?.includes(grant.kind) === true;
   const needsOrder = kind.requiresOrder || untilDelivered || cell.onlyWithOrder?.includes(grant.kind) === true;
   if (needsOrder && !grant.hasOrder) return 'grant_scope';
-  if (grant.state !== 'open') return 'expired';
+  if (grant.state !== 'open') return grant.state === 'objected' ? 'consent' : 'expired';
   return untilDelivered && grant.delivered !== false ? 'expired' : grant;
 }
 

@@ -57,6 +57,7 @@ function unknownPurposes(profile: Profile): readonly Fault[] {
     ['/consent/optOut', profile.consent.optOut ?? []] as const,
     ...entries(profile.tells ?? {}).map(([id, { purpose }]) => [`/tells/${id}`, [purpose]] as const),
     ['/assurance/demanded', Object.keys(profile.assurance?.demanded ?? {})] as const,
+    ['/rights/object', Object.keys(profile.rights.object?.refused ?? {})] as const,
   ];
   return used
     .filter(([, purposes]) => purposes.some((purpose) => !Object.hasOwn(profile.purposes, purpose)))

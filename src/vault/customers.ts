@@ -1,35 +1,23 @@
-import {
-  insertCustomers,
-  insertTags,
-  deleteTags,
-  listCustomers as listStatement,
-  selectCustomers,
-  updateCustomer,
-} from '../db/customers.ts';
-import { requireEdits } from '../db/freezes.ts';
-import { VaultError } from '../errors.ts';
+import { insertCustomers, insertTags, listCustomers as listStatement, selectCustomers } from '../db/customers.ts';
+import { refuse, VaultError } from '../errors.ts';
 import { fields as allFields, type Field } from '../policy/profile.ts';
 import { commitAct, load, refusalOf, type Act, type Answer } from './act.ts';
 import { leafOf, type Deed } from './audit.ts';
 import type { Caller } from './caller.ts';
 import { checkCustomer, type CustomerInput } from './customerRecord.ts';
-import { mergeCustomer, type CustomerPatch } from './customerPatch.ts';
-import { resealCustomer, rowOf, sealCustomer, tagsOf } from './customerSeal.ts';
+import { editCustomer, type CustomerChange } from './customerEdit.ts';
+import { rowOf, sealCustomer, tagsOf } from './customerSeal.ts';
 import { viewCustomer } from './customerView.ts';
-import { closedDecision, grantOf, judged, stateAt } from './grantOf.ts';
+import { closedDecision, grantOf, judged, seenAs, stateAt, type GrantState } from './grantOf.ts';
 import { newId } from './ids.ts';
 import { pageOf, type Page } from './page.ts';
 import { permit } from './permit.ts';
 import { namingTaken } from './takenIdentifiers.ts';
-import { submissionOf, uncovered, type Source, type Submitted } from './submission.ts';
+import { submissionOf, uncovered, type Submitted } from './submission.ts';
 import type { Vault } from './vault.ts';
+import type { Policy } from './watch.ts';
 
 export interface NewCustomer extends CustomerInput, Submitted {}
-
-/** A change, and how it came; by the way of the record's last one where nothing is said. */
-export interface CustomerChange extends CustomerPatch, Pick<Submitted, 'attestation'> {
-  readonly source?: Source | undefined;
-}
 
 /** Stores a customer, each value sealed on its own. Answers nothing personal. */
 export async function createCustomer(vault: Vault, caller: Caller, act: Act, input: NewCustomer): Promise<Answer> {
@@ -94,7 +82,7 @@ export async function readGranted(vault: Vault, caller: Caller, act: Act, reques
   const policy = vault.watch.policy(caller.tenantId);
   const grant = await grantOf(vault, caller, request.id, request.grantId);
   const asked = request.fields === undefined ? allFields : [...request.fields];
-  const decide = (at: 'open' | 'expired', frozen: boolean) =>
+  const decide = (at: GrantState, frozen: boolean) =>
     policy.decide(caller, grant === undefined ? undefined : judged(grant, at), asked, frozen);
   const state = grant === undefined ? 'open' : stateAt(grant, vault.now());
   const decision = decide(state, false);
@@ -118,7 +106,7 @@ export async function readGranted(vault: Vault, caller: Caller, act: Act, reques
       throw refusalOf(vault, error);
     });
   if (row === undefined) throw new VaultError('not_found');
-  return { row, decision: row.frozen ? decide(state, true) : row.granted ? decision : closed, policy };
+  return { row, decision: seenAs(row, grant, { state, decision, closed }, decide), policy };
 }
 
 /** Changes a customer as a merge patch (RFC 7396) on the version the caller read; every value is sealed anew. */
@@ -132,45 +120,31 @@ export async function patchCustomer(
 ): Promise<Answer> {
   permit(caller, 'customers.patch');
   const policy = vault.watch.policy(caller.tenantId);
+  if (caller.subjectId !== undefined) checkOwn(policy, caller.subjectId, id, patch);
   const [[stored]] = await load(vault, caller.tenantId, [selectCustomers(caller.tenantId, [id])]);
   if (stored === undefined) throw new VaultError('not_found');
   if (version !== stored.version) throw new VaultError('precondition_failed');
   const keys = await vault.keyring.tenant(caller.tenantId);
-  const data = checkCustomer(
-    policy,
-    mergeCustomer(keys, stored, patch, () => newId(vault.now())),
-  );
-  const updatedAt = new Date(vault.now());
-  const submitted = { ...patch, source: patch.source ?? (stored.source as Source) };
-  const submission = submissionOf(policy, caller, submitted, updatedAt);
-  const sealed = resealCustomer(keys, policy, stored, data, submission);
-  const tags = tagsOf(keys, policy, id, data);
-  const statements = [
-    requireEdits(caller.tenantId, id),
-    updateCustomer(caller.tenantId, {
-      id,
-      version: sealed.version,
-      source: submission.source,
-      sealed: sealed.sealed,
-      updatedAt,
-    }),
-    deleteTags(caller.tenantId, id),
-    insertTags(tags),
-  ];
-  const deed: Deed = { policy, subjectId: id, digest: sealed.digest, recordVersion: sealed.version };
+  const edit = editCustomer(vault, policy, keys, caller, stored, patch);
+  const rule = caller.subjectId === undefined ? undefined : 'rights.correct.self';
   const answer: Answer = {
     status: 200,
-    headers: { ETag: `"${sealed.version}"` },
-    body: {
-      id,
-      version: sealed.version,
-      updatedAt: updatedAt.toISOString(),
-      warnings: [...data.warnings, ...uncovered(policy, submission.source)],
-    },
+    headers: { ETag: `"${edit.version}"` },
+    body: { id, version: edit.version, updatedAt: edit.updatedAt.toISOString(), warnings: edit.warnings },
   };
-  return commitAct(vault, caller, act, deed, statements, answer).catch(async (error: unknown) => {
-    throw await namingTaken(vault, caller, tags, error);
-  });
+  return commitAct(vault, caller, act, { ...edit.deed, rule }, edit.statements, answer).catch(
+    async (error: unknown) => {
+      throw await namingTaken(vault, caller, edit.tags, error);
+    },
+  );
+}
+
+/** A person corrects their own data (E22, C13), where the policy lets them; not what the shop knows them by. */
+function checkOwn({ profile }: Policy, subjectId: string, id: string, { guest, fields }: CustomerChange): void {
+  if (subjectId !== id) throw new VaultError('not_found');
+  if (!profile.rights.correct.bySelf) throw new VaultError('not_permitted');
+  if (guest !== undefined) throw refuse('invalid_body', '/guest', 'not_for_the_person');
+  if (fields?.['externalRef'] !== undefined) throw refuse('invalid_body', '/externalRef', 'not_for_the_person');
 }
 
 /** Ids and states only, newest first. */

@@ -97,6 +97,7 @@ async function eraseCustomer(
       ...row,
       note: null,
       why: null,
+      proposal: null,
       ...(row === granted ? { certificate, ...answerOf(policy, kept) } : {}),
     }),
     was: row.mac,

@@ -78,6 +78,8 @@ export function stateAt(facts: Pick<GrantFacts, 'opensAt' | 'closesAt'>, now: nu
   return facts.opensAt.getTime() <= now && now < facts.closesAt.getTime() ? 'open' : 'expired';
 }
 
+export type GrantState = JudgedGrant['state'];
+
 /**
  * What a read comes to when its grant has closed meanwhile, or its customer was frozen: the person's own token, which needs no
  * grant, loses its full view by the latter alone. The same decision where neither changes anything.
@@ -86,10 +88,29 @@ export function closedDecision(
   { role }: Caller,
   decision: Decision,
   hasGrant: boolean,
-  decide: (state: 'open' | 'expired', frozen: boolean) => Decision,
+  decide: (state: GrantState, frozen: boolean) => Decision,
 ): Decision {
   if (hasGrant) return decide('expired', false);
   return role === 'subject' ? decide('open', true) : decision;
+}
+
+/** How the statement that recorded a read found its grant and its customer. */
+export interface ReadFound {
+  readonly granted: boolean;
+  readonly frozen: boolean;
+  readonly objected: readonly string[];
+}
+
+/** What is shown of a read. It agrees with the leaf that the statement chose; only the reason for what is hidden is closer. */
+export function seenAs(
+  { granted, frozen, objected }: ReadFound,
+  grant: GrantFacts | undefined,
+  { state, decision, closed }: { readonly state: GrantState; readonly decision: Decision; readonly closed: Decision },
+  decide: (state: GrantState, frozen: boolean) => Decision,
+): Decision {
+  if (frozen) return decide(state, true);
+  if (granted) return decision;
+  return grant !== undefined && objected.includes(grant.purpose) ? decide('objected', false) : closed;
 }
 
 /** What the judge needs of it. */

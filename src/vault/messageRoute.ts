@@ -1,5 +1,5 @@
 import { selectAssurances } from '../db/contactPoints.ts';
-import type { CustomerRow } from '../db/customers.ts';
+import type { CustomerRow, StandingCustomerRow } from '../db/customers.ts';
 import { selectOrders, type OrderRow } from '../db/orders.ts';
 import { sameBytes } from '../crypto/hmac.ts';
 import { selectShipment } from '../db/shipments.ts';
@@ -39,9 +39,10 @@ export async function routeOf(
   vault: Vault,
   keys: TenantKeys,
   { profile }: Policy,
-  customer: CustomerRow,
+  customer: StandingCustomerRow,
   { purpose, channel, rights }: Sending,
 ): Promise<Route> {
+  if (customer.objected.includes(purpose)) return { obstacle: 'consent' };
   const state = profile.states[customer.status];
   const asked = consentAsked(profile, purpose) !== undefined;
   if (asked ? !state.marketing : !state.ordinaryReads && !rights) return { obstacle: 'customer' };

@@ -10,7 +10,7 @@ import { checkText } from '../formats/text.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
 import { leafOf, type Deed } from './audit.ts';
 import type { Caller } from './caller.ts';
-import { closedDecision, grantOf, judged, stateAt } from './grantOf.ts';
+import { closedDecision, grantOf, judged, seenAs, stateAt, type GrantState } from './grantOf.ts';
 import { newId } from './ids.ts';
 import { deliveryData, withNationalId, type DeliveryInput } from './orderDelivery.ts';
 import {
@@ -106,7 +106,7 @@ async function readLoaded(
   const named = await grantOf(vault, caller, row.customerId, grantId);
   // Work on another order opens nothing of this one.
   const grant = named === undefined || (named.orderId ?? row.id) === row.id ? named : undefined;
-  const decide = (at: 'open' | 'expired', frozen: boolean) =>
+  const decide = (at: GrantState, frozen: boolean) =>
     policy.decide(
       caller,
       grant === undefined ? undefined : judged(grant, at, isOver(row.status)),
@@ -139,7 +139,7 @@ async function readLoaded(
   };
   const [[recorded]] = await load(vault, caller.tenantId, [recordOrderRead(read, new Date(vault.now()))]);
   if (recorded === undefined) return undefined;
-  const seen = recorded.frozen ? decide(state, true) : recorded.granted ? decision : closed;
+  const seen = seenAs(recorded, grant, { state, decision, closed }, decide);
   const body = viewOrder(policy, row, record, header, seen);
   return { status: 200, headers: { ETag: `"${row.version}"` }, body };
 }

@@ -1,4 +1,4 @@
-import { selectStandingCustomer, type CustomerRow } from '../db/customers.ts';
+import { selectStandingCustomer, type StandingCustomerRow } from '../db/customers.ts';
 import {
   claimMessages,
   postponeMessage,
@@ -111,7 +111,7 @@ async function routeNow(
   vault: Vault,
   keys: TenantKeys,
   policy: Policy,
-  customer: CustomerRow,
+  customer: StandingCustomerRow,
   { telling, about, recipientOrder, purpose, channel, role }: ClaimedMessage,
 ): Promise<Route> {
   if (telling === 'delivery_code' && !(await isOnItsWay(vault, keys.tenantId, about ?? '')))

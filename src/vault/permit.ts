@@ -54,7 +54,7 @@ const legal = ['legal_registrar', 'legal_approver'] as const;
 const rules = {
   'customers.create': { scope: 'customers:write', roles: ['shop_backend'] },
   'customers.import': { scope: 'customers:write', roles: ['shop_backend'] },
-  'customers.patch': { scope: 'customers:write', roles: ['shop_backend'] },
+  'customers.patch': { scope: 'customers:write', roles: ['shop_backend', 'subject'] },
   'customers.list': { scope: 'customers:read', roles: ['shop_backend', ...departments, 'dpo'] },
   'customers.read': {
     scope: 'customers:read',
@@ -128,6 +128,11 @@ const rules = {
   'requests.read': { scope: 'requests', roles: ['shop_backend', 'support', 'dpo', 'subject'] },
   'requests.certificate': { scope: 'requests', roles: ['shop_backend', 'support', 'dpo', 'subject'] },
   'requests.copy': { scope: 'requests', roles: ['subject'] },
+  'requests.withdraw': { scope: 'requests', roles: ['shop_backend', 'support', 'subject'] },
+  'changes.list': {
+    scope: 'customers:read',
+    roles: ['shop_backend', 'support', ...legal, 'dpo', 'subject'],
+  },
   'accesses.list': { scope: 'requests', roles: ['support', 'dpo', 'subject'] },
   'requests.decide': { scope: 'requests:decide', roles: ['support', 'dpo'] },
   'incidents.create': { scope: 'incidents', roles: ['dpo'] },

@@ -144,6 +144,7 @@ export const memberWords: Readonly<Record<string, string>> = {
   active: 'فعال',
   deactivated: 'غیرفعال',
   erased: 'حذف‌شده',
+  object: 'اعتراض',
   ordinaryReads: 'خواندن عادی',
   marketing: 'تبلیغات',
   en: 'انگلیسی',

@@ -1,7 +1,5 @@
-import { deactivateCustomer, hideCustomer, selectCustomersForRights } from '../db/erasure.ts';
-import { requireEdits } from '../db/freezes.ts';
-import { changeRequests, type Outcome, type RequestRow } from '../db/requests.ts';
-import type { Statement } from '../db/statement.ts';
+import { selectStandingCustomer } from '../db/customers.ts';
+import { changeRequests, type RequestRow } from '../db/requests.ts';
 import { refuse, VaultError } from '../errors.ts';
 import { checkText } from '../formats/text.ts';
 import { addDuration } from '../policy/duration.ts';
@@ -11,13 +9,15 @@ import { checkClauses } from './clauses.ts';
 import { eventStatement } from './events.ts';
 import { isSame, personOf, type Person } from './fourEyes.ts';
 import { permit } from './permit.ts';
+import { effectsOf, type Applying } from './requestEffects.ts';
 import { isCopy, sealSaid, signed, viewRequest, type LegalReason } from './requestRecord.ts';
 import { requestOf } from './requests.ts';
+import { tellStep } from './requestStep.ts';
+import { namingTaken } from './takenIdentifiers.ts';
 import type { Vault } from './vault.ts';
 import type { Policy } from './watch.ts';
 
-export interface Decision {
-  readonly outcome: Outcome;
+export interface Decision extends Applying {
   /** Of whatever is not wholly done: the legal reason, and the clauses of the policy it rests on. */
   readonly reason?: LegalReason | undefined;
   readonly clauses?: readonly string[] | undefined;
@@ -45,31 +45,29 @@ export async function decideRequest(
   if (row.state !== 'open' || row.outcome !== null) throw new VaultError('conflict');
   if (row.askedRole !== 'subject' && isSame(person, { clientId: row.askedBy, actor: row.askedActor ?? '' }))
     throw new VaultError('self_approval');
-  const [[customer]] = await load(vault, tenantId, [selectCustomersForRights(tenantId, [row.customerId])]);
-  if (customer?.standing !== true) throw new VaultError('conflict');
+  const [[customer]] = await load(vault, tenantId, [selectStandingCustomer(tenantId, row.customerId)]);
+  if (customer === undefined) throw new VaultError('conflict');
   const at = new Date(vault.now());
   const keys = await vault.keyring.tenant(tenantId);
   const why = decision.why === undefined ? null : sealSaid(keys, customer, id, 'why', decision.why);
-  const next = signed(keys, { ...decided(policy, row, decision, person, at), why });
+  const effects = effectsOf({ vault, policy, keys, caller, act, customer, at }, row, decision);
+  const next = signed(keys, { ...decided(policy, row, decision, person, at), why, applied: effects.applied });
   const statements = [
+    ...effects.statements,
     changeRequests(tenantId, [{ ...next, was: row.mac }]),
-    ...doneBy(tenantId, row, decision, at),
     eventStatement(vault, tenantId, { kind: 'request.decided', objectId: id, customerId: customer.id, at }),
+    // Whoever leaves is out of reach from this commit on.
+    ...(next.state === 'open' ? [] : await tellStep(vault, tenantId, next, { caller, act })),
   ];
   const deed = {
     subjectId: customer.id,
     object: { kind: 'requests', id },
     rule: `rights.${row.kind}.${decision.outcome}`,
   };
-  return commitAct(vault, caller, act, deed, statements, { status: 200, body: viewRequest(next) });
-}
-
-/** What is done at once; of a granted erasure, all but the key. */
-function doneBy(tenantId: string, row: RequestRow, { outcome }: Decision, at: Date): Statement[] {
-  if (outcome === 'refused') return [];
-  const free = requireEdits(tenantId, row.customerId);
-  if (row.kind === 'erase') return [free, ...hideCustomer(tenantId, row.customerId, at)];
-  return row.kind === 'deactivate' ? [free, deactivateCustomer(tenantId, row.customerId, at)] : [];
+  const answer = { status: 200, body: viewRequest(next) };
+  return commitAct(vault, caller, act, deed, statements, answer).catch(async (error: unknown) => {
+    throw await namingTaken(vault, caller, effects.tags, error);
+  });
 }
 
 function decided(policy: Policy, row: RequestRow, decision: Decision, person: Person, at: Date): RequestRow {
@@ -95,8 +93,7 @@ function checkDecision({ profile }: Policy, { kind }: RequestRow, decision: Deci
   const fault = why === undefined ? undefined : checkText(why, { max: 2_000, kind: 'text' });
   if (fault !== undefined) throw refuse('invalid_body', '/why', fault);
   // What is kept of an erasure the law says, not whoever decides it.
-  if (outcome === 'partly' && kind !== 'correct' && kind !== 'object')
-    throw refuse('invalid_body', '/outcome', 'not_for_kind');
+  if (outcome === 'partly' && kind !== 'correct') throw refuse('invalid_body', '/outcome', 'not_for_kind');
   if (kind === 'erase' && !profile.rights.erase.answers.includes(outcome)) throw new VaultError('not_permitted');
   if (outcome === 'done') {
     if (reason !== undefined) throw refuse('invalid_body', '/reason', 'not_for_outcome');

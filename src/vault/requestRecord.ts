@@ -33,6 +33,7 @@ export type Check = (typeof checks)[number] | 'token';
 /** Why a request is not, or not wholly, done. */
 export const legalReasons = [
   'kept_by_law',
+  'required_by_law',
   'not_identified',
   'not_held',
   'needed_for_contract',
@@ -51,6 +52,7 @@ const stateWords: Readonly<Record<RequestState, string>> = {
   done: 'انجام شد',
   partly: 'بخشی انجام شد',
   refused: 'انجام نشد',
+  withdrawn: 'پس گرفته شد',
 };
 
 const requestWords: Readonly<Record<RequestKind, string>> = {
@@ -64,6 +66,7 @@ const requestWords: Readonly<Record<RequestKind, string>> = {
 
 const reasonWords: Readonly<Record<LegalReason, string>> = {
   kept_by_law: keptByLaw,
+  required_by_law: 'به موجب قانون لازم است',
   not_identified: 'هویت درخواست‌کننده احراز نشد',
   not_held: 'این داده نزد ما نیست',
   needed_for_contract: 'برای انجام قرارداد لازم است',
@@ -124,6 +127,8 @@ export function viewRequest(row: RequestFacts) {
     ...timeView('dueAt', row.dueAt),
     ...decisionOf(row),
     ...timeView('closedAt', row.closedAt),
+    ...timeView('withdrawnAt', row.withdrawnAt),
+    ...(row.applied === null ? {} : { applied: row.applied }),
     ...copyOf(row),
     ...(row.certificate === null || state === 'open' ? {} : { certificate: `/v1/requests/${id}/certificate` }),
   };

@@ -1,4 +1,5 @@
-import { selectCustomersForRights } from '../db/erasure.ts';
+import { selectStandingCustomer, type CustomerRow } from '../db/customers.ts';
+import { requireReveals } from '../db/freezes.ts';
 import {
   insertRequest,
   listRequests as listStatement,
@@ -10,14 +11,21 @@ import {
 import { refuse, VaultError } from '../errors.ts';
 import { checkText } from '../formats/text.ts';
 import { addDuration } from '../policy/duration.ts';
+import { fields as allFields } from '../policy/profile.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
+import type { Deed } from './audit.ts';
 import type { Caller } from './caller.ts';
+import { editCustomer, type CustomerChange } from './customerEdit.ts';
 import { eventStatement } from './events.ts';
 import { newId } from './ids.ts';
+import type { TenantKeys } from './keyring.ts';
 import { pageOf, type Page } from './page.ts';
 import { permit } from './permit.ts';
-import { isCopy, openSaid, sealSaid, signed, viewRequest, type Asker, type Check } from './requestRecord.ts';
+import { atCorrection, fieldsOfProposal, openProposal, pointersOf, sealProposal, viewProposal } from './proposal.ts';
+import { isCopy, openSaid, sealSaid, signed, viewRequest } from './requestRecord.ts';
+import type { Asker, Check, LegalReason } from './requestRecord.ts';
 import { believes, checkMac } from './rowMac.ts';
+import { tellStep } from './requestStep.ts';
 import type { Vault } from './vault.ts';
 import type { Policy } from './watch.ts';
 
@@ -30,6 +38,8 @@ export interface NewRequest {
   readonly asker?: Asker | undefined;
   readonly checked?: Exclude<Check, 'token'> | undefined;
   readonly note?: string | undefined;
+  /** What is to be changed, for a correction. */
+  readonly correction?: CustomerChange | undefined;
 }
 
 /**
@@ -42,16 +52,21 @@ export async function createRequest(vault: Vault, caller: Caller, act: Act, inpu
   const policy = vault.watch.policy(tenantId);
   const said = checkAsked(policy, caller, input);
   const own = caller.subjectId === undefined || caller.subjectId === input.customerId;
-  const [[customer]] = await load(vault, tenantId, [selectCustomersForRights(tenantId, [input.customerId])]);
-  if (customer === undefined || !own || !customer.standing) throw refuse('invalid_body', '/customerId', 'unknown_id');
+  const [[customer]] = await load(vault, tenantId, [selectStandingCustomer(tenantId, input.customerId)]);
+  if (customer === undefined || !own) throw refuse('invalid_body', '/customerId', 'unknown_id');
   const keys = await vault.keyring.tenant(tenantId);
   const id = newId(vault.now());
   const at = new Date(vault.now());
+  const proposal = proposalOf(vault, policy, keys, caller, customer, id, input.correction);
   const note = input.note === undefined ? null : sealSaid(keys, customer, id, 'note', input.note);
-  const request = signed(keys, { ...enteredAt(policy, caller, input, at), ...said, id, note });
+  const request = signed(keys, { ...enteredAt(policy, caller, input, at), ...said, id, note, proposal });
   const raised = [{ kind: 'request.opened', objectId: id, customerId: customer.id, at } as const];
   const deed = { subjectId: customer.id, object: { kind: 'requests', id }, rule: `rights.${input.kind}` };
-  const statements = [insertRequest(tenantId, request), eventStatement(vault, tenantId, ...raised)];
+  const statements = [
+    insertRequest(tenantId, request),
+    eventStatement(vault, tenantId, ...raised),
+    ...(await tellStep(vault, tenantId, request, { caller, act })),
+  ];
   return commitAct(vault, caller, act, deed, statements, {
     status: 201,
     headers: { Location: `/v1/requests/${id}` },
@@ -59,14 +74,31 @@ export async function createRequest(vault: Vault, caller: Caller, act: Act, inpu
   });
 }
 
+/** Checked as it would be applied now, so that what cannot be is told at once. Nothing of it is stored but as proposed. */
+function proposalOf(
+  vault: Vault,
+  policy: Policy,
+  keys: TenantKeys,
+  caller: Caller,
+  customer: CustomerRow,
+  requestId: string,
+  change: CustomerChange | undefined,
+): Buffer | null {
+  if (change === undefined) return null;
+  if (pointersOf(change).length === 0) throw refuse('invalid_body', '/correction', 'empty');
+  atCorrection(() => editCustomer(vault, policy, keys, caller, customer, change));
+  return sealProposal(keys, customer, requestId, { version: customer.version, change });
+}
+
 function enteredAt(policy: Policy, caller: Caller, input: NewRequest, at: Date) {
   const { erase, copy } = policy.profile.rights;
   const atOnce = isCopy(input.kind) && caller.subjectId !== undefined;
-  const closed = atOnce ? at : null;
+  const reason = refusalAtOnce(policy, input);
+  const closed = atOnce || reason !== undefined ? at : null;
   return {
     customerId: input.customerId,
     kind: input.kind,
-    state: atOnce ? ('done' as const) : ('open' as const),
+    state: reason !== undefined ? ('refused' as const) : atOnce ? ('done' as const) : ('open' as const),
     askedBy: caller.clientId,
     askedRole: caller.role,
     askedActor: caller.subjectId === undefined ? (caller.actor ?? null) : null,
@@ -76,19 +108,29 @@ function enteredAt(policy: Policy, caller: Caller, input: NewRequest, at: Date) 
     decidedBy: null,
     decidedActor: null,
     decidedAt: closed,
-    outcome: atOnce ? ('done' as const) : null,
-    reason: null,
-    clauses: [],
+    outcome: reason !== undefined ? ('refused' as const) : atOnce ? ('done' as const) : null,
+    reason: reason ?? null,
+    clauses: reason === undefined ? [] : (policy.profile.rights.object?.clauses ?? []),
     closedAt: closed,
     copyExpiresAt: atOnce ? (addDuration(at, copy.linkExpires) ?? at) : null,
     fetchedAt: null,
     certificate: null,
+    applied: null,
+    withdrawnAt: null,
     why: null,
   };
 }
 
+/** Why nobody has to decide it: the law or the contract demands the purpose, and the policy says so. */
+function refusalAtOnce({ profile }: Policy, { kind, purpose }: NewRequest): LegalReason | undefined {
+  const refused = profile.rights.object?.refused ?? {};
+  if (kind !== 'object' || purpose === undefined || !Object.hasOwn(refused, purpose)) return undefined;
+  return refused[purpose];
+}
+
 function checkAsked(policy: Policy, { subjectId }: Caller, input: NewRequest): { asker: string; checked: string } {
-  const { asker, checked, note, purpose, kind } = input;
+  const { asker, checked, note, purpose, kind, correction } = input;
+  if (correction !== undefined && kind !== 'correct') throw refuse('invalid_body', '/correction', 'not_for_kind');
   if ((kind === 'object') !== (purpose !== undefined))
     throw kind === 'object' ? refuse('field_required', '/purpose') : refuse('invalid_body', '/purpose', 'not_for_kind');
   if (purpose !== undefined && !Object.hasOwn(policy.profile.purposes, purpose))
@@ -119,15 +161,26 @@ export async function requestOf(vault: Vault, caller: Caller, id: string): Promi
 export async function readRequest(vault: Vault, caller: Caller, act: Act, id: string): Promise<Answer> {
   permit(caller, 'requests.read');
   const { tenantId } = caller;
+  const policy = vault.watch.policy(tenantId);
   const row = await requestOf(vault, caller, id);
-  const [[customer]] = await load(vault, tenantId, [selectCustomersForRights(tenantId, [row.customerId])]);
-  const keys = await vault.keyring.tenant(tenantId);
   // Out of reach is out of reach, whether the key has gone or not.
-  const reachable = customer?.standing === true ? customer : undefined;
-  const [note, why] = [openSaid(keys, reachable, row, 'note'), openSaid(keys, reachable, row, 'why')];
-  const body = { ...viewRequest(row), ...(note === undefined ? {} : { note }), ...(why === undefined ? {} : { why }) };
-  const deed = { subjectId: row.customerId, object: { kind: 'requests', id } };
-  return commitAct(vault, caller, act, deed, [], { status: 200, body });
+  const [[customer]] = await load(vault, tenantId, [selectStandingCustomer(tenantId, row.customerId)]);
+  const keys = await vault.keyring.tenant(tenantId);
+  const [note, why] = [openSaid(keys, customer, row, 'note'), openSaid(keys, customer, row, 'why')];
+  const proposal = openProposal(keys, customer, row);
+  const judged = policy.decide(caller, undefined, allFields, customer?.frozen === true);
+  const body = {
+    ...viewRequest(row),
+    ...(note === undefined ? {} : { note }),
+    ...(why === undefined ? {} : { why }),
+    ...(proposal === undefined
+      ? {}
+      : { correction: { version: proposal.version, proposed: viewProposal(policy, judged, proposal) } }),
+  };
+  const shown: Deed = proposal === undefined ? {} : { rule: judged.rule, ...fieldsOfProposal(judged, proposal) };
+  const deed = { subjectId: row.customerId, object: { kind: 'requests', id }, ...shown };
+  const seen = (shown.full ?? []).length > 0 ? [requireReveals(tenantId, row.customerId)] : [];
+  return commitAct(vault, caller, act, deed, seen, { status: 200, body });
 }
 
 /** The register, newest first; the person's own token sees their own. */

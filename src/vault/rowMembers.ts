@@ -134,6 +134,8 @@ export const rowMembers = {
     copyExpiresAt: true,
     fetchedAt: true,
     certificate: true,
+    applied: true,
+    withdrawnAt: true,
   },
   /** What a person brought before the shop, and how it ended. */
   cases: {

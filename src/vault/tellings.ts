@@ -1,4 +1,4 @@
-import { selectStandingCustomer, type CustomerRow } from '../db/customers.ts';
+import { selectStandingCustomer, type StandingCustomerRow } from '../db/customers.ts';
 import { insertMessages, type NewMessageRow } from '../db/messages.ts';
 import type { OrderRow } from '../db/orders.ts';
 import type { Statement } from '../db/statement.ts';
@@ -53,7 +53,7 @@ export function queued(tenantId: string, rows: readonly NewMessageRow[]): readon
 export async function messagesTo(
   vault: Vault,
   keys: TenantKeys,
-  customer: CustomerRow,
+  customer: StandingCustomerRow,
   told: Told,
   by?: Teller,
 ): Promise<readonly NewMessageRow[]> {

@@ -99,6 +99,7 @@ const bodies: Readonly<Record<string, Body>> = {
     checked: 'call_back',
   }),
   decideRequest: () => ({ outcome: 'done' }),
+  withdrawRequest: () => ({}),
   openIncident: (_, { ids }) => ({ kind: 'misuse', summary: 'گزارش سوءاستفاده', customerId: ids.customer }),
   patchIncident: () => ({ source: 'نسخهٔ پشتیبان', recovery: 'راز نو شد', legalFollowUp: 'شکایت ثبت شد' }),
   closeIncident: () => ({}),

@@ -106,6 +106,7 @@ describe('work that no firm may do for the shop', () => {
       '/processors/courier': { ...kalak.processors.courier, allowed: false, purposes: ['order'] },
       '/grantKinds/shipment/purpose': 'order',
       '/tells/delivery_code/purpose': 'order',
+      '/rights/object/refused/shipping': undefined,
     };
   };
 
