@@ -10,6 +10,7 @@ import { changes } from './http/changes.ts';
 import { clients } from './http/clients.ts';
 import { complaints } from './http/complaints.ts';
 import { consents } from './http/consents.ts';
+import { cookieChecks } from './http/cookieChecks.ts';
 import { customers } from './http/customers.ts';
 import { contactPoints } from './http/contactPoints.ts';
 import { deliveries } from './http/deliveries.ts';
@@ -103,6 +104,7 @@ export function createApp(
   grants(declare, vault);
   consents(declare, vault);
   contactPoints(declare, vault);
+  cookieChecks(declare, vault);
   messages(declare, vault);
   invoices(declare, vault);
   audit(declare, vault);

@@ -62,6 +62,7 @@ const rules = {
   },
   'customers.search': { scope: 'customers:search', roles: ['shop_backend', ...departments, ...legal] },
   'customers.match': { scope: 'customers:search', roles: ['shop_backend', ...departments] },
+  'cookies.check': { scope: 'customers:search', roles: ['shop_backend'] },
   'consents.read': {
     scope: 'consents:read',
     roles: ['shop_backend', 'support', 'after_sales', 'marketing', 'dpo', 'subject'],

@@ -38,6 +38,7 @@ const bodies: Readonly<Record<string, Body>> = {
     addresses: [{ id: ids.address, postalCode: people.postalCode() }],
   }),
   searchCustomers: (_, { people }) => ({ by: 'mobile', value: people.mobile() }),
+  checkCookie: () => ({ value: 'basket=7f3a' }),
   matchCustomer: (_, { people, ids }) => ({ id: ids.customer, field: 'nationalId', value: people.nationalId() }),
   createCustomers: (_, { people }) => ({ customers: [people.naturalCustomer(), people.legalCustomer()] }),
   importCustomers: (_, { people }) => people.naturalCustomer(),

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 
 import { containsCardData } from '../../../src/formats/card.ts';
 import { parseCaseNumber } from '../../../src/formats/caseNumber.ts';
+import { findingsInCookie, mostCookieBytes } from '../../../src/formats/cookieSafe.ts';
 import { parseEmail } from '../../../src/formats/email.ts';
 import { parseIban } from '../../../src/formats/iban.ts';
 import { parseDate } from '../../../src/formats/jalali.ts';
@@ -38,6 +39,8 @@ const hostile = [...units.map(fill), marks, `9${fill(' ')}`, `a@${fill('a.')}`, 
 
 const validators: Readonly<Record<string, (input: string) => unknown>> = {
   containsCardData,
+  // Longer ones are refused before they are looked at.
+  findingsInCookie: (input) => findingsInCookie(input.slice(0, mostCookieBytes)),
   checkName: (input) => checkText(input, { max: size * 2, kind: 'name' }),
   checkText: (input) => checkText(input, { max: size * 2, kind: 'text' }),
   storedText,
