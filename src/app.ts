@@ -33,6 +33,7 @@ import { oauth } from './http/oauth.ts';
 import { orders } from './http/orders.ts';
 import { policies } from './http/policies.ts';
 import { requests } from './http/requests.ts';
+import { statistics } from './http/statistics.ts';
 import { system } from './http/system.ts';
 import { webhooks } from './http/webhooks.ts';
 import type { KeyFolder } from './keys/folder.ts';
@@ -126,6 +127,7 @@ export function createApp(
   changes(declare, vault);
   policies(declare, http, vault);
   inventory(declare, http, vault);
+  statistics(declare, vault);
   acceptances(declare, vault);
   oauth(http, vault, newThrottle(vault.now));
   system(http, vault, readFileSync(openapiFile, 'utf8'));

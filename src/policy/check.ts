@@ -191,6 +191,7 @@ function purposesUnused(profile: Profile): readonly Finding[] {
     ...Object.values(profile.departments).flatMap(({ purposes }) => purposes),
     ...Object.values(profile.processors).flatMap(({ purposes }) => purposes),
     ...Object.values(profile.grantKinds).map(({ purpose }) => purpose),
+    ...(profile.statistics === undefined ? [] : [profile.statistics.purpose]),
   ]);
   return Object.entries(profile.purposes)
     .filter(([id]) => !used.has(id))

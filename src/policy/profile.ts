@@ -5,6 +5,7 @@ import type { Fault } from '../errors.ts';
 import * as access from './accessRules.ts';
 import { cited, escapeToken, title } from './citation.ts';
 import * as duties from './duties.ts';
+import * as figures from './figures.ts';
 import { faultsOfReference } from './references.ts';
 
 export {
@@ -66,6 +67,8 @@ const schema = z.strictObject({
   match: access.match,
   write: access.write,
   readCeilings: access.readCeilings,
+  /** Versions from before there was such a rule count nothing for anybody. */
+  statistics: figures.statistics.optional(),
   attestation: duties.attestation,
   /** Versions that were published before there was such a rule have none: nothing is confirmed by entering it. */
   assurance: duties.assurance.optional(),

@@ -55,6 +55,7 @@ function unknownPurposes(profile: Profile): readonly Fault[] {
     ...entries(profile.grantKinds).map(([id, { purpose }]) => [`/grantKinds/${id}`, [purpose]] as const),
     ['/consent/purposes', profile.consent.purposes ?? []] as const,
     ['/consent/optOut', profile.consent.optOut ?? []] as const,
+    ['/statistics/purpose', profile.statistics === undefined ? [] : [profile.statistics.purpose]] as const,
     ...entries(profile.tells ?? {}).map(([id, { purpose }]) => [`/tells/${id}`, [purpose]] as const),
     ['/assurance/demanded', Object.keys(profile.assurance?.demanded ?? {})] as const,
     ['/rights/object', Object.keys(profile.rights.object?.refused ?? {})] as const,
@@ -75,6 +76,11 @@ function unknownReaders(profile: Profile): readonly Fault[] {
     ...(['search', 'match', 'write'] as const).flatMap((list) =>
       Object.keys(profile[list]).map((reader) => ({ pointer: `/${list}/${reader}`, reader, among: withSubject })),
     ),
+    ...Object.keys(profile.statistics?.readers ?? {}).map((reader) => ({
+      pointer: `/statistics/readers/${reader}`,
+      reader,
+      among: new Set(Object.keys(profile.departments)),
+    })),
     ...Object.keys(profile.readCeilings.fullReadsPerActorPerDay).map((reader) => ({
       pointer: `/readCeilings/fullReadsPerActorPerDay/${reader}`,
       reader,

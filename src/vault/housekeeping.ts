@@ -10,6 +10,7 @@ import { sweepErasures } from './erasure.ts';
 import { sweepFormerVersions } from './formerVersions.ts';
 import { sweepPolicyChanges } from './policySweep.ts';
 import { sweepRetention } from './retention.ts';
+import { freezeStatistics } from './statistics.ts';
 import type { Vault } from './vault.ts';
 
 const everyMs = 10 * 60 * 1000;
@@ -53,6 +54,7 @@ async function housekeepOf(vault: Vault, tenantId: string): Promise<void> {
   // Holds that are over end here, before anything else is looked at.
   await sweepRetention(vault, policy, tenantId);
   await sweepFormerVersions(vault, tenantId, policy.profile, now);
+  await freezeStatistics(vault, policy, tenantId);
 }
 
 /** Every process may run it: deleting twice does no harm, and what was raised is not raised again. Returns how to stop it. */

@@ -109,6 +109,12 @@ export function forResealing(value: Plaintext): Value {
   return value as unknown as Value;
 }
 
+/** For figures about many: a word that is counted, and never shown as anybody's. */
+export function forCounting(value: Plaintext): string | undefined {
+  const word: unknown = value;
+  return typeof word === 'string' ? word : undefined;
+}
+
 /** The record's header: shape and masks, which are meant to be shown. */
 export function headerOf<Header>(record: OpenRecord): Header {
   return record.value('header') as unknown as Header;

@@ -5,6 +5,7 @@ import type { ConsentHead, ConsentRow } from '../db/consents.ts';
 import type { GrantFacts } from '../db/grantFacts.ts';
 import type { HoldRow } from '../db/holds.ts';
 import type { ExtentRow, SubjectRow } from '../db/incidentExtents.ts';
+import type { StatisticRow } from '../db/statistics.ts';
 import type { NoticeFacts } from '../db/notices.ts';
 import type { RequestFacts } from '../db/requests.ts';
 import type { ParcelFacts } from '../db/shipments.ts';
@@ -88,6 +89,16 @@ export const rowMembers = {
     endsAt: true,
     releasedAt: true,
     createdAt: true,
+  },
+  /** Figures as they were frozen. */
+  statistics: {
+    measure: true,
+    period: true,
+    id: true,
+    threshold: true,
+    cells: true,
+    policyVersion: true,
+    frozenAt: true,
   },
   /** When a person may be told of a disclosure. */
   notices: { id: true, legalOrderId: true, exportId: true, customerId: true, dueAt: true, createdAt: true },
@@ -208,6 +219,7 @@ export interface Rows extends ContactRows, SendingRows {
   readonly grants: GrantFacts;
   readonly shipments: ParcelFacts;
   readonly holds: HoldRow;
+  readonly statistics: StatisticRow;
   readonly notices: NoticeFacts;
   readonly consents: ConsentRow;
   readonly consent_heads: ConsentHead;

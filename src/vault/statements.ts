@@ -22,7 +22,7 @@ import type { Part } from './copyContent.ts';
 import { keptFor } from './formerVersions.ts';
 import { classOfItem, classOfOrder, heldFields } from './heldItems.ts';
 import { permit } from './permit.ts';
-import { endOfAccount, endOfInvoice, endOfOrder } from './retentionTerm.ts';
+import { endOfAccount, endOfInvoice, endOfOrder } from './keptUntil.ts';
 import { timeView } from './shownTime.ts';
 import { jalaliDayOf } from './tehranDay.ts';
 import type { Vault } from './vault.ts';

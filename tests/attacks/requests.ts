@@ -149,7 +149,7 @@ export function requestFor(vault: TestVault, shop: Shop, operation: Operation): 
   return {
     operation,
     method: method.toUpperCase(),
-    path: path.replace('{id}', id).replace('{number}', '1'),
+    path: path.replace('{id}', id).replace('{number}', '1').replace('{measure}', 'orders'),
     query: Object.fromEntries(
       operation.parameters.filter((p) => p.in === 'query').flatMap(({ name }) => queryOf(name, shop)),
     ),
@@ -164,6 +164,7 @@ export function requestFor(vault: TestVault, shop: Shop, operation: Operation): 
 function queryOf(name: string, { ids }: Shop): [string, string][] {
   const values: Readonly<Record<string, string>> = {
     grant: ids.grant,
+    period: '1404-08',
     customerId: ids.customer,
     legalOrderId: ids.heldOrder,
     legalOrder: ids.executedOrder,

@@ -1,36 +1,30 @@
+import type { OrderTerms } from '../db/retention.ts';
 import type { HeldInvoice, HeldOrder } from '../db/statements.ts';
 import { addDuration } from '../policy/duration.ts';
 import type { Profile } from '../policy/profile.ts';
+import { classOfOrder } from './heldItems.ts';
+import { orderTermsOf } from './retentionTerms.ts';
 import { endOfIranianYear } from './tehranDay.ts';
 
 /** Until when what is held is kept, by its clock alone: whether a hold keeps it longer is asked of nobody here. */
 
 type Retaining = Pick<Profile, 'retention'>;
 
-/** Undefined while its clock has not begun, or where the profile sets no time. The sweep's terms (db/retention.ts) are the same. */
-export function endOfOrder({ retention }: Retaining, order: HeldOrder): Date | undefined {
-  const { keep, cases, most } = retention[order.deliveryTo === 'recipient' ? 'alternate_recipient' : 'order_shipping'];
-  const cancelled = cases?.find(({ when }) => when === 'cancelled')?.keep;
-  const ends = [
-    ended(order, keep, cancelled === 'at_once' ? 'P0D' : cancelled),
-    most?.clock === 'order' ? addDuration(order.createdAt, most.length) : undefined,
-  ];
-  return earliest(ends);
+/** Undefined while its clock has not begun, or where the profile sets no time. The sweep's terms (retentionTerms.ts). */
+export function endOfOrder({ retention }: Retaining, order: OrderClock): Date | undefined {
+  const terms = orderTermsOf(retention[classOfOrder(order.deliveryTo)], order.deliveryTo);
+  const most = terms.most === null ? undefined : addDuration(order.createdAt, terms.most);
+  return earliest([ended(order, terms), most]);
 }
 
-function ended(order: HeldOrder, keep: string, cancelled = keep): Date | undefined {
-  const { status, deliveredAt, updatedAt } = order;
-  switch (status) {
-    case 'delivered':
-      return addDuration(deliveredAt ?? updatedAt, keep);
-    case 'returned':
-      return addDuration(updatedAt, keep);
-    case 'cancelled':
-      return addDuration(updatedAt, cancelled);
-    case 'placed':
-    case 'dispatched':
-      return undefined;
-  }
+/** What of an order says when its time begins. */
+export type OrderClock = Pick<HeldOrder, 'status' | 'deliveryTo' | 'createdAt' | 'updatedAt' | 'deliveredAt'>;
+
+function ended({ status, deliveredAt, updatedAt }: OrderClock, { keep, cancelled }: OrderTerms): Date | undefined {
+  const from = status === 'delivered' ? (deliveredAt ?? updatedAt) : updatedAt;
+  const length = status === 'cancelled' ? (cancelled ?? keep) : keep;
+  const begun = status === 'delivered' || status === 'returned' || status === 'cancelled';
+  return begun && length !== null ? addDuration(from, length) : undefined;
 }
 
 export function endOfInvoice({ retention }: Retaining, { createdAt }: HeldInvoice): Date | undefined {
