@@ -32,6 +32,7 @@ import { notices } from './http/notices.ts';
 import { oauth } from './http/oauth.ts';
 import { orders } from './http/orders.ts';
 import { policies } from './http/policies.ts';
+import { readerFreezes } from './http/readerFreezes.ts';
 import { requests } from './http/requests.ts';
 import { statistics } from './http/statistics.ts';
 import { system } from './http/system.ts';
@@ -120,6 +121,7 @@ export function createApp(
   requests(declare, vault);
   webhooks(declare, vault);
   incidents(declare, vault);
+  readerFreezes(declare, vault);
   misuseReports(declare, vault);
   complaints(declare, vault);
   inquiries(declare, vault);

@@ -49,3 +49,14 @@ export function requireReveals(tenantId: string, customerId: string): Statement 
     [tenantId, customerId],
   );
 }
+
+/** Of these, who is frozen in any way. */
+export function selectFrozen(tenantId: string, ids: readonly string[]): Statement<{ readonly id: string }> {
+  return statement(
+    'select_frozen_customers',
+    `select c.id
+       from amanat.customers c
+      where c.tenant_id = $1::uuid and c.id = any ($2::uuid[]) and (c.edits_frozen or c.reveals_frozen)`,
+    [tenantId, ids],
+  );
+}

@@ -99,6 +99,23 @@ export function selectMessage(tenantId: string, id: string): Statement<MessageRo
   );
 }
 
+/** What the vault has told these customers of one thing. */
+export function selectMessagesAbout(
+  tenantId: string,
+  telling: string,
+  about: string,
+  customerIds: readonly string[],
+): Statement<MessageRow> {
+  return statement(
+    'select_messages_about',
+    `select ${messageColumns}
+       from amanat.messages m
+      where m.tenant_id = $1::uuid and m.telling = $2::text and m.about = $3::uuid and m.customer_id = any ($4::uuid[])
+      order by m.customer_id, m.channel`,
+    [tenantId, telling, about, customerIds],
+  );
+}
+
 /** Which of these tenants have something to send. */
 export function selectDueTenants(tenantIds: readonly string[], now: Date): Statement<{ readonly tenantId: string }> {
   return statement(

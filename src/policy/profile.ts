@@ -7,6 +7,7 @@ import { cited, escapeToken, title } from './citation.ts';
 import * as duties from './duties.ts';
 import * as figures from './figures.ts';
 import { faultsOfReference } from './references.ts';
+import * as watching from './watching.ts';
 
 export {
   fields,
@@ -86,6 +87,10 @@ const schema = z.strictObject({
   tells: duties.tells.optional(),
   acceptance: duties.acceptance,
   incident: duties.incident,
+  /** Versions from before there were such rules have none: nothing is watched, broken or laid out by them. */
+  monitoring: watching.monitoring.optional(),
+  breakGlass: watching.breakGlass.optional(),
+  decoys: watching.decoys.optional(),
   refusals: duties.refusals,
   retention: duties.retention,
 });

@@ -23,6 +23,7 @@ const rules: readonly ((profile: Profile) => readonly Fault[])[] = [
   strayStandIns,
   carriersWithoutDefault,
   keysElsewhere,
+  glassWithoutGrant,
 ];
 
 /** Can this field be shown without a grant? Only if no party's item calls it personal, and somebody declares it. */
@@ -35,6 +36,14 @@ function unreasoned(profile: Profile): readonly Fault[] {
   return citations(profile)
     .filter(({ clauses, why }) => why === undefined && clauses.every((id) => id === decided))
     .map(({ pointer }) => ({ pointer: `${pointer}/why`, code: 'decided_without_reason' }));
+}
+
+/** The work and the rule that allows it come together, and it is the system's administration alone that has it. */
+function glassWithoutGrant(profile: Profile): readonly Fault[] {
+  const rule = profile.grantKinds.break_glass;
+  const others = rule?.grantees.some((reader) => reader !== 'system_admin') === true;
+  const alone = (rule !== undefined) !== (profile.breakGlass?.allowed === true);
+  return alone || others ? [{ pointer: '/breakGlass/allowed', code: 'break_glass_without_grant' }] : [];
 }
 
 /** Processors, the person and the umbrella `department` are not departments. */

@@ -44,7 +44,16 @@ export const fields = [
 export type Field = (typeof fields)[number];
 
 /** The pieces of open work under which a value may be read in full. */
-export const grantKinds = ['ticket', 'return', 'invoice', 'refund', 'inquiry', 'shipment', 'legal_order'] as const;
+export const grantKinds = [
+  'ticket',
+  'return',
+  'invoice',
+  'refund',
+  'inquiry',
+  'shipment',
+  'legal_order',
+  'break_glass',
+] as const;
 export type GrantKind = (typeof grantKinds)[number];
 
 /** Why a field is not in full. The judge gives the first five; the others depend on the record, not on the profile. */
@@ -130,6 +139,9 @@ export const groundKinds = [
   'consent',
 ] as const;
 export type GroundKind = (typeof groundKinds)[number];
+
+/** From the day that `Date` counts as 0. */
+export const weekdays = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday'] as const;
 
 /** By which messages reach a person. */
 export const channels = ['sms', 'email'] as const;

@@ -11,6 +11,7 @@ import { sweepFormerVersions } from './formerVersions.ts';
 import { sweepPolicyChanges } from './policySweep.ts';
 import { sweepRetention } from './retention.ts';
 import { freezeStatistics } from './statistics.ts';
+import { advanceTellings } from './incidentTelling.ts';
 import type { Vault } from './vault.ts';
 
 const everyMs = 10 * 60 * 1000;
@@ -64,6 +65,7 @@ export function keepHouse(vault: Vault): () => void {
     setInterval(() => void housekeep(vault).catch(() => undefined), everyMs),
     setInterval(() => void sweepPolicyChanges(vault, settled).catch(() => undefined), changeEveryMs),
     setInterval(() => void raiseDueEvents(vault).catch(() => undefined), raiseEveryMs),
+    setInterval(() => void advanceTellings(vault).catch(() => undefined), changeEveryMs),
     setInterval(() => void advanceExtents(vault).catch(() => undefined), changeEveryMs),
     setInterval(() => void sweepErasures(vault).catch(() => undefined), raiseEveryMs),
   ];

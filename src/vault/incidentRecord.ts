@@ -27,6 +27,21 @@ export interface IncidentStep {
 export const incidentTexts = ['summary', 'source', 'recovery', 'legalFollowUp'] as const;
 export type IncidentText = (typeof incidentTexts)[number];
 
+/** What was stopped by one call, and by whom. */
+export interface Containment {
+  readonly id: string;
+  readonly at: string;
+  readonly clientId: string;
+  readonly actor: string;
+  readonly tokens: readonly string[];
+  readonly clients: readonly string[];
+  readonly actors: readonly string[];
+  /** Whose accounts it froze. */
+  readonly customers: readonly string[];
+  readonly grants: number;
+  readonly moreGrants: boolean;
+}
+
 /** All of an incident; stored sealed, as one value. */
 export interface IncidentFile extends Partial<Readonly<Record<IncidentText, string | undefined>>> {
   readonly kind: IncidentKind;
@@ -38,6 +53,9 @@ export interface IncidentFile extends Partial<Readonly<Record<IncidentText, stri
   readonly detectedAt?: string | undefined;
   readonly closedAt?: string | undefined;
   readonly steps: readonly IncidentStep[];
+  readonly contained?: readonly Containment[] | undefined;
+  /** Whose accounts it has let go again. */
+  readonly thawed?: readonly string[] | undefined;
 }
 
 export function stepOf(caller: Pick<Caller, 'clientId' | 'role' | 'actor'>, what: string, at: Date): IncidentStep {
@@ -92,8 +110,9 @@ export function viewListed(row: IncidentRow, file: IncidentFile) {
 export function viewIncident(row: IncidentRow, file: IncidentFile, role: Caller['role']) {
   const { source, recovery, summary, legalFollowUp, legalReference, customerId, steps } = file;
   const technical = { ...viewListed(row, file), ...given({ source, recovery }) };
-  if (role !== 'dpo') return technical;
-  return { ...technical, ...given({ summary, legalFollowUp, legalReference, customerId }), steps };
+  const { contained = [], thawed = [] } = file;
+  if (role !== 'dpo') return { ...technical, contained: contained.map(({ customers: _customers, ...done }) => done) };
+  return { ...technical, ...given({ summary, legalFollowUp, legalReference, customerId }), steps, contained, thawed };
 }
 
 function given(members: Readonly<Record<string, string | undefined>>): Record<string, string> {

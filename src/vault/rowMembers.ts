@@ -4,7 +4,6 @@ import type { ClientRow, ClientSecretRow } from '../db/clients.ts';
 import type { ConsentHead, ConsentRow } from '../db/consents.ts';
 import type { GrantFacts } from '../db/grantFacts.ts';
 import type { HoldRow } from '../db/holds.ts';
-import type { ExtentRow, SubjectRow } from '../db/incidentExtents.ts';
 import type { StatisticRow } from '../db/statistics.ts';
 import type { NoticeFacts } from '../db/notices.ts';
 import type { RequestFacts } from '../db/requests.ts';
@@ -12,6 +11,7 @@ import type { ParcelFacts } from '../db/shipments.ts';
 import type { PolicyChangeRow, PolicyNoticeRow, PublicationRow } from '../db/policies.ts';
 import type { PolicyRow } from '../db/tenants.ts';
 import { contactRowMembers, type ContactRows } from './contactRowMembers.ts';
+import { incidentRowMembers, type IncidentRows } from './incidentRowMembers.ts';
 import { sendingRowMembers, type SendingRows } from './sendingRowMembers.ts';
 
 /** What the MAC of each kind of row covers (rowMac.ts). */
@@ -173,42 +173,13 @@ export const rowMembers = {
     grantIds: true,
   },
   ...sendingRowMembers,
-  /** How far an incident went. */
-  incident_extents: {
-    id: true,
-    incidentId: true,
-    criteria: true,
-    phase: true,
-    afterId: true,
-    untilId: true,
-    leaves: true,
-    refused: true,
-    subjects: true,
-    startedAt: true,
-    finishedAt: true,
-    digest: true,
-  },
-  incident_subjects: {
-    extentId: true,
-    customerId: true,
-    reads: true,
-    masked: true,
-    writes: true,
-    others: true,
-    refused: true,
-    underOrder: true,
-    fields: true,
-    maskedFields: true,
-    openable: true,
-    firstAt: true,
-    lastAt: true,
-  },
   ...contactRowMembers,
+  ...incidentRowMembers,
   /** Of a parcel's code alone, which goes when the parcel closes. */
   delivery_codes: { id: true, codeHash: true },
 } as const satisfies { readonly [Kind in RowKind]: Readonly<Record<Fixed<Kind>, true>> };
 
-export interface Rows extends ContactRows, SendingRows {
+export interface Rows extends ContactRows, IncidentRows, SendingRows {
   readonly clients: ClientRow;
   readonly client_secrets: ClientSecretRow;
   readonly policy_versions: PolicyRow;
@@ -225,8 +196,6 @@ export interface Rows extends ContactRows, SendingRows {
   readonly consent_heads: ConsentHead;
   readonly requests: RequestFacts;
   readonly cases: CaseFacts;
-  readonly incident_extents: ExtentRow;
-  readonly incident_subjects: SubjectRow;
   readonly delivery_codes: { readonly id: string; readonly codeHash: Buffer | null; readonly mac: Buffer | null };
 }
 export type RowKind = keyof Rows;

@@ -73,6 +73,7 @@ async function grantToClient(attempt: Attempt): Promise<Answer> {
   const { actor } = request;
   const scopes = scopesAsked(request.scope, role);
   if (!isDeclared(profile, client)) return refuse(attempt, 'unauthorized_client');
+  if (vault.watch.isFrozen({ tenantId, clientId, actor })) return refuse(attempt, 'unauthorized_client');
   if (actor !== undefined && !actorPattern.test(actor)) return refuse(attempt, 'invalid_request');
   if (scopes === undefined) return refuse(attempt, 'invalid_scope');
   if (isElsewhere(attempt)) return refuse(attempt, 'invalid_target');
@@ -91,6 +92,7 @@ async function grantSubjectsView(attempt: Attempt): Promise<Answer> {
   const { vault, client, request } = attempt;
   const { profile } = vault.watch.policy(client.tenantId);
   const rule: { readonly roles: readonly Role[] } = actions['subjects.exchange'];
+  if (vault.watch.isFrozen(client)) return refuse(attempt, 'unauthorized_client');
   if (!rule.roles.includes(client.role) || !isDeclared(profile, client)) return refuse(attempt, 'unauthorized_client');
   if (!isExchange(request)) return refuse(attempt, 'invalid_request');
   if (request.subject_token !== undefined) {

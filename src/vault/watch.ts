@@ -8,12 +8,14 @@ import {
   type PolicyNoticeRow,
   type StoredVersionRow,
 } from '../db/policies.ts';
+import { selectFreezesSince, type KnownFreeze } from '../db/readerFreezes.ts';
 import { selectCutOffs, selectRevocations, type CutOffRow, type RevocationRow } from '../db/tokens.ts';
 import { VaultError } from '../errors.ts';
 import type { Judge } from '../policy/judge.ts';
 import type { Profile } from '../policy/profile.ts';
 import { clockMarginMs, maxLifetimeSeconds } from './accessToken.ts';
 import type { Caller } from './caller.ts';
+import { frozenReaders, type FrozenReaders } from './frozenReaders.ts';
 import type { Keyring } from './keyring.ts';
 import { openStanding, type OnBroken, type Standing } from './standing.ts';
 
@@ -42,7 +44,10 @@ export interface Watch {
    */
   policy(tenantId: string): Policy;
   tenants(): readonly string[];
+  /** Or frozen. */
   isRevoked(caller: Caller): boolean;
+  /** Was this client, or this member of staff, stopped? */
+  isFrozen: FrozenReaders['isFrozen'];
   /** At once when the last good look is recent, else looks. Throws `audit_unavailable` when it cannot. */
   fresh(): Promise<void>;
   /** Reads what is new. Calls that come while one is under way share it. */
@@ -68,7 +73,16 @@ interface Known {
   /** Token id to the moment it expires. */
   readonly revoked: Map<string, number>;
   readonly cutOffs: Map<string, CutOff>;
+  readonly frozen: FrozenReaders;
 }
+
+const nothingKnown = (): Known => ({
+  policies: new Map(),
+  versions: new Map(),
+  revoked: new Map(),
+  cutOffs: new Map(),
+  frozen: frozenReaders(),
+});
 
 export function openWatch(
   db: Database,
@@ -77,15 +91,16 @@ export function openWatch(
   onBroken: OnBroken = () => {},
   onDestroyed: (gone: readonly DestroyedKey[]) => void = () => {},
 ): Watch {
-  const known: Known = { policies: new Map(), versions: new Map(), revoked: new Map(), cutOffs: new Map() };
+  const known = nothingKnown();
   let lookedAt: number | undefined;
   let looking: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
 
   async function lookOnce(): Promise<void> {
     const at = now();
-    const { versions, notices, destroyed } = await readChanges(db, known, at, lookedAt);
+    const { versions, notices, destroyed, freezes } = await readChanges(db, known, at, lookedAt);
     onDestroyed(destroyed);
+    await learnFreezes(keyring, known, freezes, onBroken);
     await learnPolicies(keyring, known, versions, notices, onBroken);
     forget(known, at);
     lookedAt = at;
@@ -105,11 +120,9 @@ export function openWatch(
     policy: (tenantId) => policyOf(known, tenantId, now()),
     tenants: () => [...known.policies.keys()],
     isRevoked: (caller) => isRevoked(known, caller),
-    async fresh() {
-      if (isFresh()) return;
-      await look().catch(() => {
-        throw new VaultError('audit_unavailable', [], 1);
-      });
+    isFrozen: known.frozen.isFrozen,
+    fresh: async () => {
+      if (!isFresh()) await look().catch(unknown);
     },
     look,
     lookAnew: () => lookAfter(looking, look),
@@ -126,6 +139,10 @@ export function openWatch(
   };
 }
 
+function unknown(): never {
+  throw new VaultError('audit_unavailable', [], 1);
+}
+
 /** The one under way may have read before the commit. */
 async function lookAfter(looking: Promise<void> | undefined, look: () => Promise<void>): Promise<void> {
   await looking?.catch(() => undefined);
@@ -136,6 +153,7 @@ interface Changes {
   readonly versions: readonly StoredVersionRow[];
   readonly notices: readonly PolicyNoticeRow[];
   readonly destroyed: readonly DestroyedKey[];
+  readonly freezes: readonly KnownFreeze[];
 }
 
 async function readChanges(db: Database, known: Known, at: number, lookedAt: number | undefined): Promise<Changes> {
@@ -146,20 +164,30 @@ async function readChanges(db: Database, known: Known, at: number, lookedAt: num
   // At the first look nothing is in memory.
   const destroyedSince = lookedAt === undefined ? new Date(at) : since;
   const tenants = versions.map(({ tenantId }) => tenantId);
-  const [revocations, cutOffs, published, notices, destroyed] = await commit(db, 'directory', [
+  const [revocations, cutOffs, published, notices, destroyed, freezes] = await commit(db, 'directory', [
     selectRevocations(since, new Date(at)),
     selectCutOffs(cutSince),
     selectPolicyVersions(versions),
     selectRecentPolicyNotices(tenants, since),
     selectDestroyedKeys(destroyedSince),
+    selectFreezesSince(since),
   ]);
   for (const row of revocations) known.revoked.set(row.tokenId, expiryOf(row));
   for (const row of cutOffs) known.cutOffs.set(row.clientId, cutOffOf(row));
-  return { versions: published, notices, destroyed };
+  return { versions: published, notices, destroyed, freezes };
 }
 
 const expiryOf = (row: RevocationRow): number => row.expiresAt.getTime();
 const cutOffOf = (row: CutOffRow): CutOff => ({ disabled: row.disabled, validFrom: row.validFrom.getTime() });
+
+async function learnFreezes(
+  keyring: Keyring,
+  { frozen }: Known,
+  freezes: readonly KnownFreeze[],
+  onBroken: OnBroken,
+): Promise<void> {
+  for (const row of freezes) if (!frozen.learn(await keyring.tenant(row.tenantId), row)) onBroken('reader_freeze');
+}
 
 async function learnPolicies(
   keyring: Keyring,
@@ -203,7 +231,7 @@ function policyOf(known: Known, tenantId: string, at: number): Policy {
 }
 
 function isRevoked(known: Known, caller: Caller): boolean {
-  if (known.revoked.has(caller.tokenId)) return true;
+  if (known.revoked.has(caller.tokenId) || known.frozen.isFrozen(caller)) return true;
   const cut = known.cutOffs.get(caller.clientId);
   if (cut === undefined) return false;
   // A disabled client gets no new token, so whatever it shows was issued before, whatever its clock said.

@@ -104,6 +104,10 @@ const bodies: Readonly<Record<string, Body>> = {
   openIncident: (_, { ids }) => ({ kind: 'misuse', summary: 'گزارش سوءاستفاده', customerId: ids.customer }),
   patchIncident: () => ({ source: 'نسخهٔ پشتیبان', recovery: 'راز نو شد', legalFollowUp: 'شکایت ثبت شد' }),
   closeIncident: () => ({}),
+  tellConcerned: () => ({}),
+  containIncident: (_, { ids }) => ({ clients: [ids.client], customers: [ids.customer] }),
+  thawContained: (_, { ids }) => ({ customerId: ids.customer }),
+  liftReaderFreeze: () => ({}),
   computeExtent: (_, { ids }) => ({ clientId: ids.client }),
   releaseHold: () => ({ reason: 'لازم نیست' }),
   publishPolicy: () => ({ policy: policyText({ '/title/en': 'Another title' }), material: true, follows: 1 }),
@@ -130,6 +134,7 @@ const subjects: Readonly<Record<string, keyof Shop['ids']>> = {
   requests: 'request',
   incidents: 'incident',
   webhooks: 'webhook',
+  'reader-freezes': 'freeze',
 };
 
 /** Of the approved order, which has a scan. */

@@ -55,6 +55,7 @@ export interface Ids {
   readonly request: string;
   readonly incident: string;
   readonly webhook: string;
+  readonly freeze: string;
   readonly leaf: string;
 }
 
@@ -91,6 +92,8 @@ export async function openShop(vault: TestVault, side: Side, seed: number): Prom
   made(await officer.post(`/v1/incidents/${incident}/extent`, { clientId: staff.marketing.id }), 202);
   const hearing = { clientId: backend.id, url: 'https://shop.example.com/events', kinds: ['request.closed'] };
   const webhook = made(await staff.system_admin.post('/v1/webhooks', hearing)).id;
+  made(await officer.post(`/v1/incidents/${incident}/contain`, { actors: ['staff-66'] }), 200);
+  const freeze = made(await officer.get('/v1/reader-freezes'), 200).items[0].id;
   const leaf = made(await staff.dpo.get('/v1/audit?limit=1'), 200).items[0].id;
   const phone = made(await backend.get(`/v1/customers/${person.id}`), 200).phones[0].id;
   return {
@@ -127,6 +130,7 @@ export async function openShop(vault: TestVault, side: Side, seed: number): Prom
       request,
       incident,
       webhook,
+      freeze,
       leaf,
     },
   };

@@ -7,6 +7,8 @@ import { commit } from '../../src/db/commit.ts';
 import { insertLeaves } from '../../src/db/audit.ts';
 import { advanceExtents } from '../../src/vault/extentPass.ts';
 import { newId } from '../../src/vault/ids.ts';
+import { advanceTellings } from '../../src/vault/incidentTelling.ts';
+import { sendDue } from '../../src/vault/outbox.ts';
 import { startVault, type TestClient, type TestVault } from '../support/vault.ts';
 import { atDatabase, leavesOf, made, newPerson, type Person } from '../support/work.ts';
 import { expectRefusal, legalDesk } from './legalDesk.ts';
@@ -82,7 +84,7 @@ describe('the register', () => {
     made(await dpo.patch(`/v1/incidents/${incident.id}`, parts, 1), 200);
     const seen = await vault.admin.get(`/v1/incidents/${incident.id}`);
     expect(Object.keys(made(seen, 200)).sort()).toEqual(
-      ['id', 'kind', 'openedAt', 'openedAtJalali', 'recovery', 'source', 'state', 'version'].sort(),
+      ['contained', 'id', 'kind', 'openedAt', 'openedAtJalali', 'recovery', 'source', 'state', 'version'].sort(),
     );
     expect(seen.text).not.toContain(incident.customerId);
     expect((await read(incident.id)).customerId, 'control').toBe(incident.customerId);
@@ -256,5 +258,153 @@ describe('the extent', () => {
     await beside.stop();
     await atDatabase(vault, `update amanat.incident_subjects set reads = 21 where extent_id = $1`, [extent.id]);
     expect((await dpo.get(`/v1/incidents/${id}/extent`)).body.code).toBe('integrity_failure');
+  });
+});
+
+describe('containment in one call', () => {
+  test('tokens, a client, a person and their work stop at once, on every process; each is undone by itself', async () => {
+    const beside = await startVault({ beside: vault });
+    beside.advance(vault.vault.now() - beside.vault.now());
+    dpo = await dpo.as('staff-9');
+    shop = await shop.as(undefined);
+    const [one, two] = [await person(), await person()];
+    const [stolen, other] = [await vault.client('support', { actor: 'staff-41' }), await vault.client('after_sales')];
+    const spared = await stolen.as('staff-42');
+    const insider = await other.as('Staff-43');
+    const colleague = await other.as('staff-44');
+    const closesAt = new Date(vault.vault.now() + 3_600_000).toISOString();
+    const grant = { kind: 'return', customerId: one.id, grantee: { role: 'after_sales' }, actor: 'Staff-43', closesAt };
+    const grantId = made(await shop.post('/v1/grants', grant)).id;
+    const marketing = await vault.client('marketing');
+    const { id } = await open();
+    const sees = async (by: TestClient, on = vault) =>
+      (await on.request('GET', `/v1/customers/${two.id}`, { token: by.token })).status;
+    for (const by of [stolen, spared, insider, colleague]) expect(await sees(by), 'control').toBe(200);
+
+    const asked = {
+      tokens: [tokenIdOf(stolen)],
+      clients: [marketing.id],
+      actors: ['staff-43'],
+      closeGrants: true,
+      customers: [one.id],
+    };
+    const done = made(await dpo.post(`/v1/incidents/${id}/contain`, asked), 200);
+    expect(done).toMatchObject({
+      state: 'contained',
+      contained: [{ grants: 1, moreGrants: false, customers: [one.id] }],
+    });
+    await beside.vault.watch.lookAnew();
+    for (const on of [vault, beside]) {
+      for (const by of [stolen, insider]) expect(await sees(by, on)).toBe(401);
+      for (const by of [spared, colleague]) expect(await sees(by, on), 'control').toBe(200);
+    }
+    await expect(other.as('STAFF-43')).rejects.toThrow('unauthorized_client');
+    await expect(marketing.as(undefined)).rejects.toThrow('unauthorized_client');
+    expect(made(await shop.get(`/v1/grants/${grantId}`), 200)).toMatchObject({
+      status: 'closed',
+      closedReason: 'incident',
+    });
+    expectRefusal(
+      await shop.patch(`/v1/customers/${one.id}`, { fields: { email: 'a@example.com' } }, 1),
+      409,
+      'conflict',
+      '',
+    );
+    const technical = await vault.admin.get(`/v1/incidents/${id}`);
+    expect(technical.text).not.toContain(one.id);
+
+    // Again: nothing more is stopped, and nothing is said twice.
+    const again = made(await dpo.post(`/v1/incidents/${id}/contain`, asked), 200);
+    expect(again.contained[1]).toMatchObject({ grants: 0, customers: [] });
+    const frozen = made(await dpo.get('/v1/reader-freezes'), 200).items.filter(
+      (f: { incidentId: string }) => f.incidentId === id,
+    );
+    expect(frozen).toHaveLength(2);
+
+    made(await dpo.post(`/v1/incidents/${id}/thaw`, { customerId: one.id }), 200);
+    expectRefusal(await dpo.post(`/v1/incidents/${id}/thaw`, { customerId: one.id }), 409, 'conflict');
+    made(await shop.patch(`/v1/customers/${one.id}`, { fields: { email: 'a@example.com' } }, 1), 200);
+    const actorFreeze = frozen.find((f: { actor?: string }) => f.actor === 'staff-43');
+    made(await dpo.post(`/v1/reader-freezes/${actorFreeze.id}/lift`), 200);
+    expectRefusal(await dpo.post(`/v1/reader-freezes/${actorFreeze.id}/lift`), 409, 'conflict');
+    expect(await sees(insider)).toBe(200);
+    expect(await sees(stolen), 'a revoked token stays so').toBe(401);
+    await beside.stop();
+  });
+
+  test('nobody stops themselves, nor who is not there; a row that somebody rewrote stands', async () => {
+    dpo = await dpo.as('staff-9');
+    const { id } = await open();
+    const contain = (body: object) => dpo.post(`/v1/incidents/${id}/contain`, body);
+    expectRefusal(await contain({}), 422, 'invalid_body');
+    expectRefusal(await contain({ clients: [dpo.id] }), 422, 'invalid_body', '/clients/0');
+    expectRefusal(await contain({ actors: ['STAFF-9'] }), 422, 'invalid_body', '/actors/0');
+    const foreign = await (await vault.secondTenant()).client('support');
+    expectRefusal(await contain({ clients: [foreign.id], customers: [id] }), 422, 'invalid_body', '/customers/0');
+    const reader = await vault.client('support', { actor: 'staff-51' });
+    made(await contain({ clients: [reader.id] }), 200);
+    // Lifted by hand, without the vault's key; a process that starts now believes none of it.
+    await atDatabase(
+      vault,
+      `update amanat.reader_freezes set lifted_at = now(), incident_id = null where client_id = $1`,
+      [reader.id],
+    );
+    await vault.vault.watch.lookAnew();
+    expect((await reader.get('/v1/grants')).status).toBe(401);
+    const late = await startVault({ beside: vault });
+    expect((await late.request('GET', '/v1/grants', { token: reader.token })).status).toBe(401);
+    await late.stop();
+  });
+});
+
+describe('telling those concerned', () => {
+  test('each once, by the channels of the policy, without an address; not for refusals or legal orders, not who is gone', async () => {
+    dpo = await dpo.as('staff-9');
+    shop = await shop.as(undefined);
+    const [seen, refused, leaving, under] = [await person(), await person(), await person(), await person()];
+    const reader = await vault.client('support', { actor: 'staff-71' });
+    for (const { id } of [seen, leaving]) made(await reader.get(`/v1/customers/${id}`), 200);
+    expectRefusal(await reader.patch(`/v1/customers/${refused.id}`, {}, 1), 403, 'not_permitted');
+    const { id } = await open();
+    expectRefusal(await dpo.post(`/v1/incidents/${id}/tellings`), 409, 'conflict');
+    expectRefusal(await dpo.get(`/v1/incidents/${id}/tellings`), 404, 'not_found');
+    const extent = await extentOf(id, { clientId: reader.id });
+    await atDatabase(vault, `update amanat.customers set status = 'leaving' where id = $1`, [leaving.id]);
+    const tell = async () => {
+      made(await dpo.post(`/v1/incidents/${id}/tellings`), 202);
+      return vi.waitFor(
+        async () => {
+          await advanceTellings(vault.vault);
+          const told = await dpo.get(`/v1/incidents/${id}/tellings`);
+          expect(made(told, 200).state).toBe('done');
+          return told;
+        },
+        { timeout: 30_000, interval: 20 },
+      );
+    };
+    const told = await tell();
+    expect(told.body).toMatchObject({ extentId: extent.id, reached: 1, unreached: 1 });
+    for (const { number } of seen.sent.phones) expect(told.text).not.toContain(number);
+    await sendDue(vault.vault);
+    const again = (await tell()).body;
+    const of = ({ id: customerId }: Person) =>
+      again.items.find((one: { customerId: string }) => one.customerId === customerId)?.messages;
+    expect(of(seen).map((m: { channel: string; state: string }) => `${m.channel} ${m.state}`)).toEqual([
+      'email sent',
+      'sms sent',
+    ]);
+    expect(of(leaving)).toEqual([]);
+    for (const nobody of [refused, under]) expect(of(nobody)).toBeUndefined();
+    const rows = await atDatabase(vault, `select telling from amanat.messages where about = $1`, [id]);
+    expect(rows).toHaveLength(2);
+    // A list that somebody wrote a name into tells that person nothing.
+    await atDatabase(
+      vault,
+      `update amanat.incident_subjects set customer_id = $2 where extent_id = $1 and customer_id = $3`,
+      [extent.id, under.id, leaving.id],
+    );
+    made(await dpo.post(`/v1/incidents/${id}/tellings`), 202);
+    await advanceTellings(vault.vault);
+    expect(await atDatabase(vault, `select 1 from amanat.messages where customer_id = $1`, [under.id])).toEqual([]);
   });
 });

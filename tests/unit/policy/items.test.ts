@@ -125,6 +125,7 @@ describe('who may ask for what', () => {
       inquiry: ['support'],
       shipment: ['courier'],
       legal_order: ['legal_registrar', 'legal_approver'],
+      break_glass: [],
     });
     expect(fieldsUnder(kalak, 'refund', { role: 'accounting' })).toEqual(['iban']);
     expect(fieldsUnder(kalak, 'inquiry', { role: 'support' })).not.toContain('address');

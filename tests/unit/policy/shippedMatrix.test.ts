@@ -60,7 +60,7 @@ describe('P7: nothing outside the matrix of each profile', () => {
 describe('the kinds of work', () => {
   test.each<[NewProfile, string]>([
     ['khakriz', 'ticket return invoice inquiry legal_order'],
-    ['citra', 'ticket return inquiry legal_order'],
+    ['citra', 'ticket return inquiry legal_order break_glass'],
     ['ito', 'ticket return invoice inquiry legal_order'],
     ['imo', 'ticket inquiry shipment legal_order'],
   ])('%s has %s', (name, kinds) => {

@@ -10,7 +10,7 @@ import type { Purposes } from './situations.ts';
  * texts and the clauses, and not from the files.
  *
  *   -    nothing, ever        m    a mask            F    in full without work
- *   t q r i s l    in full under a ticket, inquiry, return, invoice, shipment, legal order
+ *   t q r i s l b  in full under a ticket, inquiry, return, invoice, shipment, legal order, in an emergency
  *   °    only when that grant names an order        ¹    only until that order is delivered
  */
 export type NewProfile = Exclude<ShippedName, 'kalak'>;
@@ -24,7 +24,14 @@ interface Table {
   readonly carriers: readonly string[];
 }
 
-const none = { invoice: 'invoice', refund: 'payment', shipment: 'shipping', legal_order: 'legal', return: 'return' };
+const none = {
+  invoice: 'invoice',
+  refund: 'payment',
+  shipment: 'shipping',
+  legal_order: 'legal',
+  return: 'return',
+  break_glass: 'service',
+};
 
 export const tables: Readonly<Record<NewProfile, Table>> = {
   // D21 takes CO and PP away; D5 and D18 imply AC and LG; D15 and D16 let MK send and count, and see nothing.
@@ -47,10 +54,10 @@ export const tables: Readonly<Record<NewProfile, Table>> = {
     purposes: { ...none, ticket: 'service', inquiry: 'communication', return: 'service' },
     carriers: [],
     rows: {
-      'givenName familyName contactGivenName contactFamilyName': 'm   mtq   mr  -   -   -   -   ml  m   -   F',
-      'legalName                                              ': 'm   mtq   mr  -   -   -   -   ml  F   -   F',
-      'email mobile landline                                  ': 'm   mtq   mr  -   -   -   -   ml  m   -   F',
-      'address postalCode                                     ': 'm   mt°   mr  -   -   -   -   ml  m   -   F',
+      'givenName familyName contactGivenName contactFamilyName': 'm   mtq   mr  -   -   -   -   ml  m   b   F',
+      'legalName                                              ': 'm   mtq   mr  -   -   -   -   ml  F   b   F',
+      'email mobile landline                                  ': 'm   mtq   mr  -   -   -   -   ml  m   b   F',
+      'address postalCode                                     ': 'm   mt°   mr  -   -   -   -   ml  m   b   F',
       'externalRef                                            ': 'F   mtq   mr  -   -   -   -   ml  F   -   F',
     },
   },
@@ -96,6 +103,7 @@ const letters: Readonly<Record<string, GrantKind>> = {
   i: 'invoice',
   s: 'shipment',
   l: 'legal_order',
+  b: 'break_glass',
 };
 
 /** The cell of this reader and field, as it is written; a dash where nothing is. */
@@ -121,7 +129,7 @@ export function stateFor(
 }
 
 function opens(name: NewProfile, cell: string, grant: JudgedGrant, field: Field): boolean {
-  const written = [...cell.matchAll(/([tqrisl])(°?)(¹?)/g)].find(([, letter = '']) => letters[letter] === grant.kind);
+  const written = [...cell.matchAll(/([tqrislb])(°?)(¹?)/g)].find(([, letter = '']) => letters[letter] === grant.kind);
   if (written === undefined || grant.purpose !== tables[name].purposes[grant.kind]) return false;
   const [, , order, undelivered] = written;
   return (

@@ -29,6 +29,7 @@ const purposes: Purposes = {
   inquiry: 'inquiry',
   shipment: 'shipping',
   legal_order: 'legal',
+  break_glass: 'service',
 };
 
 /** For one field: no grant, and every kind in every state, listed and unlisted, with and without order and delivery. */

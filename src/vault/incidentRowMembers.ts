@@ -1,0 +1,70 @@
+import type { ExtentRow, SubjectRow } from '../db/incidentExtents.ts';
+import type { TellingRow } from '../db/incidentTellings.ts';
+import type { FreezeRow } from '../db/readerFreezes.ts';
+
+/** What the MACs of the rows of incidents, and of what the vault watches over, cover (rowMac.ts). */
+export const incidentRowMembers = {
+  /** How far an incident went. */
+  incident_extents: {
+    id: true,
+    incidentId: true,
+    criteria: true,
+    phase: true,
+    afterId: true,
+    untilId: true,
+    leaves: true,
+    refused: true,
+    subjects: true,
+    startedAt: true,
+    finishedAt: true,
+    digest: true,
+  },
+  incident_subjects: {
+    extentId: true,
+    customerId: true,
+    reads: true,
+    masked: true,
+    writes: true,
+    others: true,
+    refused: true,
+    underOrder: true,
+    fields: true,
+    maskedFields: true,
+    openable: true,
+    firstAt: true,
+    lastAt: true,
+  },
+  /** Which reader was stopped, and whether it was lifted. */
+  reader_freezes: {
+    id: true,
+    clientId: true,
+    actor: true,
+    incidentId: true,
+    frozenBy: true,
+    frozenActor: true,
+    frozenAt: true,
+    liftedBy: true,
+    liftedActor: true,
+    liftedAt: true,
+  },
+  /** How far those whom an incident concerned have been told. */
+  incident_tellings: {
+    id: true,
+    incidentId: true,
+    extentId: true,
+    afterId: true,
+    reached: true,
+    unreached: true,
+    startedBy: true,
+    startedActor: true,
+    startedAt: true,
+    finishedAt: true,
+  },
+} as const;
+
+export interface IncidentRows {
+  readonly incident_extents: ExtentRow;
+  readonly incident_subjects: SubjectRow;
+  readonly reader_freezes: FreezeRow;
+  readonly incident_tellings: TellingRow;
+}
