@@ -116,7 +116,8 @@ export function listEvents(
 }
 
 export interface Acknowledgement {
-  readonly by: string;
+  /** Null: the vault did it by itself. */
+  readonly by: string | null;
   readonly actor: string | undefined;
   readonly at: Date;
 }

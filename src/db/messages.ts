@@ -57,7 +57,7 @@ export function insertMessages(tenantId: string, rows: readonly NewMessageRow[])
             as m (id, customer_id, purpose, channel, client_id, role, department, actor, request_id, telling, about,
                   recipient_order, key_version, data_key, sealed, created_at, mac)
          on conflict (tenant_id, telling, about, customer_id, channel)
-            where telling in ('disclosure', 'policy_version', 'incident') do nothing`,
+            where telling in ('disclosure', 'policy_version', 'incident') and state in ('queued', 'sent') do nothing`,
     [
       tenantId,
       rows.map((r) => r.id),

@@ -155,9 +155,44 @@ export function putOffNotices(
   return statement(
     'put_off_notices',
     `update amanat.notices as n
-        set due_at = p.due_at, mac = p.mac
+        set due_at = p.due_at, mac = p.mac, tried_at = null
        from unnest($2::uuid[], $3::timestamptz[], $4::bytea[]) as p (id, due_at, mac)
       where n.tenant_id = $1::uuid and n.id = p.id and n.told_at is null and n.cancelled_at is null`,
     [tenantId, notices.map((n) => n.id), notices.map((n) => n.dueAt), notices.map((n) => n.mac)],
+  );
+}
+
+/** What fell due and the vault has not tried to tell by itself. */
+export function selectUntriedNotices(tenantId: string, now: Date, limit: number): Statement<NoticeRow> {
+  return statement(
+    'select_untried_notices',
+    `select ${columns}
+       from amanat.notices n
+      where n.tenant_id = $1::uuid and n.due_at <= $2::timestamptz and n.tried_at is null and n.told_at is null
+        and n.cancelled_at is null
+      order by n.due_at, n.id
+      limit $3::integer`,
+    [tenantId, now, limit],
+  );
+}
+
+export function tryNotices(tenantId: string, ids: readonly string[], at: Date): Statement {
+  return statement(
+    'try_notices',
+    `update amanat.notices
+        set tried_at = $3::timestamptz
+      where tenant_id = $1::uuid and id = any ($2::uuid[])`,
+    [tenantId, ids, at],
+  );
+}
+
+/** The vault's own message has gone out: told by nobody's word but its own. Who was told before stays told as they were. */
+export function markNoticeTold(tenantId: string, id: string, channel: string, at: Date): Statement {
+  return statement(
+    'mark_notice_told',
+    `update amanat.notices
+        set told_at = $4::timestamptz, channel = $3::text
+      where tenant_id = $1::uuid and id = $2::uuid and told_at is null and cancelled_at is null`,
+    [tenantId, id, channel, at],
   );
 }

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { VaultError } from '../errors.ts';
 import { listPolicies, printedPolicy, publicPolicies, publicPolicy, readPolicy } from '../vault/policies.ts';
+import { mailPolicy, readMailing } from '../vault/policyMailing.ts';
 import { policyArchive } from '../vault/policyArchive.ts';
 import { mostPolicyText, policyChannels, publishPolicy, recordPolicyNotice } from '../vault/policyPublication.ts';
 import { parseNumberedPage } from '../vault/page.ts';
@@ -11,7 +12,7 @@ import { explanations } from './policyExplanations.ts';
 import { formatOf, pageAnswer, printable } from './printed.ts';
 import { tenantOf } from './publicPath.ts';
 import type { Incoming } from './route.ts';
-import { instant } from './shapes.ts';
+import { instant, nothing } from './shapes.ts';
 
 const publication = z.strictObject({
   policy: z.union([z.string().min(1).max(mostPolicyText), z.record(z.string(), z.unknown())]),
@@ -48,6 +49,13 @@ export function policies(declare: DeclareAct, api: Declarations, vault: Vault): 
   );
   declare('post', '/v1/policies/:number/notices', 'policies.notice', { body: 'json' }, (request, caller, act) =>
     recordPolicyNotice(vault, archive, caller, act, numberOf(request), parseBody(notice, request.body)),
+  );
+  declare('post', '/v1/policies/:number/mailing', 'policies.mail', { body: 'jsonIfAny' }, (request, caller, act) => {
+    parseBody(nothing, request.body);
+    return mailPolicy(vault, archive, caller, act, numberOf(request));
+  });
+  declare('get', '/v1/policies/:number/mailing', 'policies.mailing', {}, (request, caller, act) =>
+    readMailing(vault, caller, act, numberOf(request)),
   );
   api.get('/v1/tenants/:tenantId/policies', { auth: false, query: list }, async (request) => {
     const page = parseNumberedPage(request.query.limit, request.query.cursor);

@@ -41,6 +41,7 @@ const duplicates: Readonly<Record<string, Code>> = {
   legal_documents_one_per_order: 'conflict',
   policy_versions_pkey: 'conflict',
   policy_changes_pkey: 'conflict',
+  policy_mailings_pkey: 'conflict',
   idempotent_answers_pkey: 'idempotency_in_flight',
   import_lines_pkey: 'idempotency_in_flight',
 };

@@ -9,6 +9,7 @@ import {
 import type { CaseKind } from '../db/cases.ts';
 import type { NoticeFacts } from '../db/notices.ts';
 import { load, write } from './act.ts';
+import { tellDisclosures } from './disclosureTelling.ts';
 import type { EventKind } from './eventKinds.ts';
 import { eventStatement, type NewEvent } from './events.ts';
 import type { TenantKeys } from './keyring.ts';
@@ -33,6 +34,8 @@ export async function raiseDueEvents(vault: Vault): Promise<void> {
 async function raiseDueOf(vault: Vault, tenantId: string): Promise<void> {
   const keys = await vault.keyring.tenant(tenantId);
   const now = new Date(vault.now());
+  // Whatever becomes of the messages, the shop hears of it.
+  await tellDisclosures(vault, keys).catch(() => undefined);
   for (;;) {
     const [reviews, approvals, holds, notices, cases] = await load(vault, tenantId, [
       selectOverdueReviews(tenantId, now, atMost),

@@ -124,7 +124,7 @@ function viewOf(row: EventRow) {
 
 function acknowledgementOf({ acknowledgedBy, acknowledgedActor }: EventRow, at: Date) {
   return {
-    clientId: acknowledgedBy,
+    ...(acknowledgedBy === null ? {} : { clientId: acknowledgedBy }),
     ...(acknowledgedActor === null ? {} : { actor: acknowledgedActor }),
     at: at.toISOString(),
     atJalali: jalaliDayOf(at),

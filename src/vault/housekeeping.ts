@@ -8,6 +8,7 @@ import { raiseDueEvents } from './dueEvents.ts';
 import { advanceExtents } from './extentPass.ts';
 import { sweepErasures } from './erasure.ts';
 import { sweepFormerVersions } from './formerVersions.ts';
+import { sweepMailings } from './policyMailing.ts';
 import { sweepPolicyChanges } from './policySweep.ts';
 import { sweepRetention } from './retention.ts';
 import { freezeStatistics } from './statistics.ts';
@@ -64,6 +65,7 @@ export function keepHouse(vault: Vault): () => void {
   const timers = [
     setInterval(() => void housekeep(vault).catch(() => undefined), everyMs),
     setInterval(() => void sweepPolicyChanges(vault, settled).catch(() => undefined), changeEveryMs),
+    setInterval(() => void sweepMailings(vault).catch(() => undefined), changeEveryMs),
     setInterval(() => void raiseDueEvents(vault).catch(() => undefined), raiseEveryMs),
     setInterval(() => void advanceTellings(vault).catch(() => undefined), changeEveryMs),
     setInterval(() => void advanceExtents(vault).catch(() => undefined), changeEveryMs),

@@ -14,6 +14,7 @@ import { contactField, maySendThrough, mayTell } from '../policy/sendThrough.ts'
 import { longestTryMs, type Outgoing, type Sent } from '../sending/sender.ts';
 import { load, write, type Act } from './act.ts';
 import { leafStatement, type Deed } from './audit.ts';
+import { mayStillTell, toldStatements } from './disclosureTelling.ts';
 import type { TenantKeys } from './keyring.ts';
 import { isOnItsWay, recipientRoute, routeOf, verificationRoute, type Obstacle, type Route } from './messageRoute.ts';
 import { pauseAfter, workOff, type Outbox } from './outboxLoop.ts';
@@ -116,6 +117,7 @@ async function routeNow(
 ): Promise<Route> {
   if (telling === 'delivery_code' && !(await isOnItsWay(vault, keys.tenantId, about ?? '')))
     return { obstacle: 'over' };
+  if (telling === 'disclosure' && !(await mayStillTell(vault, keys, about ?? ''))) return { obstacle: 'over' };
   if (telling === 'contact_verification') return verificationRoute(vault, keys, customer, about ?? '');
   if (recipientOrder !== null) return recipientRoute(vault, keys, recipientOrder);
   const rights = telling !== null || role === 'dpo';
@@ -143,6 +145,9 @@ async function settleAs(
   };
   await write(vault, keys.tenantId, [
     settleMessage(keys.tenantId, row.id, claim, { ...settled, at }),
+    ...(settled.state === 'sent' && row.telling === 'disclosure'
+      ? toldStatements(keys.tenantId, row.about ?? '', row.channel, at)
+      : []),
     leaf(vault, keys, row, deed),
   ]);
 }

@@ -190,6 +190,8 @@ const rules = {
   'policies.notice': { scope: 'policies:write', roles: ['dpo'] },
   'statistics.list': { scope: 'statistics', roles: ['shop_backend', ...departments, 'marketing', 'dpo'] },
   'statistics.read': { scope: 'statistics', roles: ['shop_backend', ...departments, 'marketing', 'dpo'] },
+  'policies.mail': { scope: 'policies:write', roles: ['dpo'] },
+  'policies.mailing': { scope: 'policies:read', roles: ['dpo'] },
   'audit.list': { scope: 'audit:read', roles: ['dpo'] },
   'clients.create': { scope: 'clients', roles: ['system_admin'] },
   'clients.list': { scope: 'clients', roles: ['system_admin'] },

@@ -1,4 +1,5 @@
 import type { MessageFacts } from '../db/messages.ts';
+import type { MailingFacts } from '../db/policyMailings.ts';
 import type { WebhookFacts } from '../db/webhooks.ts';
 
 /** Of what goes out: its part of rowMembers.ts. */
@@ -30,9 +31,12 @@ export const sendingRowMembers = {
     disabledAt: true,
     disabledReason: true,
   },
+  /** That everybody is to be told of a version of the policy. */
+  policy_mailings: { id: true, number: true, requestedBy: true, requestedActor: true, requestedAt: true },
 } as const;
 
 export interface SendingRows {
   readonly messages: MessageFacts;
   readonly webhooks: WebhookFacts;
+  readonly policy_mailings: MailingFacts;
 }

@@ -35,8 +35,8 @@ const texts: Readonly<Record<Telling, Template>> = {
   },
   policy_version: {
     subject: 'تغییر سیاست حریم خصوصی',
-    text: 'سیاست حریم خصوصی ما تغییر می‌کند. نسخهٔ {number} از {from}: {url}',
-    params: { number: /^[۰-۹]{1,6}$/, from: words, url: /^https?:\/\/[A-Za-z0-9.:[\]/_-]{1,400}$/ },
+    text: 'سیاست حریم خصوصی ما تغییر می‌کند. متن نسخهٔ {number}: {url}',
+    params: { number: /^[۰-۹]{1,6}$/, url: /^https?:\/\/[A-Za-z0-9.:[\]/_-]{1,400}$/ },
   },
   incident: {
     subject: 'رخداد امنیتی',

@@ -112,6 +112,7 @@ const bodies: Readonly<Record<string, Body>> = {
   releaseHold: () => ({ reason: 'لازم نیست' }),
   publishPolicy: () => ({ policy: policyText({ '/title/en': 'Another title' }), material: true, follows: 1 }),
   recordPolicyNotice: () => ({ channel: 'site' }),
+  mailPolicy: () => ({}),
   recordAcceptance: () => ({ method: 'agree_button' }),
   createExport: (_, { ids }) => ({ legalOrderId: ids.approvedOrder }),
 };

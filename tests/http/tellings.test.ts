@@ -1,9 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { synthetic } from '../../src/cli/synthetic.ts';
 import { write } from '../../src/vault/act.ts';
+import { raiseDueEvents } from '../../src/vault/dueEvents.ts';
 import { sendDue } from '../../src/vault/outbox.ts';
+import { sweepMailings } from '../../src/vault/policyMailing.ts';
 import { tellSubject } from '../../src/vault/tellings.ts';
+import { policyText } from '../support/policyTexts.ts';
 import { postbox } from '../support/postbox.ts';
+import { orderBody } from './legalDesk.ts';
 import { startVault, type Answer, type TestClient, type TestVault } from '../support/vault.ts';
 import { atDatabase, leavesOf, made, newOrder, newPerson, tenantUnder, type Person } from '../support/work.ts';
 
@@ -191,5 +195,97 @@ describe('what is told of an act', () => {
       /^expected 200: 500/,
     );
     expect(box.sms).toEqual([]);
+  });
+});
+
+describe('a disclosure that may be told of', () => {
+  async function disclosed(secret: object): Promise<Person> {
+    const registrar = await vault.client('legal_registrar', { actor: 'r' });
+    const approver = await vault.client('legal_approver', { actor: 'a' });
+    const subject = await person();
+    const order = orderBody(vault, [{ customerId: subject.id }], { secret });
+    const { id } = made(await registrar.post('/v1/legal-orders', order));
+    made(await approver.post(`/v1/legal-orders/${id}/approve`), 200);
+    made(await registrar.post('/v1/exports', { legalOrderId: id }));
+    return subject;
+  }
+  const noticeOf = async ({ id }: Person) =>
+    made(await shop.get('/v1/notices?state=all'), 200).items.find((n: { customerId: string }) => n.customerId === id);
+  const sweep = async () => {
+    await raiseDueEvents(vault.vault);
+    await sendDue(vault.vault);
+  };
+
+  test('is told by every channel, once, and then the notice is told by nobody’s hand', async () => {
+    const subject = await disclosed({ fromSubject: false });
+    expect((await noticeOf(subject)).state).toBe('due');
+    await sweep();
+    await sweep();
+    expect([box.sms.length, box.email.length]).toEqual([1, 1]);
+    expect(box.sms[0]?.text).toContain((await noticeOf(subject)).id);
+    expect(await noticeOf(subject)).toMatchObject({ state: 'told', channel: expect.stringMatching(/^(sms|email)$/) });
+    const open = made(await shop.get('/v1/events'), 200).items.map((e: { object: { id: string } }) => e.object.id);
+    expect(open).not.toContain((await noticeOf(subject)).id);
+    const all = made(await dpo.get('/v1/notices?state=all'), 200).items;
+    expect(all.find((n: { customerId: string }) => n.customerId === subject.id)).not.toHaveProperty('toldBy');
+  });
+
+  test('is not told while it is secret, nor when it becomes so again before it goes out', async () => {
+    const secret = { fromSubject: true, basis: 'ماده ۶۶۹' };
+    await disclosed(secret);
+    await sweep();
+    expect(box.sms).toEqual([]);
+    const subject = await disclosed({ fromSubject: false });
+    await raiseDueEvents(vault.vault);
+    const [row] = await atDatabase<{ id: string }>(vault, `select id from amanat.notices where customer_id = $1`, [
+      subject.id,
+    ]);
+    await atDatabase(vault, `update amanat.notices set due_at = 'infinity' where id = $1`, [row?.id]);
+    await sweep();
+    expect([...box.sms, ...box.email]).toEqual([]);
+  });
+
+  test('not by the vault once the shop has said that it told them', async () => {
+    const subject = await disclosed({ fromSubject: false });
+    await raiseDueEvents(vault.vault);
+    made(await shop.post(`/v1/notices/${(await noticeOf(subject)).id}/sent`, { channel: 'phone' }), 200);
+    await sendDue(vault.vault);
+    expect([...box.sms, ...box.email]).toEqual([]);
+    expect(await noticeOf(subject)).toMatchObject({ state: 'told', channel: 'phone' });
+  });
+});
+
+describe('a further version', () => {
+  test('everybody who can be reached is told once; then, and not before, the notice is on record and the version takes effect', async () => {
+    const side = await vault.secondTenant();
+    const [theirs, officer] = [await side.client('shop_backend'), await side.client('dpo', { actor: 'o' })];
+    const stored = async (more: object) => newPerson(theirs, { ...people.naturalCustomer(), ...more });
+    const reached = Array.from({ length: 3 }, (_, i) => `p${i}@example.com`);
+    for (const address of reached) await stored({ fields: { ...people.naturalCustomer().fields, email: address } });
+    const bare = people.naturalCustomer();
+    await stored({ fields: { givenName: 'بی', familyName: 'ایمیل' }, phones: [], addresses: bare.addresses });
+    made(await officer.post('/v1/policies', { policy: policyText({ '/title/en': 'Next' }), material: true }));
+    const status = async () => made(await officer.get('/v1/policies/2'), 200);
+    expect((await status()).status).toBe('awaiting_notice');
+    expectCode(await officer.get('/v1/policies/2/mailing'), 404, 'not_found');
+    expect(made(await officer.post('/v1/policies/2/mailing'), 202)).toMatchObject({ state: 'queueing' });
+    expectCode(await officer.post('/v1/policies/2/mailing'), 409, 'conflict');
+    expectCode(await officer.post('/v1/policies/9/mailing'), 404, 'not_found');
+    expectCode(await theirs.post('/v1/policies/2/mailing'), 403, 'not_permitted');
+    // Whoever looks, however often: one moves it.
+    await Promise.all([sweepMailings(vault.vault), sweepMailings(vault.vault)]);
+    await sweepMailings(vault.vault);
+    expect((await status()).status).toBe('awaiting_notice');
+    await sendDue(vault.vault);
+    expect((await status()).notices).toEqual([]);
+    await Promise.all([sweepMailings(vault.vault), sweepMailings(vault.vault)]);
+    expect(box.email.map(({ to }) => to).sort()).toEqual(reached);
+    expect(box.email[0]?.text).toContain(`/v1/tenants/${side.tenantId}/policies/2`);
+    const after = await status();
+    expect(after.notices).toMatchObject([{ channel: 'email', audience: 3 }]);
+    const mailing = made(await officer.get('/v1/policies/2/mailing'), 200);
+    expect(mailing).toMatchObject({ state: 'done', queued: 0, notSent: 0, sent: box.sms.length + 3 });
+    made(await officer.post('/v1/policies/2/notices', { channel: 'site' }));
+    expect((await status()).status).toBe('in_force');
   });
 });
