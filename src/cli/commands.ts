@@ -64,6 +64,11 @@ export const commands: readonly Listed[] = [
     load: async () => (await import('./auditVerify.ts')).auditVerify,
   },
   {
+    name: 'verify records',
+    summary: 'open every stored value under its key, and make every MAC anew: is what is stored whole?',
+    load: async () => (await import('./verifyRecords.ts')).verifyRecords,
+  },
+  {
     name: 'retention run',
     summary: 'destroy the keys of records that have had their time, or count them (--dry-run)',
     load: async () => (await import('./retentionRun.ts')).retentionRun,

@@ -146,7 +146,8 @@ export function selectSealed(
     `select_sealed_${kind}`,
     `select r.id, r.version, r.sealed
        from amanat.${sealedTables[kind]} r
-      where r.tenant_id = $1::uuid and r.id = any ($2::uuid[])`,
+      where r.tenant_id = $1::uuid and r.id = any ($2::uuid[])
+      order by r.id`,
     [tenantId, ids],
   );
 }

@@ -2,6 +2,7 @@ import { digestOf, digestOfNothing } from '../crypto/digest.ts';
 import { decodeLeaf } from '../crypto/leaf.ts';
 import {
   selectCustomerPage,
+  selectRecordedVersions,
   selectRecordsOf,
   selectSealed,
   selectShippedOrders,
@@ -45,10 +46,9 @@ export async function verifyRecords(
 }
 
 /**
- * Records first, leaves after them: whatever is written meanwhile, the leaf of the version that was read is there. A newer
- * leaf is no sign of anything here: that a row is older than the log was looked for with the leaves themselves.
+ * Records first, leaves after them: whatever is written meanwhile, the leaf of the version that was read is there.
  */
-async function verifyCustomers(db: Database, tenantId: string, customerIds: readonly string[]): Promise<Looked> {
+export async function verifyCustomers(db: Database, tenantId: string, customerIds: readonly string[]): Promise<Looked> {
   const stored = await storedRecords(db, tenantId, customerIds);
   const written = await writtenDigests(db, tenantId, customerIds);
   for (const [i, { kind, id, version, digest }] of stored.entries()) {
@@ -56,7 +56,24 @@ async function verifyCustomers(db: Database, tenantId: string, customerIds: read
     const code = judge(digest, recorded);
     if (code !== undefined) return { count: i, breach: { code, kind, id } };
   }
-  return { count: stored.length, breach: undefined };
+  return { count: stored.length, breach: await olderThanTold(db, tenantId, written) };
+}
+
+/** Rows are read once more, after the leaves: one that is older than its newest leaf is so by no chance. */
+async function olderThanTold(
+  db: Database,
+  tenantId: string,
+  written: ReadonlyMap<string, Buffer>,
+): Promise<Breach | undefined> {
+  const newest = new Map<string, number>();
+  for (const place of written.keys()) {
+    const [record, version] = [place.slice(0, place.lastIndexOf('/')), Number(place.slice(place.lastIndexOf('/') + 1))];
+    newest.set(record, Math.max(version, newest.get(record) ?? 0));
+  }
+  const ids = [...newest.keys()].map((record) => record.slice(record.indexOf('/') + 1));
+  const [rows] = await commit(db, { tenantIds: [tenantId] }, [selectRecordedVersions(tenantId, ids)]);
+  const older = rows.find(({ kind, id, version }) => version < (newest.get(`${kind}/${id}`) ?? 0));
+  return older === undefined ? undefined : { code: 'record_older', kind: older.kind, id: older.id };
 }
 
 function judge(stored: Buffer | undefined, recorded: Buffer | undefined): Breach['code'] | undefined {

@@ -1,7 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { attachedKinds, ownRecordKinds, selectMacRows } from '../../src/db/integritySweep.ts';
 import type { Statement } from '../../src/db/statement.ts';
+import type { RowKind } from '../../src/vault/rowMac.ts';
+import { rowMembers } from '../../src/vault/rowMembers.ts';
 
 /** Every SQL statement that src/db can make, made. */
 
@@ -42,7 +45,7 @@ export function namedStatements(): readonly Source[] {
 type Build = (...given: readonly unknown[]) => unknown;
 
 /** A statement about one of several tables is made for each of them. */
-const kinds = ['customers', 'orders', 'invoices'];
+const kinds = ['customers', 'orders', 'invoices', ...ownRecordKinds, ...attachedKinds];
 const argumentsAtMost = 10;
 
 function statementsOf(build: Build): readonly Statement[] {
@@ -64,9 +67,15 @@ export async function everyStatement(): Promise<readonly Statement[]> {
     const module = (await import(join(folder, file))) as Readonly<Record<string, unknown>>;
     for (const build of Object.values(module)) {
       if (typeof build !== 'function' || !build.toString().includes('statement')) continue;
+      // Of tables that it does not name itself: made below for each of them.
+      if (build === selectMacRows) continue;
       if (build.constructor.name === 'AsyncFunction') continue;
       for (const one of statementsOf(build as Build)) made.set(one.text, one);
     }
+  }
+  for (const kind of Object.keys(rowMembers) as RowKind[]) {
+    const one = selectMacRows('x', kind, Object.keys(rowMembers[kind]), undefined, 1);
+    made.set(one.text, one);
   }
   return [...made.values()];
 }

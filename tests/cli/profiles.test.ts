@@ -83,6 +83,29 @@ describe('the shipped policies', () => {
     expect(leaves).toMatchObject([{ actor: 'operator', objectKind: 'customers', objectId: customerId }]);
   });
 
+  test('verify records opens everything beside the service, and names the record of which one byte was changed', async () => {
+    const { customerId } = await storesUnder(
+      'citra',
+      JSON.parse(readFileSync(join(folder.path, 'first-run.json'), 'utf8')),
+    );
+    const flip = () =>
+      withClient(database.superuserUrl, (client) =>
+        client.query(
+          'update amanat.customers set sealed = set_byte(sealed, 99, get_byte(sealed, 99) # 1) where id = $1',
+          [customerId],
+        ),
+      );
+    expect((await amanat(['verify', 'records', '--json'], env)).json).toMatchObject({ whole: true });
+    await flip();
+    const { code, json, stdout } = await amanat(['verify', 'records', '--all', '--json'], env);
+    expect(code).toBe(1);
+    expect(json.tenants.map(({ flaw }: { flaw?: { id: string } }) => flaw?.id)).toContain(customerId);
+    expect(stdout).not.toContain('sealed');
+    await flip();
+    expect((await amanat(['verify', 'records', '--sample', '2'], env)).code).toBe(0);
+    expect((await amanat(['verify', 'records', '--sample', 'none'], env)).code).toBe(64);
+  });
+
   test('a name that does not ship is answered with those that do', async () => {
     const { code, stderr } = await amanat(['tenants', 'create', '--name', 'x', '--profile', 'nobodys'], env);
     expect(code).toBe(64);

@@ -1,0 +1,40 @@
+import { expect } from 'vitest';
+import { verifyTenant } from '../../src/vault/auditVerification.ts';
+import { sweepIntegrity } from '../../src/vault/integritySweep.ts';
+import { atDatabase, made } from '../support/work.ts';
+import { clause } from './clause.ts';
+
+/** What is held is whole, and somebody looks. */
+
+clause(
+  'C11',
+  {
+    shows:
+      'every stored value is opened under its key and held against the log, all of them or a sample, beside the service; one changed byte is named',
+    in: ['src/vault/integritySweep.ts', 'src/cli/verifyRecords.ts', 'src/vault/auditVerification.ts'],
+  },
+  async (stage) => {
+    const { vault } = stage;
+    const [whole, hurt] = [await stage.person(), await stage.person()];
+    const { db, keyring } = vault.vault;
+    const look = (sample?: number) => sweepIntegrity(db, keyring, vault.tenantId, sample, () => undefined);
+    expect((await look()).flaw, 'control').toBeUndefined();
+    expect((await look(1)).records).toBeGreaterThan(0);
+    const flip = () =>
+      atDatabase(
+        vault,
+        'update amanat.customers set sealed = set_byte(sealed, 200, get_byte(sealed, 200) # 1) where id = $1',
+        [hurt.id],
+      );
+    await flip();
+    expect((await look()).flaw).toEqual({ code: 'value_does_not_open', kind: 'customers', id: hurt.id });
+    const log = await verifyTenant(db, vault.tenantId, () => undefined);
+    expect(log.breach).toMatchObject({ code: 'record_digest', id: hurt.id });
+    // The others are served all the while.
+    const shop = await stage.client('shop_backend');
+    made(await shop.get(`/v1/customers/${whole.id}`), 200);
+    await flip();
+    expect((await look()).flaw).toBeUndefined();
+    made(await shop.get(`/v1/customers/${hurt.id}`), 200);
+  },
+);
