@@ -11,6 +11,7 @@ import { clients } from './http/clients.ts';
 import { complaints } from './http/complaints.ts';
 import { consents } from './http/consents.ts';
 import { cookieChecks } from './http/cookieChecks.ts';
+import { copyLinks } from './http/copyLinks.ts';
 import { customers } from './http/customers.ts';
 import { contactPoints } from './http/contactPoints.ts';
 import { deliveries } from './http/deliveries.ts';
@@ -127,6 +128,7 @@ export function createApp(
   inquiries(declare, vault);
   accesses(declare, vault);
   changes(declare, vault);
+  copyLinks(declare, http, vault);
   policies(declare, http, vault);
   inventory(declare, http, vault);
   statistics(declare, vault);

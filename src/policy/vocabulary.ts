@@ -152,6 +152,7 @@ export const tellings = [
   'delivery_code',
   'contact_verification',
   'request_step',
+  'copy_link',
   'data_request',
   'complaint_step',
   'disclosure',

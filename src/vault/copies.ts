@@ -1,11 +1,13 @@
 import { requireStanding } from '../db/copies.ts';
 import { selectStandingCustomer } from '../db/customers.ts';
 import { requireReveals } from '../db/freezes.ts';
-import { changeRequests } from '../db/requests.ts';
+import { changeRequests, type RequestRow } from '../db/requests.ts';
+import type { Statement } from '../db/statement.ts';
 import { VaultError } from '../errors.ts';
 import { fields as allFields } from '../policy/profile.ts';
 import { commitAct, load, type Act } from './act.ts';
-import type { Caller } from './caller.ts';
+import type { Deed } from './audit.ts';
+import type { Caller, Doer } from './caller.ts';
 import { copyBody, fieldsOfCopy } from './copyContent.ts';
 import { copyDocument } from './copyDocument.ts';
 import { permit } from './permit.ts';
@@ -27,14 +29,30 @@ export async function fetchCopy(
   format: CopyFormat | undefined,
 ): Promise<string> {
   permit(caller, 'requests.copy');
-  const { tenantId } = caller;
   const row = await requestOf(vault, caller, id);
   // A HEAD would use up the one copy and hand nothing out.
   if (format === undefined) throw new VaultError('method_not_allowed');
-  const at = new Date(vault.now());
-  const { copyExpiresAt } = row;
-  if (!isCopy(row.kind) || row.fetchedAt !== null || copyExpiresAt === null || copyExpiresAt <= at)
+  const { bytes, statements, deed } = await makeCopy(vault, caller, row, format);
+  await commitAct(vault, caller, act, deed, statements, { status: 200, body: undefined });
+  return bytes;
+}
+
+/** Until when the copy of a request can be fetched. Throws `conflict` when there is none, it was fetched, or its time is over. */
+export function copyReady({ kind, fetchedAt, copyExpiresAt }: RequestRow, at: Date): Date {
+  if (!isCopy(kind) || fetchedAt !== null || copyExpiresAt === null || copyExpiresAt <= at)
     throw new VaultError('conflict');
+  return copyExpiresAt;
+}
+
+/** The copy, and what has to be committed before it leaves: that it was fetched, and nobody before. */
+export async function makeCopy(
+  vault: Vault,
+  { tenantId }: Pick<Doer, 'tenantId'>,
+  row: RequestRow,
+  format: CopyFormat,
+): Promise<{ bytes: string; statements: readonly Statement[]; deed: Deed }> {
+  const at = new Date(vault.now());
+  copyReady(row, at);
   const policy = vault.watch.policy(tenantId);
   const { formats } = policy.profile.rights.copy;
   if (format === 'html' && (row.kind === 'portability' || !formats.includes('readable_persian')))
@@ -42,21 +60,21 @@ export async function fetchCopy(
   const [[customer]] = await load(vault, tenantId, [selectStandingCustomer(tenantId, row.customerId)]);
   if (customer === undefined) throw new VaultError('not_found');
   const keys = await vault.keyring.tenant(tenantId);
-  const decision = policy.decide(caller, undefined, allFields);
-  const body = await copyBody({ vault, keys, policy, caller, customer, decision, at });
-  const bytes = format === 'json' ? JSON.stringify(body) : copyDocument(body);
-  const deed = {
-    subjectId: row.customerId,
-    object: { kind: 'requests', id },
-    rule: decision.rule,
-    full: fieldsOfCopy(body),
-  };
+  const decision = policy.decide({ role: 'subject' }, undefined, allFields);
+  const body = await copyBody({ vault, keys, policy, customer, decision, at });
   const fetched = { ...signed(keys, { ...row, fetchedAt: at }), was: row.mac };
-  const statements = [
-    requireStanding(tenantId, row.customerId),
-    requireReveals(tenantId, row.customerId),
-    changeRequests(tenantId, [fetched]),
-  ];
-  await commitAct(vault, caller, act, deed, statements, { status: 200, body: undefined });
-  return bytes;
+  return {
+    bytes: format === 'json' ? JSON.stringify(body) : copyDocument(body),
+    statements: [
+      requireStanding(tenantId, row.customerId),
+      requireReveals(tenantId, row.customerId),
+      changeRequests(tenantId, [fetched]),
+    ],
+    deed: {
+      subjectId: row.customerId,
+      object: { kind: 'requests', id: row.id },
+      rule: decision.rule,
+      full: fieldsOfCopy(body),
+    },
+  };
 }

@@ -3,7 +3,6 @@ import type { Decision, Verdict } from '../policy/judge.ts';
 import type { Field, Party } from '../policy/profile.ts';
 import { fullReadersOf } from '../policy/seenBy.ts';
 import type { RetentionClass } from '../policy/vocabulary.ts';
-import type { Caller } from './caller.ts';
 import type { TenantKeys } from './keyring.ts';
 import { reveal, type OpenRecord } from './record.ts';
 import { jalaliDayOf } from './tehranDay.ts';
@@ -42,7 +41,6 @@ export interface Copying {
   readonly vault: Vault;
   readonly keys: TenantKeys;
   readonly policy: Policy;
-  readonly caller: Caller;
   readonly customer: CustomerRow;
   /** What the judge releases to the person. */
   readonly make: MakeItem;

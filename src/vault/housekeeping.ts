@@ -1,4 +1,5 @@
 import { commit } from '../db/commit.ts';
+import { deleteCopyLinks } from '../db/copyLinks.ts';
 import { discardStalePackages } from '../db/exports.ts';
 import { deleteDestroyedKeys } from '../db/destroyedKeys.ts';
 import { deleteExpired } from '../db/housekeeping.ts';
@@ -47,6 +48,7 @@ async function housekeepOf(vault: Vault, tenantId: string): Promise<void> {
   await commit(vault.db, { tenantIds: [tenantId] }, [
     ...deleteExpired(tenantId, now, atMost),
     orphans,
+    deleteCopyLinks(tenantId, now),
     stale,
     deleteOldVerifications(tenantId, now, atMost),
     deleteDestroyedKeys(tenantId, new Date(now.getTime() - forgottenMs)),

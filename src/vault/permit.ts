@@ -130,6 +130,7 @@ const rules = {
   'requests.read': { scope: 'requests', roles: ['shop_backend', 'support', 'dpo', 'subject'] },
   'requests.certificate': { scope: 'requests', roles: ['shop_backend', 'support', 'dpo', 'subject'] },
   'requests.copy': { scope: 'requests', roles: ['subject'] },
+  'copy_links.create': { scope: 'requests', roles: ['shop_backend', 'support', 'subject'] },
   'requests.withdraw': { scope: 'requests', roles: ['shop_backend', 'support', 'subject'] },
   'changes.list': {
     scope: 'customers:read',

@@ -147,6 +147,7 @@ export const memberWords: Readonly<Record<string, string>> = {
   decoys: 'رکوردهای دام',
   delivery_code: 'کد تحویل',
   request_step: 'گام درخواست شخص',
+  copy_link: 'پیوند رونوشت',
   contact_verification: 'تأیید نشانی با کد',
   data_request: 'درخواست اطلاعات تکمیلی',
   complaint_step: 'گام شکایت',

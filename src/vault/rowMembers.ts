@@ -1,6 +1,7 @@
 import type { AcceptanceRow } from '../db/acceptances.ts';
 import type { CaseFacts } from '../db/cases.ts';
 import type { ClientRow, ClientSecretRow } from '../db/clients.ts';
+import type { CopyLinkRow } from '../db/copyLinks.ts';
 import type { ConsentHead, ConsentRow } from '../db/consents.ts';
 import type { GrantFacts } from '../db/grantFacts.ts';
 import type { HoldRow } from '../db/holds.ts';
@@ -28,6 +29,8 @@ export const rowMembers = {
     createdAt: true,
     disabledAt: true,
   },
+  /** Who opens a person's copy without signing in. */
+  copy_links: { requestId: true, customerId: true, secretHash: true, madeBy: true, createdAt: true, expiresAt: true },
   client_secrets: { clientId: true, id: true, hash: true, createdAt: true, expiresAt: true },
   policy_versions: { number: true, profile: true, source: true, publishedAt: true, effectiveFrom: true },
   policy_publications: { number: true, material: true, publishedBy: true, publishedActor: true },
@@ -182,6 +185,7 @@ export const rowMembers = {
 export interface Rows extends ContactRows, IncidentRows, SendingRows {
   readonly clients: ClientRow;
   readonly client_secrets: ClientSecretRow;
+  readonly copy_links: Omit<CopyLinkRow, 'tries' | 'usedAt'>;
   readonly policy_versions: PolicyRow;
   readonly policy_publications: PublicationRow;
   readonly policy_notices: PolicyNoticeRow;

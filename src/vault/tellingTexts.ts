@@ -18,6 +18,11 @@ const texts: Readonly<Record<Telling, Template>> = {
     text: 'درخواست شما دربارهٔ داده‌هایتان: {step}\nشمارهٔ پیگیری: {id}',
     params: { step: words, id: reference },
   },
+  copy_link: {
+    subject: 'رونوشت داده‌های شما',
+    text: 'رونوشت داده‌های شما با این پیوند یک بار باز می‌شود. آن را به کسی ندهید.\n{url}',
+    params: { url: /^https?:\/\/[A-Za-z0-9.:[\]/_-]{1,400}#[A-Za-z0-9_-]{86}$/ },
+  },
   data_request: {
     subject: 'درخواست اطلاعات تکمیلی',
     text: 'برای ادامهٔ کار به اطلاعات بیشتری از شما نیاز است: {step}\nشمارهٔ پیگیری: {id}',

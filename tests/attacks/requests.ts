@@ -101,6 +101,7 @@ const bodies: Readonly<Record<string, Body>> = {
   }),
   decideRequest: () => ({ outcome: 'done' }),
   withdrawRequest: () => ({}),
+  createCopyLink: () => ({}),
   openIncident: (_, { ids }) => ({ kind: 'misuse', summary: 'گزارش سوءاستفاده', customerId: ids.customer }),
   patchIncident: () => ({ source: 'نسخهٔ پشتیبان', recovery: 'راز نو شد', legalFollowUp: 'شکایت ثبت شد' }),
   closeIncident: () => ({}),
