@@ -10,6 +10,15 @@ const counterEnd = 0x1000;
 let lastTime = 0;
 let counter = 0;
 
+/** Version 8 UUID (RFC 9562 section 5.8) of the first sixteen bytes of a keyed hash. */
+export function uuid8(hash: Buffer): string {
+  const bytes = Buffer.from(hash.subarray(0, 16));
+  bytes[6] = 0x80 | ((bytes[6] ?? 0) & 0x0f);
+  bytes[8] = 0x80 | ((bytes[8] ?? 0) & 0x3f);
+  const text = bytes.toString('hex');
+  return [text.slice(0, 8), text.slice(8, 12), text.slice(12, 16), text.slice(16, 20), text.slice(20)].join('-');
+}
+
 /**
  * Version 7 UUID (RFC 9562 section 5.7) of a time in milliseconds: 48 bits of time, 12 of a counter that starts anew with
  * each millisecond (section 6.2, method 1), 62 random. Ids of one process sort in the order they were made; should a

@@ -24,8 +24,8 @@ export interface CustomerView {
   readonly frozen?: true;
   readonly policyVersion: string;
   readonly fields: Readonly<Partial<Record<SingleField, Shown>>>;
-  readonly phones: readonly unknown[];
-  readonly addresses: readonly unknown[];
+  readonly phones: readonly { readonly id: string }[];
+  readonly addresses: readonly { readonly id: string }[];
 }
 
 /** Opens what the judge released, shows the stored masks of what it masked, and nothing else. */
@@ -106,7 +106,7 @@ function phoneView(phone: CustomerHeader['phones'][number], one: ShowOne) {
 }
 
 function placeView(place: CustomerHeader['addresses'][number], asked: (field: Field) => boolean, one: ShowOne) {
-  const view: Record<string, unknown> = { id: place.id };
+  const view: { readonly id: string } & Record<string, unknown> = { id: place.id };
   for (const field of placeFields) {
     const mask = place[field];
     if (mask !== undefined && asked(field)) view[field] = one(field, labels.place(place.id, field), mask);

@@ -8,6 +8,7 @@ import { checkCustomer, type CustomerInput } from './customerRecord.ts';
 import { editCustomer, type CustomerChange } from './customerEdit.ts';
 import { rowOf, sealCustomer, tagsOf } from './customerSeal.ts';
 import { viewCustomer } from './customerView.ts';
+import { customerMeant, withShownIds } from './firmIds.ts';
 import { closedDecision, grantOf, judged, seenAs, stateAt, type GrantState } from './grantOf.ts';
 import { newId } from './ids.ts';
 import { pageOf, type Page } from './page.ts';
@@ -70,9 +71,11 @@ export interface ReadRequest {
 /** One customer as this caller may see it now. The answer leaves only after its audit leaf is durable. */
 export async function readCustomer(vault: Vault, caller: Caller, act: Act, request: ReadRequest): Promise<Answer> {
   permit(caller, 'customers.read');
-  const { row, decision, policy } = await readGranted(vault, caller, act, request);
+  const id = await customerMeant(vault, caller, request.id, request.grantId);
+  const { row, decision, policy } = await readGranted(vault, caller, act, { ...request, id });
   const keys = await vault.keyring.tenant(caller.tenantId);
-  const body = viewCustomer(keys, policy, row, decision, request.fields);
+  const view = viewCustomer(keys, policy, row, decision, request.fields);
+  const body = withShownIds(keys, caller, request.id, view);
   return { status: 200, headers: { ETag: `"${row.version}"` }, body };
 }
 

@@ -44,8 +44,14 @@ export async function grantOf(
   grantId: string | undefined,
 ): Promise<GrantFacts | undefined> {
   if (grantId === undefined) return undefined;
+  const facts = await ownGrant(vault, caller, grantId);
+  return facts?.customerId === customerId ? facts : undefined;
+}
+
+/** The grant a reader names, if it is this reader's, whoever it is about. */
+export async function ownGrant(vault: Vault, caller: Caller, grantId: string): Promise<GrantFacts | undefined> {
   const facts = await factsOf(vault, caller.tenantId, grantId);
-  return facts !== undefined && facts.customerId === customerId && isGrantee(facts, caller) ? facts : undefined;
+  return facts !== undefined && isGrantee(facts, caller) ? facts : undefined;
 }
 
 async function factsOf(vault: Vault, tenantId: string, grantId: string): Promise<GrantFacts | undefined> {

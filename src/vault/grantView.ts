@@ -4,6 +4,7 @@ import type { GrantKeyRow, GrantRow } from '../db/grants.ts';
 import { maskField } from '../policy/masks.ts';
 import type { Field, GrantKind } from '../policy/profile.ts';
 import type { Caller } from './caller.ts';
+import { shownId } from './firmIds.ts';
 import type { TenantKeys } from './keyring.ts';
 import type { Shown } from './shown.ts';
 import type { Policy } from './watch.ts';
@@ -29,8 +30,8 @@ const customerKey = (keys: TenantKeys, id: string, keyVersion: number, wrapped: 
 const context = (keys: TenantKeys, grantId: string) =>
   ({ tenantId: keys.tenantId, kind: 'grant', recordId: grantId, version: 1, field: 'externalRef' }) as const;
 
-/** What a list tells of a grant: no sealed value. */
-export function viewListedGrant(row: GrantRow, now: number) {
+/** What a list tells of a grant: no sealed value, and to a firm no id of the vault's but the grant's own. */
+export function viewListedGrant(keys: TenantKeys, caller: Caller, row: GrantRow, now: number) {
   const grantee =
     row.granteeClientId === null
       ? { role: row.granteeRole, ...(row.granteeDepartment === null ? {} : { department: row.granteeDepartment }) }
@@ -40,8 +41,8 @@ export function viewListedGrant(row: GrantRow, now: number) {
     kind: row.kind,
     purpose: row.purpose,
     status: statusOf(row, now),
-    customerId: row.customerId,
-    ...(row.orderId === null ? {} : { orderId: row.orderId }),
+    customerId: shownId(keys, caller, row.customerId),
+    ...(row.orderId === null ? {} : { orderId: shownId(keys, caller, row.orderId) }),
     grantee,
     ...(row.actor === null ? {} : { actor: row.actor }),
     opensAt: row.opensAt.toISOString(),
@@ -53,7 +54,7 @@ export function viewListedGrant(row: GrantRow, now: number) {
 export function viewGrant(policy: Policy, keys: TenantKeys, caller: Caller, row: GrantRow & GrantKeyRow, now: number) {
   const externalRef = row.externalRef === null ? undefined : referenceOf(policy, keys, caller, row, now);
   const body = {
-    ...viewListedGrant(row, now),
+    ...viewListedGrant(keys, caller, row, now),
     ...(row.fields === null ? {} : { fields: row.fields }),
     ...(externalRef === undefined ? {} : { externalRef }),
     ...(row.maxReads === null ? {} : { maxReads: row.maxReads }),

@@ -165,7 +165,7 @@ export async function listGrants(
     rows,
     page.limit,
     (row) => row.id,
-    (row) => (believes(vault, keys, 'grants', row) ? viewListedGrant(row, now) : undefined),
+    (row) => (believes(vault, keys, 'grants', row) ? viewListedGrant(keys, caller, row, now) : undefined),
   );
   return commitAct(vault, caller, act, { subjectId: customerId }, [], { status: 200, body });
 }

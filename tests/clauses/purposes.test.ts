@@ -316,3 +316,51 @@ clause(
     expect(await foundIn(vault, [String(email), String(nationalId)], someone.id)).toEqual([]);
   },
 );
+
+clause(
+  'E13',
+  {
+    shows:
+      'a firm knows people and orders by ids of its own, which no other firm has, and learns of nothing but its work',
+    in: ['src/vault/firmIds.ts', 'src/vault/deliveries.ts', 'src/vault/grantView.ts'],
+  },
+  async ({ vault, client, person }) => {
+    const shop = await client('shop_backend');
+    const [firm, rival, courier] = [
+      await client('payment_processor'),
+      await client('payment_processor', 'rival'),
+      await client('courier'),
+    ];
+    const someone = await person();
+    const orderId = await newOrder(shop, someone);
+    const { phones, addresses } = made(await shop.get(`/v1/customers/${someone.id}`), 200);
+    const vaultIds = [someone.id, orderId, phones[0].id, addresses[0].id];
+    const refund = async (by: typeof firm) => {
+      const closesAt = new Date(vault.vault.now() + hour).toISOString();
+      const body = { kind: 'refund', customerId: someone.id, orderId, grantee: { clientId: by.id }, closesAt };
+      const { id } = made(await shop.post('/v1/grants', body));
+      const [grant, list] = [await by.get(`/v1/grants/${id}`), await by.get('/v1/grants')];
+      const { customerId } = made(grant, 200);
+      const read = await by.get(`/v1/customers/${customerId}?grant=${id}`);
+      expect(made(read, 200)).toMatchObject({ id: customerId, fields: { iban: { state: 'full' } } });
+      for (const { text } of [grant, list, read]) for (const known of vaultIds) expect(text).not.toContain(known);
+      return { id, customerId };
+    };
+    const [one, again, other] = [await refund(firm), await refund(firm), await refund(rival)];
+    expect(again.customerId).toBe(one.customerId);
+    expect(other.customerId).not.toBe(one.customerId);
+    // Another firm's id, and one's own without the work, are nobody's.
+    expect((await rival.get(`/v1/customers/${one.customerId}?grant=${other.id}`)).status).toBe(404);
+    expect((await firm.get(`/v1/customers/${one.customerId}`)).status).toBe(404);
+    expect((await shop.get(`/v1/customers/${one.customerId}`)).status).toBe(404);
+    const parcel = await newParcel(shop, orderId, courier);
+    for (const { text } of [await courier.get('/v1/deliveries'), await courier.get(`/v1/deliveries/${parcel.id}`)])
+      for (const known of [...vaultIds, parcel.grantId]) expect(text).not.toContain(known);
+    // What a person does is for no firm to see.
+    for (const path of ['/v1/audit', '/v1/events', '/v1/orders', '/v1/customers'])
+      for (const by of [firm, courier]) expect((await by.get(path)).status, path).toBe(403);
+    const dpo = await client('dpo');
+    const leaf = (await leavesOf(dpo, `grant=${one.id}`)).find(({ action }) => action === 'customers.read');
+    expect(leaf.subjectId, 'the audit knows whom it was about').toBe(someone.id);
+  },
+);
