@@ -7,6 +7,7 @@ import { acts } from './http/acts.ts';
 import { audit } from './http/audit.ts';
 import { authenticator } from './http/auth.ts';
 import { changes } from './http/changes.ts';
+import { breakGlass } from './http/breakGlass.ts';
 import { clients } from './http/clients.ts';
 import { complaints } from './http/complaints.ts';
 import { consents } from './http/consents.ts';
@@ -123,6 +124,7 @@ export function createApp(
   webhooks(declare, vault);
   incidents(declare, vault);
   readerFreezes(declare, vault);
+  breakGlass(declare, vault);
   misuseReports(declare, vault);
   complaints(declare, vault);
   inquiries(declare, vault);

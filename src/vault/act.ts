@@ -37,6 +37,7 @@ const duplicates: Readonly<Record<string, Code>> = {
   legal_orders_number: 'already_exists',
   exports_one_per_order: 'legal_order_used',
   requests_one_open: 'conflict',
+  break_glass_daily: 'conflict',
   cases_one_misuse: 'conflict',
   legal_documents_one_per_order: 'conflict',
   policy_versions_pkey: 'conflict',

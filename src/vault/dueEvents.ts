@@ -6,6 +6,7 @@ import {
   selectOverdueReviews,
   type DueRow,
 } from '../db/dueEvents.ts';
+import { selectOverdueGlass } from '../db/breakGlass.ts';
 import type { CaseKind } from '../db/cases.ts';
 import type { NoticeFacts } from '../db/notices.ts';
 import { load, write } from './act.ts';
@@ -37,23 +38,26 @@ async function raiseDueOf(vault: Vault, tenantId: string): Promise<void> {
   // Whatever becomes of the messages, the shop hears of it.
   await tellDisclosures(vault, keys).catch(() => undefined);
   for (;;) {
-    const [reviews, approvals, holds, notices, cases] = await load(vault, tenantId, [
+    const [reviews, approvals, holds, notices, cases, glass] = await load(vault, tenantId, [
       selectOverdueReviews(tenantId, now, atMost),
       selectExpiredApprovals(tenantId, now, atMost),
       selectEndingHolds(tenantId, now, atMost),
       selectFallenNotices(tenantId, now, atMost),
       selectOverdueCases(tenantId, now, atMost),
+      selectOverdueGlass(tenantId, now, atMost),
     ]);
     const events = [
       ...reviews.map((row) => dueOf('review.overdue', row)),
       ...approvals.map((row) => dueOf('legal_order.approval_expired', row)),
       ...holds.map((row) => dueOf('hold.ending', row)),
       ...genuine(vault, keys, notices).map(dueEvent),
+      ...glass.map((row) => dueOf('break_glass.overdue', row)),
       ...cases.map(({ id, kind, customerId, dueAt }) => overdueCase(kind, id, customerId, dueAt)),
     ];
     if (events.length === 0) return;
     await write(vault, tenantId, [eventStatement(vault, tenantId, ...events)]);
-    if (Math.max(reviews.length, approvals.length, holds.length, notices.length, cases.length) < atMost) return;
+    const found = [reviews, approvals, holds, notices, cases, glass];
+    if (found.every((rows) => rows.length < atMost)) return;
   }
 }
 

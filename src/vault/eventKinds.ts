@@ -7,6 +7,7 @@ export type EventObject =
   | 'notices'
   | 'requests'
   | 'incidents'
+  | 'break_glass'
   | 'misuse_reports'
   | 'complaints'
   | 'inquiries'
@@ -45,6 +46,8 @@ const kinds = {
   // The shop tells the person of each step.
   'request.decided': { object: 'requests', audience: ['shop_backend'] },
   'request.closed': { object: 'requests', audience: ['shop_backend', 'support'] },
+  'break_glass.opened': { object: 'break_glass', audience: ['dpo'], alarm: true },
+  'break_glass.overdue': { object: 'break_glass', audience: ['dpo'], alarm: true },
   'incident.extent_done': { object: 'incidents', audience: ['dpo'] },
   'incident.opened': { object: 'incidents', audience: ['dpo'], alarm: true },
   'misuse.reported': { object: 'misuse_reports', audience: ['support', 'dpo'], alarm: true },

@@ -1,3 +1,4 @@
+import type { GlassFacts } from '../db/breakGlass.ts';
 import type { ExtentRow, SubjectRow } from '../db/incidentExtents.ts';
 import type { TellingRow } from '../db/incidentTellings.ts';
 import type { FreezeRow } from '../db/readerFreezes.ts';
@@ -60,6 +61,20 @@ export const incidentRowMembers = {
     startedAt: true,
     finishedAt: true,
   },
+  /** An emergency's read, and its review. */
+  break_glass: {
+    id: true,
+    customerId: true,
+    openedBy: true,
+    openedActor: true,
+    openedAt: true,
+    closesAt: true,
+    reviewDue: true,
+    reviewedBy: true,
+    reviewedActor: true,
+    reviewedAt: true,
+    outcome: true,
+  },
 } as const;
 
 export interface IncidentRows {
@@ -67,4 +82,5 @@ export interface IncidentRows {
   readonly incident_subjects: SubjectRow;
   readonly reader_freezes: FreezeRow;
   readonly incident_tellings: TellingRow;
+  readonly break_glass: GlassFacts;
 }

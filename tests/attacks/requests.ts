@@ -105,6 +105,8 @@ const bodies: Readonly<Record<string, Body>> = {
   openIncident: (_, { ids }) => ({ kind: 'misuse', summary: 'گزارش سوءاستفاده', customerId: ids.customer }),
   patchIncident: () => ({ source: 'نسخهٔ پشتیبان', recovery: 'راز نو شد', legalFollowUp: 'شکایت ثبت شد' }),
   closeIncident: () => ({}),
+  openGlass: (_, { ids }) => ({ customerId: ids.customer, reason: 'قطعی برق', fields: ['mobile'], minutes: 5 }),
+  reviewGlass: () => ({ outcome: 'upheld', reason: 'بجا بود' }),
   tellConcerned: () => ({}),
   containIncident: (_, { ids }) => ({ clients: [ids.client], customers: [ids.customer] }),
   thawContained: (_, { ids }) => ({ customerId: ids.customer }),
@@ -137,6 +139,8 @@ const subjects: Readonly<Record<string, keyof Shop['ids']>> = {
   incidents: 'incident',
   webhooks: 'webhook',
   'reader-freezes': 'freeze',
+  // The policy of this shop has none; no id is one.
+  'break-glass': 'grant',
 };
 
 /** Of the approved order, which has a scan. */
