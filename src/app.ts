@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { Database } from './db/database.ts';
 import { acceptances } from './http/acceptances.ts';
 import { accesses } from './http/accesses.ts';
-import { acts } from './http/acts.ts';
+import { acts, type DeclareAct } from './http/acts.ts';
 import { audit } from './http/audit.ts';
 import { authenticator } from './http/auth.ts';
 import { changes } from './http/changes.ts';
@@ -121,10 +121,8 @@ export function createApp(
   events(declare, vault);
   notices(declare, vault);
   requests(declare, vault);
+  oversight(declare, vault);
   webhooks(declare, vault);
-  incidents(declare, vault);
-  readerFreezes(declare, vault);
-  breakGlass(declare, vault);
   misuseReports(declare, vault);
   complaints(declare, vault);
   inquiries(declare, vault);
@@ -138,4 +136,11 @@ export function createApp(
   oauth(http, vault, newThrottle(vault.now));
   system(http, vault, readFileSync(openapiFile, 'utf8'));
   return http;
+}
+
+/** What went wrong, and what the officer watches over. */
+function oversight(declare: DeclareAct, vault: Vault): void {
+  incidents(declare, vault);
+  readerFreezes(declare, vault);
+  breakGlass(declare, vault);
 }
