@@ -37,6 +37,8 @@ import { policies } from './http/policies.ts';
 import { readerFreezes } from './http/readerFreezes.ts';
 import { requests } from './http/requests.ts';
 import { statistics } from './http/statistics.ts';
+import { recipients } from './http/recipients.ts';
+import { staffUndertakings } from './http/staffUndertakings.ts';
 import { system } from './http/system.ts';
 import { webhooks } from './http/webhooks.ts';
 import type { KeyFolder } from './keys/folder.ts';
@@ -123,9 +125,7 @@ export function createApp(
   requests(declare, vault);
   oversight(declare, vault);
   webhooks(declare, vault);
-  misuseReports(declare, vault);
-  complaints(declare, vault);
-  inquiries(declare, vault);
+  registers(declare, vault);
   accesses(declare, vault);
   changes(declare, vault);
   copyLinks(declare, http, vault);
@@ -143,4 +143,13 @@ function oversight(declare: DeclareAct, vault: Vault): void {
   incidents(declare, vault);
   readerFreezes(declare, vault);
   breakGlass(declare, vault);
+}
+
+/** Who is trusted, and what persons bring before the shop. */
+function registers(declare: DeclareAct, vault: Vault): void {
+  recipients(declare, vault);
+  staffUndertakings(declare, vault);
+  misuseReports(declare, vault);
+  complaints(declare, vault);
+  inquiries(declare, vault);
 }

@@ -23,6 +23,8 @@ export type RecordKind =
   | 'hold'
   | 'request'
   | 'case'
+  | 'recipient'
+  | 'undertaking'
   | 'export'
   | 'message'
   | 'contact_point'

@@ -173,6 +173,17 @@ export const misuse = z.strictObject({
   ...cited,
 });
 
+/** Whom data may be handed to who acts for the shop or is trusted by it, and what they undertake before anything is. */
+export const recipients = z.strictObject({
+  kinds: z.array(z.enum(['courier', 'payment_processor', 'trusted_body'])),
+  /** demanded: nothing for a firm without one that stands. recorded: where a client belongs to a recipient, the same. */
+  undertaking: z.enum(['demanded', 'recorded']),
+  ...cited,
+});
+
+/** Whether a member of staff has to have undertaken confidentiality before a value is shown in full. */
+export const staffUndertaking = z.strictObject({ demanded: z.boolean(), ...cited });
+
 /** By when somebody hears that their complaint was taken in, and from then on what was found and done. */
 export const complaints = z.strictObject({ acknowledgeWithin: duration, answerWithin: duration, ...cited });
 

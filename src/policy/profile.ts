@@ -74,6 +74,8 @@ const schema = z.strictObject({
   /** Versions that were published before there was such a rule have none: nothing is confirmed by entering it. */
   assurance: duties.assurance.optional(),
   states: duties.states,
+  recipients: duties.recipients.optional(),
+  staffUndertaking: duties.staffUndertaking.optional(),
   misuse: duties.misuse,
   /** Versions from before there were such rules have none, and answer as they answer requests about one's own data. */
   complaints: duties.complaints.optional(),

@@ -3,6 +3,7 @@ import { refuse, VaultError } from '../errors.ts';
 import { fields as allFields, type Field } from '../policy/profile.ts';
 import { commitAct, load, refusalOf, type Act, type Answer } from './act.ts';
 import { leafOf, type Deed } from './audit.ts';
+import { expectRecipient, expectUndertaking, within } from './admissions.ts';
 import type { Caller } from './caller.ts';
 import { checkCustomer, type CustomerInput } from './customerRecord.ts';
 import { editCustomer, type CustomerChange } from './customerEdit.ts';
@@ -82,14 +83,17 @@ export async function readCustomer(vault: Vault, caller: Caller, act: Act, reque
 /** The row, once its leaf is durable, and what the judge lets out of it. Throws `not_found`. */
 export async function readGranted(vault: Vault, caller: Caller, act: Act, request: ReadRequest) {
   if (caller.subjectId !== undefined && caller.subjectId !== request.id) throw new VaultError('not_found');
+  const admitted = expectRecipient(vault, caller);
   const policy = vault.watch.policy(caller.tenantId);
   const grant = await grantOf(vault, caller, request.id, request.grantId);
   const asked = request.fields === undefined ? allFields : [...request.fields];
   const decide = (at: GrantState, frozen: boolean) =>
-    policy.decide(caller, grant === undefined ? undefined : judged(grant, at), asked, frozen);
+    policy.decide(caller, grant === undefined ? undefined : within(judged(grant, at), admitted), asked, frozen);
   const state = grant === undefined ? 'open' : stateAt(grant, vault.now());
   const decision = decide(state, false);
   const closed = closedDecision(caller, decision, grant !== undefined, decide);
+  // More than anybody sees without the grant.
+  if (decision.full.length > closed.full.length) expectUndertaking(vault, caller);
   const deed = { policy, subjectId: request.id, grantId: grant?.id, purpose: grant?.purpose };
   const leaf = leafOf(vault, caller, act, {
     ...deed,

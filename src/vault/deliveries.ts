@@ -6,6 +6,7 @@ import type { Decision, JudgedGrant } from '../policy/judge.ts';
 import { fields as allFields, type Field, type Party } from '../policy/profile.ts';
 import { commitAct, load, refusalOf, type Act, type Answer } from './act.ts';
 import { leafOf } from './audit.ts';
+import { expectRecipient } from './admissions.ts';
 import type { Caller } from './caller.ts';
 import type { KnownParcel } from './deliveryMemory.ts';
 import { stateAt } from './grantOf.ts';
@@ -34,11 +35,12 @@ interface Release {
 /** One open parcel of this courier, in full, as far as its carrier needs it. Every other parcel is as if it never was. */
 export async function readDelivery(vault: Vault, caller: Caller, act: Act, id: string): Promise<Answer> {
   permit(caller, 'deliveries.read');
+  const admitted = expectRecipient(vault, caller);
   const policy = vault.watch.policy(caller.tenantId);
   for (let attempt = 1; attempt <= mostReads; attempt += 1) {
     const parcel = await parcelOf(vault, caller, id);
     if (stateAt(parcel, vault.now()) !== 'open') throw new VaultError('not_found');
-    const release = releaseOf(policy, caller, partyOf(parcel.customerKind, parcel.deliveryTo));
+    const release = releaseOf(policy, caller, partyOf(parcel.customerKind, parcel.deliveryTo), admitted);
     const row = await readOpen(vault, caller, act, parcel, release);
     if (row !== undefined) {
       const keys = await vault.keyring.tenant(caller.tenantId);
@@ -92,21 +94,21 @@ async function readOpen(
 }
 
 /** Throws `not_found` where the policy in force shows this carrier nothing. */
-function releaseOf(policy: Policy, caller: Caller, party: Party): Release {
+function releaseOf(policy: Policy, caller: Caller, party: Party, admitted: readonly Field[] | undefined): Release {
   const purpose = policy.profile.grantKinds.shipment?.purpose ?? '';
-  const decision = policy.decide(caller, shipmentGrant(purpose), fieldsOf[party]);
+  const decision = policy.decide(caller, shipmentGrant(purpose, admitted), fieldsOf[party]);
   const items = itemsOf[party].filter((item) => weakest(decision, item.fields).state === 'full');
   if (items.length === 0) throw new VaultError('not_found');
   const released = new Set(items.flatMap((item) => item.fields));
   return { policy, purpose, decision, items, full: allFields.filter((field) => released.has(field)) };
 }
 
-const shipmentGrant = (purpose: string): JudgedGrant => ({
+const shipmentGrant = (purpose: string, fields: readonly Field[] | undefined): JudgedGrant => ({
   kind: 'shipment',
   purpose,
   hasOrder: true,
   delivered: false,
-  fields: undefined,
+  fields,
   state: 'open',
 });
 
@@ -157,6 +159,7 @@ function openDelivery(keys: TenantKeys, row: DeliveryReadRow | ListedDelivery): 
 /** The courier's own open parcels: id, window and city. */
 export async function listDeliveries(vault: Vault, caller: Caller, act: Act, page: Page): Promise<Answer> {
   permit(caller, 'deliveries.list');
+  const admitted = expectRecipient(vault, caller);
   const { tenantId, clientId } = caller;
   const policy = vault.watch.policy(tenantId);
   const now = new Date(vault.now());
@@ -173,7 +176,7 @@ export async function listDeliveries(vault: Vault, caller: Caller, act: Act, pag
       const genuine =
         believes(vault, keys, 'shipments', row) && grant !== undefined && believes(vault, keys, 'grants', grant);
       if (!genuine) return undefined;
-      const { field, city } = cityOf(vault, policy, caller, keys, row);
+      const { field, city } = cityOf(vault, policy, caller, keys, row, admitted);
       if (city !== undefined) masked.add(field);
       const window = { opensAt: grant.opensAt.toISOString(), closesAt: grant.closesAt.toISOString() };
       return { id: row.id, ...window, ...(city === undefined ? {} : { city }) };
@@ -184,10 +187,17 @@ export async function listDeliveries(vault: Vault, caller: Caller, act: Act, pag
 }
 
 /** The one value a list opens. A damaged order loses its city here and hides nobody else's. */
-function cityOf(vault: Vault, policy: Policy, caller: Caller, keys: TenantKeys, row: ListedDelivery) {
+function cityOf(
+  vault: Vault,
+  policy: Policy,
+  caller: Caller,
+  keys: TenantKeys,
+  row: ListedDelivery,
+  admitted: readonly Field[] | undefined,
+) {
   const party = partyOf(row.customerKind, row.deliveryTo);
   const field = party === 'recipient' ? 'recipientAddress' : 'address';
-  const grant = shipmentGrant(policy.profile.grantKinds.shipment?.purpose ?? '');
+  const grant = shipmentGrant(policy.profile.grantKinds.shipment?.purpose ?? '', admitted);
   const verdict = policy.judge(caller, grant, field);
   if (verdict.state !== 'full') return { field, city: undefined } as const;
   try {

@@ -11,10 +11,12 @@ import type { Reader } from '../policy/judge.ts';
 import type { Field, Role } from '../policy/profile.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
 import type { Caller } from './caller.ts';
+import { expectRecipient } from './admissions.ts';
 import { bindGrant } from './caseGrants.ts';
 import { sealReference, viewGrant, viewListedGrant } from './grantView.ts';
 import { windowOf, type AskedWindow } from './grantWindow.ts';
 import { newId } from './ids.ts';
+import type { TenantKeys } from './keyring.ts';
 import { pageOf, type Page } from './page.ts';
 import { permit } from './permit.ts';
 import { believes, checkMac, macOf } from './rowMac.ts';
@@ -64,8 +66,7 @@ export async function openGrant(vault: Vault, caller: Caller, act: Act, input: N
   if (input.orderId !== undefined && order?.customerId !== customer.id)
     throw refuse('invalid_body', '/orderId', 'unknown_id');
   const keys = await vault.keyring.tenant(tenantId);
-  if (client !== undefined) checkMac(keys, 'clients', client);
-  const { purpose, fields } = allowedWork(policy, input, readerOf(input.grantee, client));
+  const { purpose, fields } = workOf(vault, keys, policy, input, client);
   const bound = await bindGrant(vault, keys, policy, input);
   const id = newId(now);
   const grant = {
@@ -98,6 +99,14 @@ export async function openGrant(vault: Vault, caller: Caller, act: Act, input: N
   });
 }
 
+/** What the policy lets the grantee do under it, and its firm is for. */
+function workOf(vault: Vault, keys: TenantKeys, policy: Policy, input: NewGrant, client: ClientRow | undefined) {
+  if (client !== undefined) checkMac(keys, 'clients', client);
+  const reader = readerOf(input.grantee, client);
+  const asked = client && { tenantId: keys.tenantId, clientId: client.id, role: reader.role };
+  return allowedWork(policy, input, reader, asked && expectRecipient(vault, asked, '/grantee/clientId'));
+}
+
 function checkReference({ externalRef }: NewGrant): void {
   if (externalRef === undefined) return;
   const reason = checkText(externalRef, { max: 100, kind: 'text' });
@@ -120,12 +129,13 @@ function allowedWork(
   policy: Policy,
   input: NewGrant,
   reader: Reader,
+  firm: readonly Field[] | undefined,
 ): { purpose: string; fields: readonly Field[] | null } {
   const rule = policy.profile.grantKinds[input.kind];
-  const allowed = fieldsUnder(policy.profile, input.kind, reader);
+  const allowed = fieldsUnder(policy.profile, input.kind, reader).filter((field) => firm?.includes(field) !== false);
   if (rule === undefined || allowed.length === 0) throw new VaultError('not_permitted');
   if (rule.requiresOrder && input.orderId === undefined) throw refuse('field_required', '/orderId');
-  if (input.fields === undefined) return { purpose: rule.purpose, fields: null };
+  if (input.fields === undefined) return { purpose: rule.purpose, fields: firm === undefined ? null : allowed };
   const faults = input.fields.flatMap((field, i) =>
     allowed.some((f) => f === field) ? [] : [{ pointer: `/fields/${i}`, code: 'not_allowed' }],
   );
@@ -136,6 +146,7 @@ function allowedWork(
 /** A grant as the shop, the officer, or its own grantee may know it. Everybody else's is as if it never was. */
 export async function readGrant(vault: Vault, caller: Caller, act: Act, id: string): Promise<Answer> {
   permit(caller, 'grants.read');
+  expectRecipient(vault, caller);
   const { tenantId } = caller;
   const policy = vault.watch.policy(tenantId);
   const [[row]] = await load(vault, tenantId, [selectGrant(tenantId, audienceOf(caller), id)]);
@@ -155,6 +166,7 @@ export async function listGrants(
   page: Page,
 ): Promise<Answer> {
   permit(caller, 'grants.list');
+  expectRecipient(vault, caller);
   const { tenantId } = caller;
   const [rows] = await load(vault, tenantId, [
     listStatement(tenantId, audienceOf(caller), customerId, page.after, page.limit + 1),

@@ -5,6 +5,7 @@ import { selectOrders } from '../db/orders.ts';
 import { VaultError } from '../errors.ts';
 import type { JudgedGrant } from '../policy/judge.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
+import { expectUndertaking } from './admissions.ts';
 import type { Caller } from './caller.ts';
 import { newId } from './ids.ts';
 import { freezeBuyer, invoiceFields, type InvoiceField, type InvoiceHeader } from './invoiceRecord.ts';
@@ -51,6 +52,7 @@ export async function readInvoice(vault: Vault, caller: Caller, act: Act, id: st
   const work: JudgedGrant = { kind: 'invoice', purpose, hasOrder: true, fields: undefined, state: 'open' };
   const decision = policy.decide(caller, work, invoiceFields);
   if (decision.full.length === 0) throw new VaultError('not_permitted');
+  expectUndertaking(vault, caller);
   const [[row]] = await load(vault, tenantId, [selectInvoice(tenantId, id)]);
   if (row === undefined) throw new VaultError('not_found');
   const record = openRecord(await vault.keyring.tenant(tenantId), 'invoice', row);

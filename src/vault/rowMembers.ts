@@ -14,6 +14,7 @@ import type { PolicyRow } from '../db/tenants.ts';
 import { contactRowMembers, type ContactRows } from './contactRowMembers.ts';
 import { incidentRowMembers, type IncidentRows } from './incidentRowMembers.ts';
 import { sendingRowMembers, type SendingRows } from './sendingRowMembers.ts';
+import { registerRowMembers, type RegisterRows } from './registerRowMembers.ts';
 
 /** What the MAC of each kind of row covers (rowMac.ts). */
 export const rowMembers = {
@@ -178,11 +179,12 @@ export const rowMembers = {
   ...sendingRowMembers,
   ...contactRowMembers,
   ...incidentRowMembers,
+  ...registerRowMembers,
   /** Of a parcel's code alone, which goes when the parcel closes. */
   delivery_codes: { id: true, codeHash: true },
 } as const satisfies { readonly [Kind in RowKind]: Readonly<Record<Fixed<Kind>, true>> };
 
-export interface Rows extends ContactRows, IncidentRows, SendingRows {
+export interface Rows extends ContactRows, IncidentRows, RegisterRows, SendingRows {
   readonly clients: ClientRow;
   readonly client_secrets: ClientSecretRow;
   readonly copy_links: Omit<CopyLinkRow, 'tries' | 'usedAt'>;

@@ -12,6 +12,7 @@ import { addDuration } from '../policy/duration.ts';
 import { fieldsUnder } from '../policy/grants.ts';
 import { carrierShows } from '../policy/judge.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
+import { expectRecipient } from './admissions.ts';
 import type { Caller } from './caller.ts';
 import { codeHash, codeMessages, codeView } from './deliveryCode.ts';
 import { earlier, windowOf, type AskedWindow, type GrantWindow } from './grantWindow.ts';
@@ -55,6 +56,7 @@ export async function createShipment(
   const now = vault.now();
   const window = windowOf(policy, 'shipment', input, now, policy.profile.retention.courier_grant.keep);
   if (courier?.role !== 'courier') throw refuse('invalid_body', '/courierClientId', 'unknown_id');
+  expectRecipient(vault, { tenantId, clientId: courier.id, role: 'courier' }, '/courierClientId');
   if (order.status === 'delivered' || order.status === 'cancelled') throw new VaultError('conflict');
   const sealed = await forCarrier(vault, policy, keys, order, courier);
   const maxReads = input.maxReads ?? null;

@@ -25,7 +25,7 @@ export interface Standing {
   policyAt(at: number): Policy | undefined;
 }
 
-export type OnBroken = (kind: 'policy_version' | 'policy_notice' | 'reader_freeze') => void;
+export type OnBroken = (kind: 'policy_version' | 'policy_notice' | 'reader_freeze' | 'admissions') => void;
 
 export function openStanding(): Standing {
   let versions: readonly (PolicyVersion | BrokenVersion)[] = [];

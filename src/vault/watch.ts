@@ -1,7 +1,7 @@
+import { selectAdmissions, type AdmissionRow } from '../db/admissions.ts';
 import { commit } from '../db/commit.ts';
 import type { Database } from '../db/database.ts';
 import { selectDestroyedKeys, type DestroyedKey } from '../db/destroyedKeys.ts';
-import { DbFault } from '../db/fault.ts';
 import {
   selectPolicyVersions,
   selectRecentPolicyNotices,
@@ -13,6 +13,7 @@ import { selectCutOffs, selectRevocations, type CutOffRow, type RevocationRow } 
 import { VaultError } from '../errors.ts';
 import type { Judge } from '../policy/judge.ts';
 import type { Profile } from '../policy/profile.ts';
+import { keysIfAny, openAdmissions, type Admissions } from './admissionMemory.ts';
 import { clockMarginMs, maxLifetimeSeconds } from './accessToken.ts';
 import type { Caller } from './caller.ts';
 import { frozenReaders, type FrozenReaders } from './frozenReaders.ts';
@@ -48,6 +49,8 @@ export interface Watch {
   isRevoked(caller: Caller): boolean;
   /** Was this client, or this member of staff, stopped? */
   isFrozen: FrozenReaders['isFrozen'];
+  /** What a client's recipient, or a member of staff, has undertaken. */
+  admission: Admissions['of'];
   /** At once when the last good look is recent, else looks. Throws `audit_unavailable` when it cannot. */
   fresh(): Promise<void>;
   /** Reads what is new. Calls that come while one is under way share it. */
@@ -74,6 +77,7 @@ interface Known {
   readonly revoked: Map<string, number>;
   readonly cutOffs: Map<string, CutOff>;
   readonly frozen: FrozenReaders;
+  readonly admissions: Admissions;
 }
 
 const nothingKnown = (): Known => ({
@@ -82,6 +86,7 @@ const nothingKnown = (): Known => ({
   revoked: new Map(),
   cutOffs: new Map(),
   frozen: frozenReaders(),
+  admissions: openAdmissions(),
 });
 
 export function openWatch(
@@ -98,10 +103,11 @@ export function openWatch(
 
   async function lookOnce(): Promise<void> {
     const at = now();
-    const { versions, notices, destroyed, freezes } = await readChanges(db, known, at, lookedAt);
-    onDestroyed(destroyed);
-    await learnFreezes(keyring, known, freezes, onBroken);
-    await learnPolicies(keyring, known, versions, notices, onBroken);
+    const changes = await readChanges(db, known, at, lookedAt);
+    onDestroyed(changes.destroyed);
+    await learnFreezes(keyring, known, changes, onBroken);
+    await known.admissions.learn(keyring, changes.admissions, () => onBroken('admissions'));
+    await learnPolicies(keyring, known, changes, onBroken);
     forget(known, at);
     lookedAt = at;
   }
@@ -121,6 +127,7 @@ export function openWatch(
     tenants: () => [...known.policies.keys()],
     isRevoked: (caller) => isRevoked(known, caller),
     isFrozen: known.frozen.isFrozen,
+    admission: known.admissions.of,
     fresh: async () => {
       if (!isFresh()) await look().catch(unknown);
     },
@@ -154,6 +161,7 @@ interface Changes {
   readonly notices: readonly PolicyNoticeRow[];
   readonly destroyed: readonly DestroyedKey[];
   readonly freezes: readonly KnownFreeze[];
+  readonly admissions: readonly AdmissionRow[];
 }
 
 async function readChanges(db: Database, known: Known, at: number, lookedAt: number | undefined): Promise<Changes> {
@@ -164,36 +172,32 @@ async function readChanges(db: Database, known: Known, at: number, lookedAt: num
   // At the first look nothing is in memory.
   const destroyedSince = lookedAt === undefined ? new Date(at) : since;
   const tenants = versions.map(({ tenantId }) => tenantId);
-  const [revocations, cutOffs, published, notices, destroyed, freezes] = await commit(db, 'directory', [
+  const [revocations, cutOffs, published, notices, destroyed, freezes, admissions] = await commit(db, 'directory', [
     selectRevocations(since, new Date(at)),
     selectCutOffs(cutSince),
     selectPolicyVersions(versions),
     selectRecentPolicyNotices(tenants, since),
     selectDestroyedKeys(destroyedSince),
     selectFreezesSince(since),
+    selectAdmissions(since),
   ]);
   for (const row of revocations) known.revoked.set(row.tokenId, expiryOf(row));
   for (const row of cutOffs) known.cutOffs.set(row.clientId, cutOffOf(row));
-  return { versions: published, notices, destroyed, freezes };
+  return { versions: published, notices, destroyed, freezes, admissions };
 }
 
 const expiryOf = (row: RevocationRow): number => row.expiresAt.getTime();
 const cutOffOf = (row: CutOffRow): CutOff => ({ disabled: row.disabled, validFrom: row.validFrom.getTime() });
 
-async function learnFreezes(
-  keyring: Keyring,
-  { frozen }: Known,
-  freezes: readonly KnownFreeze[],
-  onBroken: OnBroken,
-): Promise<void> {
-  for (const row of freezes) if (!frozen.learn(await keyring.tenant(row.tenantId), row)) onBroken('reader_freeze');
+async function learnFreezes(keyring: Keyring, { frozen }: Known, changes: Changes, onBroken: OnBroken): Promise<void> {
+  for (const row of changes.freezes)
+    if (!frozen.learn(await keyring.tenant(row.tenantId), row)) onBroken('reader_freeze');
 }
 
 async function learnPolicies(
   keyring: Keyring,
   known: Known,
-  versions: readonly StoredVersionRow[],
-  notices: readonly PolicyNoticeRow[],
+  { versions, notices }: Changes,
   onBroken: OnBroken,
 ): Promise<void> {
   for (const tenantId of new Set([...versions, ...notices].map((row) => row.tenantId))) {
@@ -212,10 +216,7 @@ async function learnPolicy(
   notices: readonly PolicyNoticeRow[],
   onBroken: OnBroken,
 ): Promise<void> {
-  const keys = await keyring.tenant(tenantId).catch((error: unknown) => {
-    if (error instanceof DbFault) throw error;
-    return undefined;
-  });
+  const keys = await keysIfAny(keyring, tenantId);
   if (keys === undefined) return;
   const standing = known.policies.get(tenantId) ?? openStanding();
   standing.learn(keys, versions, notices, onBroken);

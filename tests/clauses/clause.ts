@@ -4,6 +4,7 @@ import type { Profile } from '../../src/policy/profile.ts';
 import type { Outgoing, Sender } from '../../src/sending/sender.ts';
 import { customerUnder } from '../support/profiles.ts';
 import { login, startVault, type TestClient, type TestVault } from '../support/vault.ts';
+import { isFirm, linkedFirm, undertaken, undertakes } from '../support/undertakings.ts';
 import { made, newPerson, type Person } from '../support/work.ts';
 import { shipped, type ShippedName } from '../unit/policy/shipped.ts';
 
@@ -88,7 +89,7 @@ async function openStage(name: ShippedName): Promise<Stage> {
   const vault = name === first ? base : { ...base, ...(await base.secondTenant(name)) };
   const profile = shipped[name];
   const people = synthetic(Buffer.from(name).readUInt16BE());
-  const client = clientsOf(vault);
+  const client = clientsOf(vault, profile);
   const stored = async (drawn: Parameters<typeof newPerson>[1]) => newPerson(await client('shop_backend'), drawn);
   return {
     vault,
@@ -104,17 +105,30 @@ async function openStage(name: ShippedName): Promise<Stage> {
 /** Longer than any test takes, shorter than a token lasts: whoever moves the clock finds good tokens all the same. */
 const fresh = 4 * 60_000;
 
-function clientsOf(vault: TestVault): Stage['client'] {
+/** Of a policy that demands it, staff and firms come with their undertakings of confidentiality. */
+function clientsOf(vault: TestVault, profile: Profile): Stage['client'] {
   const clients = new Map<string, { readonly since: number; readonly client: Promise<TestClient> }>();
-  return (role, actor) => {
+  const get: Stage['client'] = (role, named) => {
+    const actor = named ?? (undertakes(profile, role) ? 'staff-1' : undefined);
     const key = `${role}/${actor ?? ''}`;
     const now = vault.vault.now();
     const known = clients.get(key);
     if (known !== undefined && Math.abs(now - known.since) < fresh) return known.client;
-    const client = known === undefined ? hired(vault, role, actor) : known.client.then((old) => old.as(actor));
+    const client = known === undefined ? admitted(role, actor) : known.client.then((old) => old.as(actor));
     clients.set(key, { since: now, client });
     return client;
   };
+  const undertook = new Set<string>();
+  async function admitted(role: string, actor: string | undefined): Promise<TestClient> {
+    const client = await hired(vault, role, actor);
+    const terms = { kind: 'courier', purpose: profile.grantKinds.shipment?.purpose };
+    if (isFirm(profile, role)) await linkedFirm(await get('dpo', 'staff-9'), client.id, terms, vault.vault.now());
+    if (!undertakes(profile, role) || actor === undefined || undertook.has(actor)) return client;
+    undertook.add(actor);
+    await undertaken(await get('dpo', 'staff-9'), actor);
+    return client;
+  }
+  return get;
 }
 
 async function hired(vault: TestVault, role: string, actor: string | undefined): Promise<TestClient> {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { synthetic } from '../../src/cli/synthetic.ts';
 import { customerUnder } from '../support/profiles.ts';
+import { linkedFirm } from '../support/undertakings.ts';
 import { startVault, type Answer, type TestClient, type TestVault } from '../support/vault.ts';
 import { leavesOf, made, newPerson, subjectOf } from '../support/work.ts';
 import { shipped, shippedNames, type ShippedName } from '../unit/policy/shipped.ts';
@@ -202,6 +203,10 @@ describe('who may work', () => {
   test('control: kalak hands it to a courier; imo one request to a trusted municipality (A11), who sees that', async () => {
     for (const name of ['kalak', 'imo'] as const) {
       const courier = await tenants[name].client('courier');
+      // A13: not before it undertook confidentiality.
+      const firm = { kind: 'courier', purpose: 'coordination' };
+      const dpo = await tenants[name].client('dpo', { actor: 'staff-9' });
+      if (name === 'imo') await linkedFirm(dpo, courier.id, firm, vault.vault.now());
       const { id } = made(await parcel(name, courier.id));
       const view = made(await courier.get(`/v1/deliveries/${id}`), 200);
       expect(Object.keys(view).includes('location'), name).toBe(name === 'kalak');
