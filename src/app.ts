@@ -46,6 +46,7 @@ import type { Log } from './log.ts';
 import type { Senders } from './sending/sender.ts';
 import { tokenVerifier } from './vault/accessToken.ts';
 import type { Caller } from './vault/caller.ts';
+import { openCeilings } from './vault/ceilings.ts';
 import { openCreates } from './vault/creates.ts';
 import { deliveryMemory } from './vault/deliveryMemory.ts';
 import { forgetDestroyed } from './vault/erasure.ts';
@@ -78,6 +79,7 @@ export function openVault({ db, keys, issuer, now, log, senders = {} }: Parts): 
     ...memory,
     watch: openWatch(db, keyring, now, onBroken, (gone) => forgetDestroyed(memory, gone)),
     reads: openReads(db, now),
+    ceilings: openCeilings(db, now),
     create: openCreates(db),
     issuer,
     senders,

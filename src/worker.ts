@@ -56,6 +56,7 @@ export async function serve(config: Config, log: Log, keys: KeyFolder, order: Wo
       senders.email?.close();
       senders.webhook?.close();
       vault.watch.stop();
+      await vault.ceilings.settle().catch(() => undefined);
       await closeDatabase(db);
       vault.keyring.forget();
     },

@@ -4,6 +4,7 @@ const tables = [
   { table: 'idempotent_answers', key: 'client_id, key_hash' },
   { table: 'import_lines', key: 'client_id, key_hash, line' },
   { table: 'token_revocations', key: 'jti' },
+  { table: 'full_reads', key: 'reader, who, day' },
   { table: 'client_assertions', key: 'client_id, jti_hash' },
 ] as const;
 

@@ -1,4 +1,4 @@
-import { VaultError } from '../errors.ts';
+import { refuse, VaultError } from '../errors.ts';
 import type { Act, Answer } from '../vault/act.ts';
 import { recordRefusal, type Deed } from '../vault/audit.ts';
 import type { Caller } from '../vault/caller.ts';
@@ -65,6 +65,7 @@ export function acts(api: Declarations, vault: Vault): DeclareAct {
       const caller: Caller = request.caller;
       const idempotency = method === 'post' ? idempotencyOf(request, caller) : undefined;
       const act: Act = { action, requestId: request.id, ...(idempotency === undefined ? {} : { idempotency }) };
+      checkPage(vault, caller, request.query);
       if (request.bytes !== undefined) refuseCardData(request.body, cardExempt);
       // What is not there yet cannot be compared: an act with a streamed body asks for its earlier answer itself.
       const streamed = options.body === 'lines' || options.body === 'bytes';
@@ -74,9 +75,17 @@ export function acts(api: Declarations, vault: Vault): DeclareAct {
   };
 }
 
+/** No page is longer than the policy in force allows, whoever asks for it. */
+function checkPage(vault: Vault, { tenantId }: Caller, query: Readonly<Record<string, string | undefined>>): void {
+  const { limit } = query;
+  if (limit !== undefined && Number(limit) > vault.watch.policy(tenantId).profile.readCeilings.pageSize)
+    throw refuse('limit_too_large', '?limit');
+}
+
 /** A flood that is turned away does not become a flood of leaves. */
 function isRecorded(error: VaultError): boolean {
-  return error.status < 500 && error.code !== 'too_many_requests';
+  const ceiling = error.faults.some(({ code }) => code === 'read_ceiling');
+  return error.status < 500 && (error.code !== 'too_many_requests' || ceiling);
 }
 
 /** What one person of a client was answered answers no other: each takes the step, or is refused it. */

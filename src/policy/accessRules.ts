@@ -133,7 +133,8 @@ export const match = byReader(z.enum(searchKeys));
 export const write = byReader(field);
 
 export const readCeilings = z.strictObject({
-  pageSize: z.int().positive(),
+  /** A page without `limit` has twenty; no page has more than a hundred. */
+  pageSize: z.int().min(20).max(100),
   fullReadsPerActorPerDay: z.record(reader, z.int().positive()),
   ...cited,
 });

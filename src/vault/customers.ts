@@ -3,8 +3,9 @@ import { refuse, VaultError } from '../errors.ts';
 import { fields as allFields, type Field } from '../policy/profile.ts';
 import { commitAct, load, refusalOf, type Act, type Answer } from './act.ts';
 import { leafOf, type Deed } from './audit.ts';
-import { expectRecipient, expectUndertaking, within } from './admissions.ts';
+import { expectRecipient, within } from './admissions.ts';
 import type { Caller } from './caller.ts';
+import { admitFullRead } from './ceilings.ts';
 import { checkCustomer, type CustomerInput } from './customerRecord.ts';
 import { editCustomer, type CustomerChange } from './customerEdit.ts';
 import { rowOf, sealCustomer, tagsOf } from './customerSeal.ts';
@@ -92,8 +93,7 @@ export async function readGranted(vault: Vault, caller: Caller, act: Act, reques
   const state = grant === undefined ? 'open' : stateAt(grant, vault.now());
   const decision = decide(state, false);
   const closed = closedDecision(caller, decision, grant !== undefined, decide);
-  // More than anybody sees without the grant.
-  if (decision.full.length > closed.full.length) expectUndertaking(vault, caller);
+  await admitFullRead(vault, policy, caller, decision, closed);
   const deed = { policy, subjectId: request.id, grantId: grant?.id, purpose: grant?.purpose };
   const leaf = leafOf(vault, caller, act, {
     ...deed,

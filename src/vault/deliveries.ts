@@ -8,6 +8,7 @@ import { commitAct, load, refusalOf, type Act, type Answer } from './act.ts';
 import { leafOf } from './audit.ts';
 import { expectRecipient } from './admissions.ts';
 import type { Caller } from './caller.ts';
+import { takeFullRead } from './ceilings.ts';
 import type { KnownParcel } from './deliveryMemory.ts';
 import { stateAt } from './grantOf.ts';
 import type { TenantKeys } from './keyring.ts';
@@ -41,6 +42,7 @@ export async function readDelivery(vault: Vault, caller: Caller, act: Act, id: s
     const parcel = await parcelOf(vault, caller, id);
     if (stateAt(parcel, vault.now()) !== 'open') throw new VaultError('not_found');
     const release = releaseOf(policy, caller, partyOf(parcel.customerKind, parcel.deliveryTo), admitted);
+    if (attempt === 1) await takeFullRead(vault, policy, caller);
     const row = await readOpen(vault, caller, act, parcel, release);
     if (row !== undefined) {
       const keys = await vault.keyring.tenant(caller.tenantId);

@@ -7,6 +7,7 @@ import type { JudgedGrant } from '../policy/judge.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
 import { expectUndertaking } from './admissions.ts';
 import type { Caller } from './caller.ts';
+import { takeFullRead } from './ceilings.ts';
 import { newId } from './ids.ts';
 import { freezeBuyer, invoiceFields, type InvoiceField, type InvoiceHeader } from './invoiceRecord.ts';
 import { permit } from './permit.ts';
@@ -61,6 +62,7 @@ export async function readInvoice(vault: Vault, caller: Caller, act: Act, id: st
   for (const field of held) {
     fields[field] = show(policy, decision.verdicts[field], record, { label: field, field, mask: undefined });
   }
+  await takeFullRead(vault, policy, caller);
   const deed = {
     subjectId: row.customerId,
     object: { kind: 'invoices', id },

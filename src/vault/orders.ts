@@ -9,8 +9,8 @@ import { refuse, VaultError } from '../errors.ts';
 import { checkText } from '../formats/text.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
 import { leafOf, type Deed } from './audit.ts';
-import { expectUndertaking } from './admissions.ts';
 import type { Caller } from './caller.ts';
+import { admitFullRead } from './ceilings.ts';
 import { closedDecision, grantOf, judged, seenAs, stateAt, type GrantState } from './grantOf.ts';
 import { newId } from './ids.ts';
 import { deliveryData, withNationalId, type DeliveryInput } from './orderDelivery.ts';
@@ -117,7 +117,7 @@ async function readLoaded(
   const state = grant === undefined ? 'open' : stateAt(grant, vault.now());
   const decision = decide(state, false);
   const closed = closedDecision(caller, decision, grant !== undefined, decide);
-  if (decision.full.length > closed.full.length) expectUndertaking(vault, caller);
+  await admitFullRead(vault, policy, caller, decision, closed);
   const deed = (d: typeof decision): Deed => ({
     policy,
     subjectId: row.customerId,

@@ -1,6 +1,7 @@
 import type { Database } from '../db/database.ts';
 import type { KeyFolder } from '../keys/folder.ts';
 import type { Senders } from '../sending/sender.ts';
+import type { Ceilings } from './ceilings.ts';
 import type { Create } from './creates.ts';
 import type { DeliveryMemory } from './deliveryMemory.ts';
 import type { GrantMemory } from './grantOf.ts';
@@ -18,6 +19,8 @@ export interface Vault {
   readonly watch: Watch;
   /** Reads in flight, coalesced with their audit leaves. */
   readonly reads: Reads;
+  /** How much more each person may read in full today. */
+  readonly ceilings: Ceilings;
   /** Customers being stored, coalesced with their audit leaves. */
   readonly create: Create;
   /** What never changes about grants. */
