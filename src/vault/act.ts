@@ -38,6 +38,7 @@ const duplicates: Readonly<Record<string, Code>> = {
   exports_one_per_order: 'legal_order_used',
   requests_one_open: 'conflict',
   break_glass_daily: 'conflict',
+  vat_certificates_pkey: 'conflict',
   cases_one_misuse: 'conflict',
   undertakings_one_of_staff: 'conflict',
   legal_documents_one_per_order: 'conflict',

@@ -4,6 +4,7 @@ import { insertInvoice, selectInvoice } from '../db/invoices.ts';
 import { selectOrders } from '../db/orders.ts';
 import { VaultError } from '../errors.ts';
 import type { JudgedGrant } from '../policy/judge.ts';
+import type { Profile } from '../policy/profile.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
 import { expectUndertaking } from './admissions.ts';
 import type { Caller } from './caller.ts';
@@ -49,8 +50,8 @@ export async function readInvoice(vault: Vault, caller: Caller, act: Act, id: st
   permit(caller, 'invoices.read');
   const { tenantId } = caller;
   const policy = vault.watch.policy(tenantId);
-  const purpose = policy.profile.grantKinds.invoice?.purpose ?? '';
-  const work: JudgedGrant = { kind: 'invoice', purpose, hasOrder: true, fields: undefined, state: 'open' };
+  const work = invoiceWork(policy.profile);
+  const { purpose } = work;
   const decision = policy.decide(caller, work, invoiceFields);
   if (decision.full.length === 0) throw new VaultError('not_permitted');
   expectUndertaking(vault, caller);
@@ -83,4 +84,10 @@ export async function readInvoice(vault: Vault, caller: Caller, act: Act, id: st
       fields,
     },
   });
+}
+
+/** An invoice as the judge sees it. */
+export function invoiceWork({ grantKinds }: Profile): JudgedGrant {
+  const purpose = grantKinds.invoice?.purpose ?? '';
+  return { kind: 'invoice', purpose, hasOrder: true, fields: undefined, state: 'open' };
 }

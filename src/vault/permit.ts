@@ -91,6 +91,8 @@ const rules = {
   'shipments.read': { scope: 'orders:read', roles: ['shop_backend', ...departments, 'dpo'] },
   'invoices.create': { scope: 'invoices:write', roles: ['shop_backend'] },
   'invoices.read': { scope: 'invoices:read', roles: ['accounting'] },
+  'vat_certificates.request': { scope: 'invoices:write', roles: ['shop_backend'] },
+  'vat_certificates.read': { scope: 'invoices:read', roles: ['accounting'] },
   'grants.create': { scope: 'grants:write', roles: ['shop_backend'] },
   'grants.close': { scope: 'grants:write', roles: ['shop_backend'] },
   'grants.read': {

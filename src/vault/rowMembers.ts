@@ -11,6 +11,7 @@ import type { RequestFacts } from '../db/requests.ts';
 import type { ParcelFacts } from '../db/shipments.ts';
 import type { PolicyChangeRow, PolicyNoticeRow, PublicationRow } from '../db/policies.ts';
 import type { PolicyRow } from '../db/tenants.ts';
+import type { VatCertificateRow } from '../db/vatCertificates.ts';
 import { contactRowMembers, type ContactRows } from './contactRowMembers.ts';
 import { incidentRowMembers, type IncidentRows } from './incidentRowMembers.ts';
 import { sendingRowMembers, type SendingRows } from './sendingRowMembers.ts';
@@ -180,6 +181,8 @@ export const rowMembers = {
   ...contactRowMembers,
   ...incidentRowMembers,
   ...registerRowMembers,
+  /** That a company asked for one. */
+  vat_certificates: { invoiceId: true, customerId: true, requestedBy: true, requestedAt: true },
   /** Of a parcel's code alone, which goes when the parcel closes. */
   delivery_codes: { id: true, codeHash: true },
 } as const satisfies { readonly [Kind in RowKind]: Readonly<Record<Fixed<Kind>, true>> };
@@ -202,6 +205,7 @@ export interface Rows extends ContactRows, IncidentRows, RegisterRows, SendingRo
   readonly consent_heads: ConsentHead;
   readonly requests: RequestFacts;
   readonly cases: CaseFacts;
+  readonly vat_certificates: VatCertificateRow;
   readonly delivery_codes: { readonly id: string; readonly codeHash: Buffer | null; readonly mac: Buffer | null };
 }
 export type RowKind = keyof Rows;

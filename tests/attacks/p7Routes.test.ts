@@ -5,8 +5,9 @@ import { createLog } from '../../src/log.ts';
 import { roles, searchKeys, type Role } from '../../src/policy/profile.ts';
 import { actions, type Action, type Scope } from '../../src/vault/permit.ts';
 import type { Operation } from '../support/openapi.ts';
+import { policyText } from '../support/policyTexts.ts';
 import { startVault, type Answer, type TestClient, type TestVault } from '../support/vault.ts';
-import { kalak } from '../unit/policy/kalak.ts';
+import { kalak, type Edits } from '../unit/policy/kalak.ts';
 import { actOperations, requestFor, targetOf } from './requests.ts';
 import { everyScope, openShop, tokenOf, type Shop } from './shop.ts';
 
@@ -16,7 +17,7 @@ let vault: TestVault;
 let shop: Shop;
 
 beforeAll(async () => {
-  vault = await startVault();
+  vault = await startVault({ profileText: policyText(vatCertificates) });
   shop = await openShop(vault, vault, 71);
 });
 afterAll(() => vault.stop());
@@ -27,6 +28,16 @@ interface Rule {
   readonly scope: Scope;
   readonly roles: readonly Role[];
 }
+
+/** kalak issues no such certificates, and what no policy allows would be refused to everybody alike. */
+const vatCertificates: Edits = {
+  '/purposes/vat_certificate': {
+    title: { fa: 'گواهی', en: 'VAT certificate' },
+    values: 'read',
+    clauses: ['D'],
+    why: 'test',
+  },
+};
 
 /** The rule of an operation's act: permit.ts is the law, openapi.yaml names the act. */
 function ruleOf({ raw }: Operation): Rule {

@@ -80,6 +80,7 @@ const bodies: Readonly<Record<string, Body>> = {
   closeGrant: () => ({}),
   explainPolicy: (_, { ids }) => ({ act: 'read', role: 'support', customerId: ids.customer, grantId: ids.grant }),
   createInvoice: () => ({}),
+  requestVatCertificate: () => ({}),
   registerLegalOrder: (vault, { ids }) => orderBody(vault, [{ customerId: ids.customer }]),
   patchLegalOrder: () => ({ letter: { subject: 'تصحیح' } }),
   approveLegalOrder: () => ({}),

@@ -4,7 +4,18 @@ import { expectRefusal } from '../http/legalDesk.ts';
 import { customerUnder } from '../support/profiles.ts';
 import { policyText } from '../support/policyTexts.ts';
 import { publish } from '../support/signedRows.ts';
-import { atDatabase, day, hour, leavesOf, made, newOrder, newParcel, newPerson, subjectOf } from '../support/work.ts';
+import {
+  atDatabase,
+  day,
+  hour,
+  leavesOf,
+  made,
+  newOrder,
+  newParcel,
+  newPerson,
+  subjectOf,
+  type Person,
+} from '../support/work.ts';
 import { clause } from './clause.ts';
 import { foundIn } from './stored.ts';
 
@@ -362,5 +373,52 @@ clause(
     const dpo = await client('dpo');
     const leaf = (await leavesOf(dpo, `grant=${one.id}`)).find(({ action }) => action === 'customers.read');
     expect(leaf.subjectId, 'the audit knows whom it was about').toBe(someone.id);
+  },
+);
+
+clause(
+  'D6',
+  {
+    shows: 'a company asks for the VAT certificate of an invoice, once: its name and two identifiers; a person cannot',
+    in: ['src/vault/vatCertificates.ts', 'src/vault/invoices.ts'],
+  },
+  async ({ vault, client, person, company }) => {
+    const [shop, accounting, dpo] = [await client('shop_backend'), await client('accounting'), await client('dpo')];
+    const invoiceOf = async (of: Person) => made(await shop.post(`/v1/orders/${await newOrder(shop, of)}/invoices`)).id;
+    const [firm, someone] = [await company(), await person()];
+    const path = (id: string) => `/v1/invoices/${id}/vat-certificate`;
+    const [id, persons] = [await invoiceOf(firm), await invoiceOf(someone)];
+    const refused = await shop.post(path(persons));
+    expectRefusal(refused, 403, 'not_permitted');
+    expect(refused.body.errors).toEqual([{ pointer: '', code: 'natural_person' }]);
+    expect((await accounting.get(path(id))).status, 'before anybody asked').toBe(404);
+    const asked = made(await shop.post(path(id)));
+    expect(asked).toMatchObject({ invoiceId: id, requestedAtJalali: expect.any(String) });
+    expectRefusal(await shop.post(path(id)), 409, 'conflict');
+    // As the invoice froze it, whatever becomes of the company's record.
+    made(await shop.patch(`/v1/customers/${firm.id}`, { fields: { legalName: 'شرکت دیگر' } }, 1), 200);
+    const { legalName, legalNationalId, economicCode } = firm.sent.fields;
+    expect(made(await accounting.get(path(id)), 200).fields).toEqual({
+      legalName: { state: 'full', value: legalName },
+      legalNationalId: { state: 'full', value: legalNationalId },
+      economicCode: { state: 'full', value: economicCode },
+    });
+    const leaf = (await leavesOf(dpo, `subject=${firm.id}`)).find(({ action }) => action === 'vat_certificates.read');
+    expect(leaf).toMatchObject({ purpose: 'vat_certificate', objectId: id });
+    for (const role of ['shop_backend', 'support', 'dpo'])
+      expectRefusal(await (await client(role)).get(path(id)), 403, 'not_permitted');
+    // A request that somebody wrote into the table is none.
+    const forged = await invoiceOf(firm);
+    await atDatabase(
+      vault,
+      `insert into amanat.vat_certificates select tenant_id, $1, customer_id, requested_by, requested_at, mac
+         from amanat.vat_certificates where invoice_id = $2`,
+      [forged, id],
+    );
+    expect((await accounting.get(path(forged))).body.code).toBe('integrity_failure');
+    // Where the policy issues none, nobody asks for one.
+    const side = await vault.secondTenant('kalak');
+    const other = await side.client('shop_backend');
+    expectRefusal(await other.post(path(id)), 403, 'not_permitted');
   },
 );
