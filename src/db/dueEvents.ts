@@ -79,6 +79,28 @@ export function selectFallenNotices(tenantId: string, now: Date, limit: number):
   );
 }
 
+export interface OverdueRequest {
+  readonly id: string;
+  readonly customerId: string;
+  readonly dueAt: Date;
+}
+
+/** Requests that nobody has decided by their day, and of which nobody was told yet. */
+export function selectOverdueRequests(tenantId: string, now: Date, limit: number): Statement<OverdueRequest> {
+  return statement(
+    'select_overdue_requests',
+    `select r.id, r.customer_id as "customerId", r.due_at as "dueAt"
+       from amanat.requests r
+      where r.tenant_id = $1::uuid and r.state = 'open' and r.outcome is null and r.due_at <= $2::timestamptz
+        and not exists (
+          select 1 from amanat.events e
+           where e.tenant_id = $1::uuid and e.kind = 'request.overdue' and e.object_id = r.id and e.due_at = r.due_at)
+      order by r.due_at
+      limit $3::integer`,
+    [tenantId, now, limit],
+  );
+}
+
 export interface OverdueCase {
   readonly id: string;
   readonly kind: CaseKind;

@@ -173,12 +173,14 @@ export function selectRequest(tenantId: string, id: string, customerId: string |
 export interface RequestFilter {
   readonly customerId: string | undefined;
   readonly state: RequestState | undefined;
+  /** Only those that nobody has decided and that were due by then. */
+  readonly overdueAt?: Date | undefined;
 }
 
 /** Newest first. */
 export function listRequests(
   tenantId: string,
-  { customerId, state }: RequestFilter,
+  { customerId, state, overdueAt }: RequestFilter,
   beforeId: string | undefined,
   limit: number,
 ): Statement<RequestRow> {
@@ -188,9 +190,10 @@ export function listRequests(
        from amanat.requests r
       where r.tenant_id = $1::uuid and ($2::uuid is null or r.customer_id = $2::uuid)
         and ($3::text is null or r.state = $3::text) and ($4::uuid is null or r.id < $4::uuid)
+        and ($6::timestamptz is null or (r.state = 'open' and r.outcome is null and r.due_at <= $6::timestamptz))
       order by r.id desc
       limit $5::integer`,
-    [tenantId, customerId ?? null, state ?? null, beforeId ?? null, limit],
+    [tenantId, customerId ?? null, state ?? null, beforeId ?? null, limit, overdueAt ?? null],
   );
 }
 

@@ -40,9 +40,13 @@ export function requests(declare: DeclareAct, vault: Vault): void {
     const { correction: asked, ...rest } = parseBody(newRequest, request.body);
     return createRequest(vault, caller, act, { ...rest, correction: asked && changeOf(asked) });
   });
-  const query = ['customerId', 'state', 'limit', 'cursor'] as const;
+  const query = ['customerId', 'state', 'overdue', 'limit', 'cursor'] as const;
   declare('get', '/v1/requests', 'requests.list', { query }, ({ query: asked }, caller, act) => {
-    const filter = { customerId: idInQuery('customerId', asked.customerId), state: stateOf(asked.state) };
+    const filter = {
+      customerId: idInQuery('customerId', asked.customerId),
+      state: stateOf(asked.state),
+      overdue: isOverdue(asked.overdue),
+    };
     return listRequests(vault, caller, act, filter, parsePage(asked.limit, asked.cursor));
   });
   declare('get', '/v1/requests/:id', 'requests.read', {}, (request, caller, act) =>
@@ -80,6 +84,11 @@ const types: Readonly<Record<CopyFormat, string>> = {
 function formatOf(text = 'json'): CopyFormat {
   if (text !== 'json' && text !== 'html') throw refuse('invalid_query', '?format', 'enum');
   return text;
+}
+
+function isOverdue(text: string | undefined): boolean {
+  if (text !== undefined && text !== 'true') throw refuse('invalid_query', '?overdue', 'enum');
+  return text === 'true';
 }
 
 function stateOf(text: string | undefined) {

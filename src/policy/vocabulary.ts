@@ -56,7 +56,7 @@ export const grantKinds = [
 ] as const;
 export type GrantKind = (typeof grantKinds)[number];
 
-/** Why a field is not in full. The judge gives the first five; the others depend on the record, not on the profile. */
+/** Why a field is not in full. The judge gives all but the last two kinds: `erased`, and `not_collected`, which depends on the record. */
 export const reasons = [
   'role',
   'purpose',

@@ -3,6 +3,7 @@ import {
   selectExpiredApprovals,
   selectFallenNotices,
   selectOverdueCases,
+  selectOverdueRequests,
   selectOverdueReviews,
   type DueRow,
 } from '../db/dueEvents.ts';
@@ -38,13 +39,14 @@ async function raiseDueOf(vault: Vault, tenantId: string): Promise<void> {
   // Whatever becomes of the messages, the shop hears of it.
   await tellDisclosures(vault, keys).catch(() => undefined);
   for (;;) {
-    const [reviews, approvals, holds, notices, cases, glass] = await load(vault, tenantId, [
+    const [reviews, approvals, holds, notices, cases, glass, requests] = await load(vault, tenantId, [
       selectOverdueReviews(tenantId, now, atMost),
       selectExpiredApprovals(tenantId, now, atMost),
       selectEndingHolds(tenantId, now, atMost),
       selectFallenNotices(tenantId, now, atMost),
       selectOverdueCases(tenantId, now, atMost),
       selectOverdueGlass(tenantId, now, atMost),
+      selectOverdueRequests(tenantId, now, atMost),
     ]);
     const events = [
       ...reviews.map((row) => dueOf('review.overdue', row)),
@@ -53,16 +55,24 @@ async function raiseDueOf(vault: Vault, tenantId: string): Promise<void> {
       ...genuine(vault, keys, notices).map(dueEvent),
       ...glass.map((row) => dueOf('break_glass.overdue', row)),
       ...cases.map(({ id, kind, customerId, dueAt }) => overdueCase(kind, id, customerId, dueAt)),
+      ...requests.map(({ id, customerId, dueAt }) => overdueRequest(id, customerId, dueAt)),
     ];
     if (events.length === 0) return;
     await write(vault, tenantId, [eventStatement(vault, tenantId, ...events)]);
-    const found = [reviews, approvals, holds, notices, cases, glass];
+    const found = [reviews, approvals, holds, notices, cases, glass, requests];
     if (found.every((rows) => rows.length < atMost)) return;
   }
 }
 
 const overdueCase = (kind: CaseKind, objectId: string, customerId: string, at: Date): NewEvent => ({
   kind: `${kind}.overdue`,
+  objectId,
+  customerId,
+  at,
+});
+
+const overdueRequest = (objectId: string, customerId: string, at: Date): NewEvent => ({
+  kind: 'request.overdue',
   objectId,
   customerId,
   at,

@@ -45,6 +45,8 @@ const kinds = {
   'request.opened': { object: 'requests', audience: ['support', 'dpo'] },
   // The shop tells the person of each step.
   'request.decided': { object: 'requests', audience: ['shop_backend'] },
+  // Nobody has decided it by its day. One that was granted waits for nothing that anybody here could do.
+  'request.overdue': { object: 'requests', audience: ['support', 'dpo'], alarm: true },
   'request.closed': { object: 'requests', audience: ['shop_backend', 'support'] },
   'break_glass.opened': { object: 'break_glass', audience: ['dpo'], alarm: true },
   'break_glass.overdue': { object: 'break_glass', audience: ['dpo'], alarm: true },

@@ -188,13 +188,14 @@ export async function listRequests(
   vault: Vault,
   caller: Caller,
   act: Act,
-  asked: RequestFilter,
+  asked: Omit<RequestFilter, 'overdueAt'> & { readonly overdue: boolean },
   page: Page,
 ): Promise<Answer> {
   permit(caller, 'requests.list');
   const { tenantId, subjectId } = caller;
   const others = subjectId !== undefined && asked.customerId !== undefined && asked.customerId !== subjectId;
-  const filter = { ...asked, customerId: subjectId ?? asked.customerId };
+  const overdueAt = asked.overdue ? new Date(vault.now()) : undefined;
+  const filter = { state: asked.state, overdueAt, customerId: subjectId ?? asked.customerId };
   const [rows] = await load(vault, tenantId, [listStatement(tenantId, filter, page.after, page.limit + 1)]);
   const keys = await vault.keyring.tenant(tenantId);
   const body = pageOf(

@@ -16,7 +16,10 @@ import { synthetic } from '../../src/cli/synthetic.ts';
 /** goes: holds what goes with the person. kept: outlives them, under its own key or as ids and times. none: nothing of anybody. */
 const tables: Readonly<Record<string, 'goes' | 'kept' | 'none'>> = {
   acceptances: 'kept',
+  admissions: 'none',
   audit_leaves: 'kept',
+  // What was said of it is sealed under the person's key and can be opened no more.
+  break_glass: 'kept',
   cases: 'goes',
   client_assertions: 'none',
   client_secrets: 'none',
@@ -31,6 +34,7 @@ const tables: Readonly<Record<string, 'goes' | 'kept' | 'none'>> = {
   destroyed_keys: 'kept',
   events: 'kept',
   exports: 'kept',
+  full_reads: 'none',
   grants: 'goes',
   holds: 'kept',
   idempotent_answers: 'goes',
@@ -55,6 +59,7 @@ const tables: Readonly<Record<string, 'goes' | 'kept' | 'none'>> = {
   policy_publications: 'none',
   policy_versions: 'none',
   reader_freezes: 'none',
+  recipients: 'none',
   requests: 'goes',
   shipments: 'kept',
   statistics: 'none',
@@ -62,6 +67,7 @@ const tables: Readonly<Record<string, 'goes' | 'kept' | 'none'>> = {
   tenant_keys: 'none',
   tenants: 'none',
   token_revocations: 'none',
+  undertakings: 'none',
   webhook_deliveries: 'kept',
   webhooks: 'none',
 };
@@ -105,6 +111,8 @@ async function everywhere(): Promise<Person> {
   made(await subject.post(`/v1/requests/${copy}/link`));
   const tracking = { customerId: id, purpose: 'tracking', channel: 'sms', text: 'سفارش شما در راه است' };
   made(await shop.post('/v1/messages', tracking), 202);
+  const call = { contactPoint: 'email', callReference: 'call-17' };
+  made(await support.post(`/v1/customers/${id}/contact-points/confirm`, call), 200);
   const report = made(await support.post('/v1/misuse-reports', { customerId: id, text: 'کسی وارد حساب شده' }));
   const dispute = { outcome: 'unfounded', finding: 'چیزی نبود' };
   made(await dpo.post(`/v1/misuse-reports/${report.id}/resolve`, dispute), 200);
@@ -196,7 +204,15 @@ describe('P14: what is left in the tables of one who was erased', () => {
     const [traces, theirs] = [await tracesOf(gone), await tracesOf(twin)];
     const before = tablesIn(await found(traces));
     expect(before, 'control').toEqual(
-      expect.arrayContaining(['cases', 'customer_versions', 'customers', 'grants', 'index_tags', 'messages']),
+      expect.arrayContaining([
+        'cases',
+        'contact_assurances',
+        'customer_versions',
+        'customers',
+        'grants',
+        'index_tags',
+        'messages',
+      ]),
     );
     expect(before, 'control').toEqual(expect.arrayContaining(['order_versions', 'orders', 'requests']));
     // Whatever holds it says above that it goes.

@@ -2,6 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { synthetic } from '../../src/cli/synthetic.ts';
 import { verifyReceipt } from '../../src/crypto/signature.ts';
+import { raiseDueEvents } from '../../src/vault/dueEvents.ts';
 import { sweepErasures } from '../../src/vault/erasure.ts';
 import { startVault, type TestClient, type TestVault } from '../support/vault.ts';
 import {
@@ -141,6 +142,29 @@ describe('the register', () => {
     ]);
     expect((await decide(support, asked.id)).body.code).toBe('integrity_failure');
     expect((await support.get(`/v1/requests?customerId=${asked.customerId}`)).body.items).toEqual([]);
+  });
+});
+
+describe('a request that nobody decides', () => {
+  test('is overdue on its day, once, and listed as such; one that was granted is not, whatever keeps it open', async () => {
+    const [late, granted] = [await ask(shop, await person(), 'correct'), await ask(shop, await person(), 'erase')];
+    made(await decide(dpo, granted.id), 200);
+    const overdue = async () => made(await dpo.get('/v1/requests?overdue=true&limit=100'), 200).items;
+    expect(await overdue()).toEqual([]);
+    vault.advance(30 * day);
+    [shop, support, dpo] = [await shop.as(undefined), await support.as('staff-3'), await dpo.as('staff-9')];
+    [courier, accounting] = [await courier.as(undefined), await accounting.as(undefined)];
+    await raiseDueEvents(vault.vault);
+    await raiseDueEvents(vault.vault);
+    const listed = new Set((await overdue()).map(({ id }: { id: string }) => id));
+    expect([listed.has(late.id), listed.has(granted.id)]).toEqual([true, false]);
+    const told = made(await dpo.get('/v1/events?limit=100'), 200).items.filter(
+      (event: { kind: string }) => event.kind === 'request.overdue',
+    );
+    const about = told.map(({ object }: { object: { id: string } }) => object.id);
+    expect(about.filter((id: string) => id === late.id)).toHaveLength(1);
+    expect(about).not.toContain(granted.id);
+    expectRefusal(await dpo.get('/v1/requests?overdue=no'), 422, 'invalid_query', '?overdue');
   });
 });
 
