@@ -33,6 +33,7 @@ import { misuseReports } from './http/misuseReports.ts';
 import { notices } from './http/notices.ts';
 import { oauth } from './http/oauth.ts';
 import { orders } from './http/orders.ts';
+import { permissions } from './http/permissions.ts';
 import { policies } from './http/policies.ts';
 import { readerFreezes } from './http/readerFreezes.ts';
 import { requests } from './http/requests.ts';
@@ -113,6 +114,7 @@ export function createApp(
   consents(declare, vault);
   contactPoints(declare, vault);
   cookieChecks(declare, vault);
+  permissions(declare, vault);
   messages(declare, vault);
   invoices(declare, vault);
   audit(declare, vault);

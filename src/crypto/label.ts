@@ -29,6 +29,7 @@ export type RecordKind =
   | 'message'
   | 'contact_point'
   | 'webhook'
+  | 'permission'
   | 'incident'
   | 'statement'
   | 'answer'

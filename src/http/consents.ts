@@ -6,7 +6,7 @@ import type { Vault } from '../vault/vault.ts';
 import { channels, consentMethods } from '../policy/profile.ts';
 import { idOf, type DeclareAct } from './acts.ts';
 import { parseBody } from './parse.ts';
-import { source } from './shapes.ts';
+import { source, textVersion } from './shapes.ts';
 
 const purpose = z.string().regex(/^[a-z][a-z0-9_]{0,39}$/);
 const someChannels = z
@@ -19,7 +19,7 @@ const given = z.strictObject({
   channels: someChannels,
   method: z.enum(consentMethods),
   source,
-  textVersion: z.string().regex(/^[A-Za-z][A-Za-z0-9._/-]{0,39}$/),
+  textVersion,
 });
 const withdrawn = z.strictObject({ purpose: purpose.optional(), channels: someChannels.optional(), source });
 

@@ -65,7 +65,16 @@ const legalOrder = z.strictObject({
   case: z.strictObject({ number: text, authority: some }).optional(),
   reason: some,
   decider: z.strictObject({ name: text, title: some }).optional(),
-  permission: z.strictObject({ givenAt: text, recipientName: text, purpose: text, fields, method: some }).optional(),
+  permission: z
+    .strictObject({
+      id: z.uuid().toLowerCase().optional(),
+      givenAt: text,
+      recipientName: text,
+      purpose: text,
+      fields,
+      method: some,
+    })
+    .optional(),
   renews: some,
   follows: some,
   basis: z.strictObject({ law: some, article: some }).optional(),

@@ -27,6 +27,9 @@ export const attestation = z
   .strictObject({ textSha256: sha256, method: z.enum(consentMethods), at: instant.optional() })
   .optional();
 
+/** Of a text that a person agreed to. */
+export const textVersion = z.string().regex(/^[A-Za-z][A-Za-z0-9._/-]{0,39}$/);
+
 /** The body of a call that says everything by its path. */
 export const nothing = z.strictObject({}).optional();
 

@@ -15,6 +15,7 @@ import { newId } from './ids.ts';
 import { secrecyOf } from './legalOrderSeal.ts';
 import { sealStep } from './legalOrderStep.ts';
 import { noticeStatements } from './notices.ts';
+import { expectPermitted, permissionUsed } from './permissionGate.ts';
 import { permit } from './permit.ts';
 import type { Vault } from './vault.ts';
 
@@ -41,6 +42,7 @@ export async function executeLegalOrder(
   const { row: stored, ground, file, record, decision, purpose } = gate;
   const keys = await vault.keyring.tenant(tenantId);
   const found = await subjectsOf(vault, caller, keys, record, ground);
+  await expectPermitted(vault, keys, record, found);
   const content = computeContent(keys, record, decision, found, { at, salt: newSalt() });
   const exportId = newId(at.getTime());
   const controller = policy.profile.controller.fa;
@@ -52,6 +54,7 @@ export async function executeLegalOrder(
   const statements = [
     takeLegalOrderForExecution(tenantId, stored.id, stored.version, at),
     step,
+    ...permissionUsed(tenantId, record, exportId),
     holdCustomers(tenantId, content.held),
     insertExport(row),
     ...noticeStatements(vault, keys, execution, { ...record, secret: secrecyOf(file) }, content.disclosed),

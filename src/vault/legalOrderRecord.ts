@@ -54,6 +54,8 @@ export interface LegalOrderRecord {
   /** What the person was shown and agreed to. */
   readonly permission?:
     | {
+        /** Of the record of it (permissions.ts). */
+        readonly id?: string | undefined;
         readonly givenAt: string;
         readonly recipientName: string;
         readonly purpose: string;

@@ -23,6 +23,7 @@ import { deedOf, orderOf } from './legalOrderStep.ts';
 import { statusAt, viewOrder } from './legalOrderView.ts';
 import { subjectKeys } from './legalScope.ts';
 import { pageOf, type Page } from './page.ts';
+import { expectPermitted } from './permissionGate.ts';
 import { permit } from './permit.ts';
 import { dayEndingAt } from './tehranDay.ts';
 import type { Vault } from './vault.ts';
@@ -40,6 +41,7 @@ export async function registerLegalOrder(
   const policy = vault.watch.policy(caller.tenantId);
   const { record, warnings } = checkLegalOrder(policy, fieldsUnder(policy.profile, 'legal_order', caller), input, now);
   const keys = await vault.keyring.tenant(caller.tenantId);
+  await expectPermitted(vault, keys, record, []);
   const id = newId(now);
   const file = { salt: newSalt(), record, registration: { ...person, at: new Date(now).toISOString() } };
   const sealed = sealOrder(keys, id, file);

@@ -1,6 +1,7 @@
 import { VaultError } from '../errors.ts';
 import type { Role } from '../policy/profile.ts';
 import type { Caller } from './caller.ts';
+import { sendingRules } from './sendingRules.ts';
 
 /** Scopes narrow what a role may do (RFC 6749 section 3.3); the profile says what a role may see. */
 export const scopes = [
@@ -56,6 +57,7 @@ const legal = ['legal_registrar', 'legal_approver'] as const;
 
 /** Every act there is, who may attempt it and under which scope. What is not here cannot be done. */
 const rules = {
+  ...sendingRules,
   'customers.create': { scope: 'customers:write', roles: ['shop_backend'] },
   'customers.import': { scope: 'customers:write', roles: ['shop_backend'] },
   'customers.patch': { scope: 'customers:write', roles: ['shop_backend', 'subject'] },
@@ -73,8 +75,6 @@ const rules = {
   },
   'consents.give': { scope: 'consents:write', roles: ['shop_backend', 'subject'] },
   'consents.withdraw': { scope: 'consents:write', roles: ['shop_backend', 'support', 'marketing', 'dpo', 'subject'] },
-  'messages.send': { scope: 'messages', roles: ['shop_backend', ...departments, 'marketing', 'dpo'] },
-  'messages.read': { scope: 'messages', roles: ['shop_backend', ...departments, 'marketing', 'dpo'] },
   'contact_points.read': {
     scope: 'contact_points',
     roles: ['shop_backend', ...departments, ...legal, 'dpo', 'subject'],
@@ -218,14 +218,6 @@ const rules = {
   'clients.read': { scope: 'clients', roles: ['system_admin'] },
   'clients.patch': { scope: 'clients', roles: ['system_admin'] },
   'clients.renew_secret': { scope: 'clients', roles: ['system_admin'] },
-  'webhooks.create': { scope: 'webhooks', roles: ['system_admin'] },
-  'webhooks.list': { scope: 'webhooks', roles: ['system_admin', 'dpo'] },
-  'webhooks.read': { scope: 'webhooks', roles: ['system_admin', 'dpo'] },
-  'webhooks.patch': { scope: 'webhooks', roles: ['system_admin', 'dpo'] },
-  'webhooks.renew_secret': { scope: 'webhooks', roles: ['system_admin'] },
-  'webhooks.ping': { scope: 'webhooks', roles: ['system_admin'] },
-  'webhooks.deliveries': { scope: 'webhooks', roles: ['system_admin', 'dpo'] },
-  'webhooks.redeliver': { scope: 'webhooks', roles: ['system_admin'] },
   'subjects.exchange': { scope: 'subjects', roles: ['shop_backend'] },
 } as const satisfies Record<string, Rule>;
 

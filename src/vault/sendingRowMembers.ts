@@ -1,4 +1,5 @@
 import type { MessageFacts } from '../db/messages.ts';
+import type { PermissionFacts } from '../db/permissions.ts';
 import type { MailingFacts } from '../db/policyMailings.ts';
 import type { WebhookFacts } from '../db/webhooks.ts';
 
@@ -33,10 +34,24 @@ export const sendingRowMembers = {
   },
   /** That everybody is to be told of a version of the policy. */
   policy_mailings: { id: true, number: true, requestedBy: true, requestedActor: true, requestedAt: true },
+  /** What a person agreed to for one disclosure. */
+  permissions: {
+    id: true,
+    customerId: true,
+    fields: true,
+    textVersion: true,
+    said: true,
+    givenAt: true,
+    recordedBy: true,
+    recordedRole: true,
+    recordedActor: true,
+    withdrawnAt: true,
+  },
 } as const;
 
 export interface SendingRows {
   readonly messages: MessageFacts;
   readonly webhooks: WebhookFacts;
   readonly policy_mailings: MailingFacts;
+  readonly permissions: PermissionFacts;
 }

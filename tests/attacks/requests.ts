@@ -22,6 +22,13 @@ const bodies: Readonly<Record<string, Body>> = {
   createClient: () => ({ name: 'warehouse system', role: 'support', authMethod: 'client_secret' }),
   disableClient: () => ({ disabled: true }),
   renewClientSecret: () => ({ overlapSeconds: 60 }),
+  givePermission: () => ({
+    recipientName: 'بیمهٔ نمونه',
+    purpose: 'بیمهٔ کالا',
+    fields: ['mobile'],
+    textVersion: 'permission-1',
+  }),
+  withdrawPermission: () => ({}),
   createWebhook: (_, { staff }) => ({
     clientId: staff.support.id,
     url: 'https://support.example.com/events',

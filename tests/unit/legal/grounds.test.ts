@@ -66,6 +66,7 @@ const grounds: Readonly<Record<string, { input: LegalOrderInput; needs: readonly
       ground: 'consent',
       recipient: { name: 'بیمهٔ نمونه', as: 'third_party' },
       permission: {
+        id: '0199a9b0-0000-7000-8000-00000000abcd',
         givenAt: '2025-11-12T07:00:00Z',
         recipientName: 'بیمهٔ نمونه',
         purpose: 'بیمهٔ کالا',

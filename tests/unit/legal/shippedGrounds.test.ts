@@ -69,7 +69,7 @@ describe('the gate', () => {
   });
 
   test('B6: permission names recipient, fields and purpose, and a time', () => {
-    for (const place of ['givenAt', 'purpose', 'recipientName', 'fields']) {
+    for (const place of ['id', 'givenAt', 'purpose', 'recipientName', 'fields']) {
       expect(required('ito', 'permission')).toContain(`/permission/${place}`);
     }
   });
