@@ -2,6 +2,7 @@ import { afterAll, test } from 'vitest';
 import { synthetic, type Synthetic } from '../../src/cli/synthetic.ts';
 import type { Profile } from '../../src/policy/profile.ts';
 import type { Outgoing, Sender } from '../../src/sending/sender.ts';
+import { webhookSender } from '../../src/sending/webhookSender.ts';
 import { customerUnder } from '../support/profiles.ts';
 import { login, startVault, type TestClient, type TestVault } from '../support/vault.ts';
 import { isFirm, linkedFirm, undertaken, undertakes } from '../support/undertakings.ts';
@@ -80,7 +81,7 @@ export function clause(id: string, facts: ClauseFacts, show: (stage: Stage) => P
 
 async function openHouse(first: ShippedName): Promise<House> {
   const sent = { sms: [] as Outgoing[], email: [] as Outgoing[] };
-  const senders = { sms: keeping(sent.sms), email: keeping(sent.email) };
+  const senders = { sms: keeping(sent.sms), email: keeping(sent.email), webhook: webhookSender([]) };
   return { vault: await startVault({ profile: first, senders }), first, sent };
 }
 

@@ -241,8 +241,8 @@ clause(
   'B23',
   {
     shows:
-      'too many requests and too many wrong secrets wait, the right secret never; no caller says where anything goes',
-    in: ['src/http/limits.ts', 'src/vault/throttle.ts', 'src/sending/sender.ts', 'src/vault/permit.ts'],
+      'too many requests and too many wrong secrets wait, the right secret never; what goes out goes where the administrator has said',
+    in: ['src/http/limits.ts', 'src/vault/throttle.ts', 'src/sending/addresses.ts', 'src/vault/webhooks.ts'],
   },
   async (stage) => {
     const { vault } = stage;
@@ -275,7 +275,18 @@ clause(
       const answer = await shop.post('/v1/messages', { ...message, [name]: value });
       expectRefusal(answer, 422, 'unknown_field', `/${name}`);
     }
-    expect((await vault.request('GET', `/v1/customers/${person.id}`)).status).toBe(401);
+    // Events go where the administrator has entered, encrypted, and to no address within the house.
+    const admin = await vault.admin.as(undefined);
+    const hook = (url: string) => ({ clientId: shop.id, url, kinds: ['policy.in_force'] });
+    expectRefusal(await shop.post('/v1/webhooks', hook('https://hooks.example.com/x')), 403, 'not_permitted');
+    for (const url of [
+      'http://hooks.example.com/x',
+      'https://127.0.0.1/x',
+      'https://10.0.0.5/x',
+      'https://localhost/x',
+    ])
+      expectRefusal(await admin.post('/v1/webhooks', hook(url)), 422, 'invalid_body', '/url');
+    made(await admin.post('/v1/webhooks', hook('https://hooks.example.com/x')));
   },
 );
 
