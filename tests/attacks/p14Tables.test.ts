@@ -68,6 +68,7 @@ const tables: Readonly<Record<string, 'goes' | 'kept' | 'none'>> = {
   tenants: 'none',
   token_revocations: 'none',
   undertakings: 'none',
+  vat_certificates: 'kept',
   webhook_deliveries: 'kept',
   webhooks: 'none',
 };
