@@ -19,6 +19,7 @@ import { deliveries } from './http/deliveries.ts';
 import { events } from './http/events.ts';
 import { exportRegister } from './http/exportRegister.ts';
 import { exports } from './http/exports.ts';
+import { feedback } from './http/feedback.ts';
 import { grants } from './http/grants.ts';
 import { holds } from './http/holds.ts';
 import { createHttp, type Http, type HttpOptions } from './http/http.ts';
@@ -156,4 +157,5 @@ function registers(declare: DeclareAct, vault: Vault): void {
   misuseReports(declare, vault);
   complaints(declare, vault);
   inquiries(declare, vault);
+  feedback(declare, vault);
 }

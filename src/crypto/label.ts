@@ -24,6 +24,7 @@ export type RecordKind =
   | 'request'
   | 'case'
   | 'recipient'
+  | 'feedback'
   | 'undertaking'
   | 'export'
   | 'message'

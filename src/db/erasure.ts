@@ -1,5 +1,6 @@
 /** How a person goes: out of reach first, in one commit; then the keys, once nothing holds them. */
 import { deleteContactPointsOf } from './contactPoints.ts';
+import { destroyFeedbackOf } from './feedback.ts';
 import { emptyCasesOf } from './cases.ts';
 import { deleteVersionsOf } from './versions.ts';
 import { statement, type Statement } from './statement.ts';
@@ -180,6 +181,7 @@ export function destroyCustomer(tenantId: string, { id, version }: Pick<LeavingR
       [tenantId, id],
     ),
     emptyCasesOf(tenantId, id),
+    destroyFeedbackOf(tenantId, id),
     ...deleteVersionsOf(tenantId, id),
     ...deleteContactPointsOf(tenantId, id),
   ];

@@ -78,6 +78,7 @@ export const registers = [
   'complaints',
   'inquiries',
   'misuseReports',
+  'feedback',
 ] as const;
 export type Register = (typeof registers)[number];
 
@@ -114,7 +115,11 @@ export function countEntries(
             count(e.id)::integer, min(e.filed_at)
        from (values ('complaint'), ('inquiry'), ('misuse')) as k (kind)
        left join amanat.cases e on e.tenant_id = $1::uuid and e.customer_id = $2::uuid and e.kind = k.kind
-      group by k.kind`,
+      group by k.kind
+     union all
+     select 'feedback', count(*)::integer, min(e.created_at)
+       from amanat.feedback e
+      where e.tenant_id = $1::uuid and e.customer_id = $2::uuid`,
     [tenantId, customerId],
   );
 }

@@ -184,6 +184,15 @@ export const recipients = z.strictObject({
 /** Whether a member of staff has to have undertaken confidentiality before a value is shown in full. */
 export const staffUndertaking = z.strictObject({ demanded: z.boolean(), ...cited });
 
+/** Answers to surveys, and opinions: what each department reads them for, and whether whose they are belongs to that. */
+export const feedback = z.strictObject({
+  readers: z.record(
+    z.string().regex(/^[a-z][a-z0-9_]{0,39}$/),
+    z.strictObject({ purpose: z.string(), identity: z.boolean() }),
+  ),
+  ...cited,
+});
+
 /** By when somebody hears that their complaint was taken in, and from then on what was found and done. */
 export const complaints = z.strictObject({ acknowledgeWithin: duration, answerWithin: duration, ...cited });
 

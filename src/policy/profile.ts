@@ -76,6 +76,8 @@ const schema = z.strictObject({
   states: duties.states,
   recipients: duties.recipients.optional(),
   staffUndertaking: duties.staffUndertaking.optional(),
+  /** Versions from before there was such a rule take none. */
+  feedback: duties.feedback.optional(),
   misuse: duties.misuse,
   /** Versions from before there were such rules have none, and answer as they answer requests about one's own data. */
   complaints: duties.complaints.optional(),

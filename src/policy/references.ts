@@ -24,6 +24,7 @@ const rules: readonly ((profile: Profile) => readonly Fault[])[] = [
   carriersWithoutDefault,
   keysElsewhere,
   glassWithoutGrant,
+  feedbackForSale,
 ];
 
 /** Can this field be shown without a grant? Only if no party's item calls it personal, and somebody declares it. */
@@ -46,6 +47,13 @@ function glassWithoutGrant(profile: Profile): readonly Fault[] {
   return alone || others ? [{ pointer: '/breakGlass/allowed', code: 'break_glass_without_grant' }] : [];
 }
 
+/** What people said to be heard is read for nothing that they would have to say yes to, offers say (B5). */
+function feedbackForSale(profile: Profile): readonly Fault[] {
+  return entries(profile.feedback?.readers ?? {})
+    .filter(([, { purpose }]) => profile.consent.purposes?.includes(purpose) === true)
+    .map(([reader]) => ({ pointer: `/feedback/readers/${reader}/purpose`, code: 'feedback_for_sending' }));
+}
+
 /** Processors, the person and the umbrella `department` are not departments. */
 function misnamedDepartments(profile: Profile): readonly Fault[] {
   const refused = [...processorKinds, 'subject', 'department'] as const satisfies readonly Role[];
@@ -62,6 +70,9 @@ function unknownPurposes(profile: Profile): readonly Fault[] {
     ...entries(profile.departments).map(([id, { purposes }]) => [`/departments/${id}`, purposes] as const),
     ...entries(profile.processors).map(([id, { purposes }]) => [`/processors/${id}`, purposes] as const),
     ...entries(profile.grantKinds).map(([id, { purpose }]) => [`/grantKinds/${id}`, [purpose]] as const),
+    ...entries(profile.feedback?.readers ?? {}).map(
+      ([id, { purpose }]) => [`/feedback/readers/${id}`, [purpose]] as const,
+    ),
     ['/consent/purposes', profile.consent.purposes ?? []] as const,
     ['/consent/optOut', profile.consent.optOut ?? []] as const,
     ['/statistics/purpose', profile.statistics === undefined ? [] : [profile.statistics.purpose]] as const,
@@ -82,6 +93,11 @@ function unknownReaders(profile: Profile): readonly Fault[] {
     ...entries(profile.grantKinds).flatMap(([kind, { grantees }]) =>
       grantees.map((reader) => ({ pointer: `/grantKinds/${kind}/grantees`, reader, among: known })),
     ),
+    ...Object.keys(profile.feedback?.readers ?? {}).map((reader) => ({
+      pointer: `/feedback/readers/${reader}`,
+      reader,
+      among: known,
+    })),
     ...(['search', 'match', 'write'] as const).flatMap((list) =>
       Object.keys(profile[list]).map((reader) => ({ pointer: `/${list}/${reader}`, reader, among: withSubject })),
     ),

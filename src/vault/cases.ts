@@ -7,6 +7,7 @@ import {
   type CaseRow,
 } from '../db/cases.ts';
 import { selectCustomersForRights, type RightsRow } from '../db/erasure.ts';
+import { requireReveals } from '../db/freezes.ts';
 import type { Statement } from '../db/statement.ts';
 import { refuse, VaultError } from '../errors.ts';
 import { addDuration } from '../policy/duration.ts';
@@ -121,6 +122,10 @@ export async function tellStep(vault: Vault, caller: Caller, act: Act, { id, cus
     { caller, act },
   );
 }
+
+/** A person's own token, which may be in other hands, reads nothing of a frozen account. */
+export const guardsOf = ({ tenantId, subjectId }: Caller, { customerId }: CaseRow): readonly Statement[] =>
+  subjectId === undefined ? [] : [requireReveals(tenantId, customerId)];
 
 /** Are its words still kept, by the policy in force? The same answer whether or not they have gone yet. */
 export function isKept({ retention }: Profile, { closedAt }: CaseRow, now: number): boolean {

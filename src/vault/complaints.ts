@@ -4,7 +4,7 @@ import { addDuration } from '../policy/duration.ts';
 import type { Profile } from '../policy/profile.ts';
 import { commitAct, type Act, type Answer } from './act.ts';
 import { checkWords, nounOf, openCase, sealCase, signedCase, viewCase } from './caseRecord.ts';
-import { caseOf, customerOf, fileCase, isKept, listCases, tellStep } from './cases.ts';
+import { caseOf, customerOf, fileCase, guardsOf, isKept, listCases, tellStep } from './cases.ts';
 import type { Caller } from './caller.ts';
 import { checkClauses } from './clauses.ts';
 import type { EventKind } from './eventKinds.ts';
@@ -200,7 +200,7 @@ export async function readComplaint(vault: Vault, caller: Caller, act: Act, id: 
     ...openCase(keys, customer, row, names),
   };
   const deed = { subjectId: row.customerId, object: { kind: noun, id }, rule: `${noun}.${shows ? 'words' : 'state'}` };
-  return commitAct(vault, caller, act, deed, [], { status: 200, body });
+  return commitAct(vault, caller, act, deed, guardsOf(caller, row), { status: 200, body });
 }
 
 export async function listComplaints(

@@ -5,6 +5,7 @@ import type { Decision } from '../policy/judge.ts';
 import type { Field } from '../policy/profile.ts';
 import { load } from './act.ts';
 import { copiedCases } from './copyCases.ts';
+import { copiedFeedback } from './copyFeedback.ts';
 import { copiedAcceptances, copiedAccesses, copiedConsents, copiedMessages, copiedRequests } from './copyDealings.ts';
 import { copiedRecord, fact, itemMaker, type CopiedItem, type CopiedRecord, type Copying } from './copyRecord.ts';
 import { singleFieldsOf } from './customerFields.ts';
@@ -26,6 +27,7 @@ export const parts = [
   'complaints',
   'inquiries',
   'misuseReports',
+  'feedback',
   'accesses',
 ] as const;
 export type Part = (typeof parts)[number];
@@ -44,6 +46,7 @@ const loaders: Readonly<Record<Part, (copying: Copying) => Promise<readonly Copi
   complaints: copiedCases('complaint'),
   inquiries: copiedCases('inquiry'),
   misuseReports: copiedCases('misuse'),
+  feedback: copiedFeedback,
   accesses: copiedAccesses,
 };
 

@@ -36,6 +36,7 @@ const headings: Readonly<Record<Part, string>> = {
   complaints: 'شکایت‌های شما',
   inquiries: 'پرسش‌ها و نظرهای شما',
   misuseReports: 'گزارش‌های سوء استفاده از حساب',
+  feedback: 'نظرسنجی‌ها و نظرهای شما',
   accesses: 'چه بخشی داده‌های شما را دید',
 };
 

@@ -2,7 +2,7 @@ import { changeCase, closeGrantsOfCase, type CaseFilter } from '../db/cases.ts';
 import { VaultError } from '../errors.ts';
 import { commitAct, type Act, type Answer } from './act.ts';
 import { checkWords, nounOf, openCase, sealCase, signedCase, viewCase } from './caseRecord.ts';
-import { caseOf, customerOf, fileCase, isKept, listCases, tellStep } from './cases.ts';
+import { caseOf, customerOf, fileCase, guardsOf, isKept, listCases, tellStep } from './cases.ts';
 import type { Caller } from './caller.ts';
 import { eventStatement } from './events.ts';
 import { personOf } from './fourEyes.ts';
@@ -76,7 +76,7 @@ export async function readInquiry(vault: Vault, caller: Caller, act: Act, id: st
   const customer = shows ? await customerOf(vault, tenantId, row.customerId) : undefined;
   const body = { ...viewCase(row), ...openCase(keys, customer, row, { words: 'text', finding: 'answer' }) };
   const deed = { subjectId: row.customerId, object: { kind: noun, id } };
-  return commitAct(vault, caller, act, deed, [], { status: 200, body });
+  return commitAct(vault, caller, act, deed, guardsOf(caller, row), { status: 200, body });
 }
 
 export async function listInquiries(

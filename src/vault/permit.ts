@@ -2,50 +2,10 @@ import { VaultError } from '../errors.ts';
 import type { Role } from '../policy/profile.ts';
 import type { Caller } from './caller.ts';
 import { sendingRules } from './sendingRules.ts';
+import { scopes, type Scope } from './scopes.ts';
 
-/** Scopes narrow what a role may do (RFC 6749 section 3.3); the profile says what a role may see. */
-export const scopes = [
-  'customers:read',
-  'customers:write',
-  'customers:search',
-  'contact_points',
-  'consents:read',
-  'consents:write',
-  'messages',
-  'orders:read',
-  'orders:write',
-  'grants:read',
-  'grants:write',
-  'invoices:read',
-  'invoices:write',
-  'deliveries',
-  'legal_orders:read',
-  'legal_orders:register',
-  'legal_orders:decide',
-  'exports',
-  'events',
-  'notices',
-  'requests',
-  'requests:decide',
-  'incidents',
-  'break_glass',
-  'misuse',
-  'misuse:resolve',
-  'recipients',
-  'undertakings',
-  'complaints',
-  'complaints:work',
-  'inquiries',
-  'acceptances',
-  'policies:read',
-  'policies:write',
-  'statistics',
-  'audit:read',
-  'clients',
-  'webhooks',
-  'subjects',
-] as const;
-export type Scope = (typeof scopes)[number];
+export { scopes };
+export type { Scope };
 
 interface Rule {
   readonly scope: Scope;
@@ -175,6 +135,9 @@ const rules = {
   'staff_undertakings.create': { scope: 'undertakings', roles: ['dpo'] },
   'staff_undertakings.list': { scope: 'undertakings', roles: ['dpo'] },
   'staff_undertakings.revoke': { scope: 'undertakings', roles: ['dpo'] },
+  'feedback.create': { scope: 'feedback', roles: ['shop_backend', 'support', 'subject'] },
+  'feedback.list': { scope: 'feedback', roles: ['shop_backend', ...departments, 'dpo', 'subject'] },
+  'feedback.read': { scope: 'feedback', roles: ['shop_backend', ...departments, 'dpo', 'subject'] },
   'complaints.create': { scope: 'complaints', roles: ['shop_backend', 'support', 'subject'] },
   'complaints.list': {
     scope: 'complaints',

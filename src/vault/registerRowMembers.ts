@@ -1,4 +1,5 @@
 import type { AdmissionRow } from '../db/admissions.ts';
+import type { FeedbackFacts } from '../db/feedback.ts';
 import type { RecipientFacts } from '../db/recipients.ts';
 import type { UndertakingFacts } from '../db/undertakings.ts';
 
@@ -32,6 +33,8 @@ export const registerRowMembers = {
     revokedBy: true,
     revokedActor: true,
   },
+  /** Whose an answer is, if anybody's. */
+  feedback: { id: true, kind: true, survey: true, customerId: true, createdAt: true },
   /** What every process believes of a client or a member of staff. */
   admissions: { kind: true, subject: true, fields: true, validFrom: true, validUntil: true, changedAt: true },
 } as const;
@@ -39,5 +42,6 @@ export const registerRowMembers = {
 export interface RegisterRows {
   readonly recipients: RecipientFacts;
   readonly undertakings: UndertakingFacts;
+  readonly feedback: FeedbackFacts;
   readonly admissions: AdmissionRow;
 }

@@ -106,7 +106,7 @@ async function freeOf({ vault, keys, at }: Round, { sparesHeld }: Sweeping, foun
 
 function leafOf({ policy, keys, at }: Round, rule: RetentionClass, sweeping: Sweeping, row: DueRecord): Statement {
   const { id, customerId, version } = row;
-  const { action, kind, destroysKeys } = sweeping;
+  const { action, kind, destroysKeys, leavesUnnamed } = sweeping;
   return sweepLeaf(
     {
       tenantId: keys.tenantId,
@@ -114,7 +114,7 @@ function leafOf({ policy, keys, at }: Round, rule: RetentionClass, sweeping: Swe
       action,
       rule: `retention.${rule}`,
       object: { kind, id },
-      ...(customerId === null ? {} : { subjectId: customerId }),
+      ...(customerId === null || leavesUnnamed === true ? {} : { subjectId: customerId }),
       ...(destroysKeys && version !== undefined ? { digest: digestOfNothing, recordVersion: version + 1 } : {}),
     },
     at.getTime(),

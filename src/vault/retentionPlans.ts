@@ -1,3 +1,4 @@
+import { countDueFeedback, detachFeedback, selectDueFeedback, type DueFeedback } from '../db/feedback.ts';
 import { countLapsedHolds, selectLapsedHolds, type HoldKind, type HoldRow } from '../db/holds.ts';
 import { destroyOrders } from '../db/erasure.ts';
 import { caseKinds, type CaseKind } from '../db/cases.ts';
@@ -25,6 +26,7 @@ import type { Statement } from '../db/statement.ts';
 import type { Profile } from '../policy/profile.ts';
 import type { RetentionClass } from '../policy/vocabulary.ts';
 import { nounOf } from './caseRecord.ts';
+import { signedFeedback } from './feedback.ts';
 import { endLapsed } from './holds.ts';
 import type { TenantKeys } from './keyring.ts';
 import { booksClosed, durationOf, orderTermsOf, type RetentionRule } from './retentionTerms.ts';
@@ -56,6 +58,8 @@ export interface Sweeping<Row extends DueRecord = DueRecord> {
   readonly sparesHeld: boolean;
   /** The rows have a data key of their own, which goes: every process forgets it, and the leaf says that nothing is left. */
   readonly destroysKeys: boolean;
+  /** The leaves do not say whose it was: they would join again what is cut. */
+  readonly leavesUnnamed?: true;
   /** Rows that are not as they were made are left alone. */
   readonly isGenuine?: (round: Pick<Round, 'vault' | 'keys'>, row: Row) => boolean;
 }
@@ -98,7 +102,7 @@ export const plans: Readonly<Record<RetentionClass, Plan>> = {
   supplementary_answers: { does: 'not_stored', why: 'the vault asks no supplementary questions yet' },
   // Inquiries and reports of misuse are kept as complaints are.
   complaint: sweep(({ retention }) => caseKinds.map((kind) => cases(kind, durationOf(retention.complaint.keep)))),
-  feedback: { does: 'not_stored', why: 'the vault takes no feedback yet' },
+  feedback: sweep(({ retention }) => [feedback(durationOf(retention.feedback.keep))]),
   incident: { does: 'not_stored', why: 'the vault records no incidents yet' },
   access_audit: {
     does: 'open',
@@ -163,6 +167,26 @@ function parcelGrants(keep: string | null): Sweeping {
     sparesHeld: false,
     destroysKeys: false,
   };
+}
+
+/** Whose it was is taken away; what was said stays, nobody's. */
+function feedback(keep: string | null): Sweeping {
+  return sweepingOf<DueFeedback>({
+    action: 'feedback.detach',
+    kind: 'feedback',
+    select: (tenantId, at, limit) => selectDueFeedback(tenantId, keep, at, limit),
+    count: (tenantId, at) => countDueFeedback(tenantId, keep, at),
+    letGo: ({ keys }, due) => [
+      detachFeedback(
+        keys.tenantId,
+        due.map((row) => ({ id: row.id, was: row.mac, mac: signedFeedback(keys, { ...row, customerId: null }).mac })),
+      ),
+    ],
+    sparesHeld: true,
+    destroysKeys: false,
+    leavesUnnamed: true,
+    isGenuine: ({ vault, keys }, row) => believes(vault, keys, 'feedback', row),
+  });
 }
 
 /** What was said, found and done; that there was a case stays, for the counts. */

@@ -102,6 +102,7 @@ const registerWords = {
   complaints: 'شکایت‌ها',
   inquiries: 'پرسش‌ها و نظرها',
   misuseReports: 'گزارش‌های سوء استفاده',
+  feedback: 'نظرسنجی‌ها و نظرها',
   former_states: 'پیشینهٔ ویرایش‌ها',
 } as const;
 

@@ -172,6 +172,7 @@ const classes: Readonly<Record<Exclude<Part, 'orders' | 'invoices'>, RetentionCl
   complaints: 'complaint',
   inquiries: 'complaint',
   misuseReports: 'complaint',
+  feedback: 'feedback',
 };
 
 function registersView(profile: Profile, { counts, former }: Held) {
