@@ -41,6 +41,7 @@ import { requests } from './http/requests.ts';
 import { statistics } from './http/statistics.ts';
 import { recipients } from './http/recipients.ts';
 import { staffUndertakings } from './http/staffUndertakings.ts';
+import { supplementaryRequests } from './http/supplementaryRequests.ts';
 import { system } from './http/system.ts';
 import { webhooks } from './http/webhooks.ts';
 import type { KeyFolder } from './keys/folder.ts';
@@ -131,6 +132,7 @@ export function createApp(
   oversight(declare, vault);
   webhooks(declare, vault);
   registers(declare, vault);
+  supplementaryRequests(declare, vault);
   accesses(declare, vault);
   changes(declare, vault);
   copyLinks(declare, http, vault);

@@ -31,6 +31,7 @@ export type RecordKind =
   | 'contact_point'
   | 'webhook'
   | 'permission'
+  | 'supplementary_request'
   | 'incident'
   | 'statement'
   | 'answer'

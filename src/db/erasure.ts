@@ -4,6 +4,7 @@ import { destroyFeedbackOf } from './feedback.ts';
 import { emptyCasesOf } from './cases.ts';
 import { deleteVersionsOf } from './versions.ts';
 import { statement, type Statement } from './statement.ts';
+import { forgetAnswersOf } from './retentionAnswers.ts';
 
 /**
  * Puts a customer out of everybody's reach, whether or not a hold stands: not read, found or listed any more, identifiers free
@@ -184,6 +185,7 @@ export function destroyCustomer(tenantId: string, { id, version }: Pick<LeavingR
     destroyFeedbackOf(tenantId, id),
     ...deleteVersionsOf(tenantId, id),
     ...deleteContactPointsOf(tenantId, id),
+    forgetAnswersOf(tenantId, id),
   ];
 }
 

@@ -139,6 +139,16 @@ const attached = {
        join amanat.customers o on o.tenant_id = r.tenant_id and o.id = r.customer_id
       cross join lateral (values ('words', r.words), ('finding', r.finding), ('remedy', r.remedy)) as w (part, sealed)
       where r.tenant_id = $1::uuid and w.sealed is not null`,
+  supplementary_requests: `select r.id, 'answers' as part, 1 as version, o.id as "ownerId",
+            o.key_version as "keyVersion", o.data_key as "dataKey", r.answers as sealed
+       from amanat.supplementary_requests r
+       join amanat.customers o on o.tenant_id = r.tenant_id and o.id = r.customer_id
+      where r.tenant_id = $1::uuid and r.answers is not null`,
+  contact_assurances: `select r.id, r.point || '/call' as part, 1 as version, o.id as "ownerId",
+            o.key_version as "keyVersion", o.data_key as "dataKey", r.call_reference as sealed
+       from (select a.*, a.customer_id as id from amanat.contact_assurances a where a.tenant_id = $1::uuid) r
+       join amanat.customers o on o.tenant_id = r.tenant_id and o.id = r.customer_id
+      where r.tenant_id = $1::uuid and r.call_reference is not null`,
 } as const;
 export type AttachedKind = keyof typeof attached;
 export const attachedKinds = Object.keys(attached) as AttachedKind[];

@@ -30,11 +30,6 @@ export const legalBasis = z
   )
   .min(1);
 
-const sourceKinds = ['web', 'phone', 'in_person', 'import'] as const;
-
-/** How a record came in, and whether the policy's text speaks of it. */
-export const sources = z.record(z.enum(sourceKinds), z.strictObject({ title, covered: z.boolean(), ...cited }));
-
 export const storage = z
   .array(
     z.strictObject({
@@ -138,14 +133,6 @@ export const acceptance = z.strictObject({
   ...cited,
 });
 
-export const attestation = z.strictObject({
-  text: title,
-  storedWithSubmission: z.boolean(),
-  /** No submission is taken without it. */
-  required: z.boolean().optional(),
-  ...cited,
-});
-
 const state = z.strictObject({
   ordinaryReads: z.boolean(),
   marketing: z.boolean(),
@@ -153,17 +140,6 @@ const state = z.strictObject({
   ...cited,
 });
 export const states = z.record(z.enum(['active', 'deactivated', 'erased']), state);
-
-/** How far the shop may rely on a contact point. */
-export const assurance = z.strictObject({
-  /** Ways by which whoever enters a contact point thereby says that it is right. */
-  entryConfirms: z.array(z.enum(sourceKinds)),
-  /** What a contact point has to be before a message of a purpose goes to it. */
-  demanded: z.record(z.string(), z.enum(['deemed_confirmed', 'verified'])),
-  /** Of a one-time code. */
-  codeExpires: duration,
-  ...cited,
-});
 
 export const misuse = z.strictObject({
   freezes: z.array(z.enum(['edits', 'reveals'])).min(1),

@@ -7,6 +7,7 @@ import { cited, escapeToken, title } from './citation.ts';
 import * as duties from './duties.ts';
 import * as figures from './figures.ts';
 import { faultsOfReference } from './references.ts';
+import * as submissions from './submissionRules.ts';
 import * as watching from './watching.ts';
 
 export {
@@ -52,7 +53,7 @@ const schema = z.strictObject({
   /** Where somebody says that the policy was not kept. Versions from before there was such a rule have none. */
   complaintContact: duties.contact.optional(),
   legalBasis: duties.legalBasis,
-  sources: duties.sources,
+  sources: submissions.sources,
   storage: duties.storage,
   purposes: access.purposes,
   items: access.items,
@@ -70,9 +71,11 @@ const schema = z.strictObject({
   readCeilings: access.readCeilings,
   /** Versions from before there was such a rule count nothing for anybody. */
   statistics: figures.statistics.optional(),
-  attestation: duties.attestation,
+  attestation: submissions.attestation,
   /** Versions that were published before there was such a rule have none: nothing is confirmed by entering it. */
-  assurance: duties.assurance.optional(),
+  assurance: submissions.assurance.optional(),
+  /** Versions that were published before there was such a rule have none, and ask for nothing more. */
+  supplementary: submissions.supplementary.optional(),
   states: duties.states,
   recipients: duties.recipients.optional(),
   staffUndertaking: duties.staffUndertaking.optional(),

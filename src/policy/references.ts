@@ -21,6 +21,7 @@ const rules: readonly ((profile: Profile) => readonly Fault[])[] = [
   openCells,
   unsearchable,
   strayStandIns,
+  strayAsks,
   carriersWithoutDefault,
   keysElsewhere,
   glassWithoutGrant,
@@ -77,6 +78,7 @@ function unknownPurposes(profile: Profile): readonly Fault[] {
     ['/consent/optOut', profile.consent.optOut ?? []] as const,
     ['/statistics/purpose', profile.statistics === undefined ? [] : [profile.statistics.purpose]] as const,
     ...entries(profile.tells ?? {}).map(([id, { purpose }]) => [`/tells/${id}`, [purpose]] as const),
+    ['/supplementary/purpose', profile.supplementary?.allowed === true ? [profile.supplementary.purpose] : []] as const,
     ['/assurance/demanded', Object.keys(profile.assurance?.demanded ?? {})] as const,
     ['/rights/object', Object.keys(profile.rights.object?.refused ?? {})] as const,
   ];
@@ -160,6 +162,16 @@ function strayStandIns(profile: Profile): readonly Fault[] {
       })
       .map(([field]) => ({ pointer: `/items/${party}/${field}/standsInFor`, code: 'not_mandatory' })),
   );
+}
+
+/** Nobody is asked for an item that the policy does not collect of a customer. */
+function strayAsks({ supplementary, items }: Profile): readonly Fault[] {
+  if (supplementary?.allowed !== true) return [];
+  return Object.entries(supplementary.asks)
+    .filter(
+      ([, { field }]) => field !== undefined && items.natural[field] === undefined && items.legal[field] === undefined,
+    )
+    .map(([name]) => ({ pointer: `/supplementary/asks/${name}/field`, code: 'field_not_declared' }));
 }
 
 /** A courier's client that names no carrier profile has the default one. Where no courier works there is none to have. */

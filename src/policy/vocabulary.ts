@@ -161,6 +161,16 @@ export const tellings = [
 ] as const;
 export type Telling = (typeof tellings)[number];
 
+/** What can have failed about an order before its customer is asked for more. */
+export const checkKinds = [
+  'incomplete',
+  'match_failed',
+  'delivery_failed',
+  'address_undeliverable',
+  'identity_mismatch',
+] as const;
+export type CheckKind = (typeof checkKinds)[number];
+
 /** How a person can be said to have agreed. */
 export const consentMethods = ['agree_button', 'account_created', 'feature_used', 'order_placed'] as const;
 export type ConsentMethod = (typeof consentMethods)[number];

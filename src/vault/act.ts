@@ -39,6 +39,7 @@ const duplicates: Readonly<Record<string, Code>> = {
   requests_one_open: 'conflict',
   break_glass_daily: 'conflict',
   vat_certificates_pkey: 'conflict',
+  supplementary_requests_one_open: 'conflict',
   cases_one_misuse: 'conflict',
   undertakings_one_of_staff: 'conflict',
   legal_documents_one_per_order: 'conflict',

@@ -12,7 +12,8 @@ export type EventObject =
   | 'complaints'
   | 'inquiries'
   | 'policies'
-  | 'webhooks';
+  | 'webhooks'
+  | 'supplementary_requests';
 
 interface EventRule {
   readonly object: EventObject;
@@ -65,6 +66,8 @@ const kinds = {
   'misuse.resolved': { object: 'misuse_reports', audience: ['shop_backend', 'support'] },
   'policy.in_force': { object: 'policies', audience: ['shop_backend', 'dpo'] },
   'webhook.failed': { object: 'webhooks', audience: ['dpo'], atMostEvery: 3_600_000 },
+  'supplementary.answered': { object: 'supplementary_requests', audience: ['shop_backend', 'support'] },
+  'supplementary.expired': { object: 'supplementary_requests', audience: ['shop_backend', 'support'] },
 } as const satisfies Readonly<Record<string, EventRule>>;
 
 export type EventKind = keyof typeof kinds;

@@ -11,6 +11,7 @@ import { sweepErasures } from './erasure.ts';
 import { sweepFormerVersions } from './formerVersions.ts';
 import { sweepMailings } from './policyMailing.ts';
 import { sweepPolicyChanges } from './policySweep.ts';
+import { sweepSupplementary } from './supplementaryAnswers.ts';
 import { sweepRetention } from './retention.ts';
 import { freezeStatistics } from './statistics.ts';
 import { advanceTellings } from './incidentTelling.ts';
@@ -71,6 +72,7 @@ export function keepHouse(vault: Vault): () => void {
     setInterval(() => void raiseDueEvents(vault).catch(() => undefined), raiseEveryMs),
     setInterval(() => void advanceTellings(vault).catch(() => undefined), changeEveryMs),
     setInterval(() => void advanceExtents(vault).catch(() => undefined), changeEveryMs),
+    setInterval(() => void sweepSupplementary(vault).catch(() => undefined), raiseEveryMs),
     setInterval(() => void sweepErasures(vault).catch(() => undefined), raiseEveryMs),
   ];
   for (const timer of timers) timer.unref();

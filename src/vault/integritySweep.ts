@@ -201,6 +201,8 @@ const attachedTo: Readonly<Record<AttachedKind, { readonly kind: RecordKind; rea
   holds: { kind: 'hold', owner: 'legal_order' },
   requests: { kind: 'request', owner: 'customer' },
   cases: { kind: 'case', owner: 'customer' },
+  supplementary_requests: { kind: 'supplementary_request', owner: 'customer' },
+  contact_assurances: { kind: 'contact_point', owner: 'customer' },
 };
 
 /** Words in rows of their own, under the key of whom or what they concern. */

@@ -14,6 +14,9 @@ interface Rule {
 
 const departments = ['support', 'after_sales', 'accounting', 'department'] as const;
 const legal = ['legal_registrar', 'legal_approver'] as const;
+/** Whom the policy concerns: whoever works by it, and the person. */
+const bound = ['shop_backend', ...departments, 'marketing', ...legal, 'dpo', 'subject'] as const;
+const asking = ['shop_backend', 'support', 'accounting', 'dpo', 'subject'] as const;
 
 /** Every act there is, who may attempt it and under which scope. What is not here cannot be done. */
 const rules = {
@@ -155,16 +158,15 @@ const rules = {
   'inquiries.list': { scope: 'inquiries', roles: ['shop_backend', 'support', 'dpo', 'subject'] },
   'inquiries.read': { scope: 'inquiries', roles: ['shop_backend', 'support', 'dpo', 'subject'] },
   'inquiries.answer': { scope: 'inquiries', roles: ['support'] },
+  'supplementary_requests.create': { scope: 'supplementary_requests', roles: ['shop_backend', 'support'] },
+  'supplementary_requests.list': { scope: 'supplementary_requests', roles: asking },
+  'supplementary_requests.read': { scope: 'supplementary_requests', roles: asking },
+  'supplementary_requests.answer': { scope: 'supplementary_requests', roles: ['shop_backend', 'subject'] },
+  'supplementary_requests.close': { scope: 'supplementary_requests', roles: ['shop_backend', 'support'] },
   'acceptances.create': { scope: 'acceptances', roles: ['shop_backend', 'subject'] },
   'acceptances.list': { scope: 'acceptances', roles: ['shop_backend', 'support', 'dpo', 'subject'] },
-  'policies.list': {
-    scope: 'policies:read',
-    roles: ['shop_backend', ...departments, 'marketing', ...legal, 'dpo', 'subject'],
-  },
-  'policies.read': {
-    scope: 'policies:read',
-    roles: ['shop_backend', ...departments, 'marketing', ...legal, 'dpo', 'subject'],
-  },
+  'policies.list': { scope: 'policies:read', roles: bound },
+  'policies.read': { scope: 'policies:read', roles: bound },
   'policies.explain': {
     scope: 'policies:read',
     roles: ['shop_backend', ...departments, ...legal, 'dpo', 'system_admin'],

@@ -23,6 +23,8 @@ import {
 } from '../db/retentionParcels.ts';
 import { countDueCases, emptyCases, selectDueCases } from '../db/retentionCases.ts';
 import type { Statement } from '../db/statement.ts';
+import { countDueAnswers, forgetAnswers, selectDueAnswers } from '../db/retentionAnswers.ts';
+import type { SupplementaryRow } from '../db/supplementaryRequests.ts';
 import type { Profile } from '../policy/profile.ts';
 import type { RetentionClass } from '../policy/vocabulary.ts';
 import { nounOf } from './caseRecord.ts';
@@ -99,10 +101,10 @@ export const plans: Readonly<Record<RetentionClass, Plan>> = {
   refund_iban: { does: 'open', why: 'nothing says yet which account number was given for one refund only' },
   consent_record: { does: 'open', why: 'not swept yet' },
   legal_order: { does: 'open', why: 'not swept yet' },
-  supplementary_answers: { does: 'not_stored', why: 'the vault asks no supplementary questions yet' },
   // Inquiries and reports of misuse are kept as complaints are.
   complaint: sweep(({ retention }) => caseKinds.map((kind) => cases(kind, durationOf(retention.complaint.keep)))),
   feedback: sweep(({ retention }) => [feedback(durationOf(retention.feedback.keep))]),
+  supplementary_answers: sweep(({ retention }) => [answers(durationOf(retention.supplementary_answers.keep))]),
   incident: { does: 'not_stored', why: 'the vault records no incidents yet' },
   access_audit: {
     does: 'open',
@@ -147,6 +149,25 @@ function holds(kinds: readonly HoldKind[]): Sweeping {
     sparesHeld: false,
     destroysKeys: false,
     isGenuine: ({ vault, keys }, hold) => believes(vault, keys, 'holds', hold),
+  });
+}
+
+/** The request stays, as proof of what was asked and when; what was answered goes. */
+function answers(keep: string | null): Sweeping {
+  return sweepingOf<SupplementaryRow>({
+    action: 'supplementary_requests.forget',
+    kind: 'supplementary_requests',
+    select: (tenantId, at, limit) => selectDueAnswers(tenantId, keep, at, limit),
+    count: (tenantId, at) => countDueAnswers(tenantId, keep, at),
+    letGo: ({ keys }, due) => [
+      forgetAnswers(
+        keys.tenantId,
+        due.map(({ id }) => id),
+      ),
+    ],
+    sparesHeld: true,
+    destroysKeys: false,
+    isGenuine: ({ vault, keys }, row) => believes(vault, keys, 'supplementary_requests', row),
   });
 }
 

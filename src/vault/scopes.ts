@@ -32,6 +32,7 @@ export const scopes = [
   'complaints',
   'complaints:work',
   'inquiries',
+  'supplementary_requests',
   'acceptances',
   'policies:read',
   'policies:write',

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { synthetic } from '../../src/cli/synthetic.ts';
 import { sweepErasures } from '../../src/vault/erasure.ts';
 import { housekeep } from '../../src/vault/housekeeping.ts';
+import { sweepIntegrity } from '../../src/vault/integritySweep.ts';
 import { startVault, type TestClient, type TestVault } from '../support/vault.ts';
 import { atDatabase, day, hour, leavesOf, made, newPerson, subjectOf } from '../support/work.ts';
 import { customerUnder } from '../support/profiles.ts';
@@ -152,6 +153,8 @@ describe('assurance (D11)', () => {
       [id],
     );
     expect(row?.call_reference.includes('call-17')).toBe(false);
+    const { keyring, db } = vault.vault;
+    expect((await sweepIntegrity(db, keyring, vault.tenantId, undefined, () => undefined)).flaw).toBeUndefined();
   });
 
   test('the person confirms without one; another value takes it away, and the old value does not bring back another’s', async () => {
