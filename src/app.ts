@@ -4,6 +4,7 @@ import type { Database } from './db/database.ts';
 import { acceptances } from './http/acceptances.ts';
 import { accesses } from './http/accesses.ts';
 import { acts, type DeclareAct } from './http/acts.ts';
+import { anomalies } from './http/anomalies.ts';
 import { audit } from './http/audit.ts';
 import { authenticator } from './http/auth.ts';
 import { changes } from './http/changes.ts';
@@ -15,6 +16,7 @@ import { cookieChecks } from './http/cookieChecks.ts';
 import { copyLinks } from './http/copyLinks.ts';
 import { customers } from './http/customers.ts';
 import { contactPoints } from './http/contactPoints.ts';
+import { decoys } from './http/decoys.ts';
 import { deliveries } from './http/deliveries.ts';
 import { events } from './http/events.ts';
 import { exportRegister } from './http/exportRegister.ts';
@@ -150,6 +152,8 @@ function oversight(declare: DeclareAct, vault: Vault): void {
   incidents(declare, vault);
   readerFreezes(declare, vault);
   breakGlass(declare, vault);
+  anomalies(declare, vault);
+  decoys(declare, vault);
 }
 
 /** Who is trusted, and what persons bring before the shop. */

@@ -33,6 +33,8 @@ export type RecordKind =
   | 'permission'
   | 'supplementary_request'
   | 'incident'
+  | 'anomaly'
+  | 'decoys'
   | 'statement'
   | 'answer'
   | 'import';

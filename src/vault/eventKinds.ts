@@ -8,6 +8,7 @@ export type EventObject =
   | 'requests'
   | 'incidents'
   | 'break_glass'
+  | 'anomalies'
   | 'misuse_reports'
   | 'complaints'
   | 'inquiries'
@@ -49,6 +50,7 @@ const kinds = {
   // Nobody has decided it by its day. One that was granted waits for nothing that anybody here could do.
   'request.overdue': { object: 'requests', audience: ['support', 'dpo'], alarm: true },
   'request.closed': { object: 'requests', audience: ['shop_backend', 'support'] },
+  'anomaly.found': { object: 'anomalies', audience: ['dpo'], alarm: true },
   'break_glass.opened': { object: 'break_glass', audience: ['dpo'], alarm: true },
   'break_glass.overdue': { object: 'break_glass', audience: ['dpo'], alarm: true },
   'incident.extent_done': { object: 'incidents', audience: ['dpo'] },

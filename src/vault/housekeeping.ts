@@ -15,6 +15,8 @@ import { sweepSupplementary } from './supplementaryAnswers.ts';
 import { sweepRetention } from './retention.ts';
 import { freezeStatistics } from './statistics.ts';
 import { advanceTellings } from './incidentTelling.ts';
+import { forgetCounts } from './readerCounts.ts';
+import { watchReaders, type Heads } from './readerWatch.ts';
 import type { Vault } from './vault.ts';
 
 const everyMs = 10 * 60 * 1000;
@@ -22,6 +24,8 @@ const everyMs = 10 * 60 * 1000;
 const raiseEveryMs = 30 * 1000;
 /** So late may a grant stand open that the policy in force forbids; what it opens the judge decides at every read. */
 const changeEveryMs = 2 * 1000;
+/** So late may the officer hear of a decoy, and a reader be stopped for it. */
+const watchEveryMs = 1_000;
 /** Rows a table gives up in one commit; the rest waits for the next round. */
 const atMost = 10_000;
 
@@ -56,6 +60,7 @@ async function housekeepOf(vault: Vault, tenantId: string): Promise<void> {
   ]);
   // Without a policy that can be read, nothing says what of its records is due.
   const policy = vault.watch.policy(tenantId);
+  await forgetCounts(vault, policy.profile, tenantId, atMost);
   // Holds that are over end here, before anything else is looked at.
   await sweepRetention(vault, policy, tenantId);
   await sweepFormerVersions(vault, tenantId, policy.profile, now);
@@ -65,7 +70,9 @@ async function housekeepOf(vault: Vault, tenantId: string): Promise<void> {
 /** Every process may run it: deleting twice does no harm, and what was raised is not raised again. Returns how to stop it. */
 export function keepHouse(vault: Vault): () => void {
   const settled = new Map<string, number>();
+  const heads: Heads = new Map();
   const timers = [
+    setInterval(() => void watchReaders(vault, heads).catch(() => undefined), watchEveryMs),
     setInterval(() => void housekeep(vault).catch(() => undefined), everyMs),
     setInterval(() => void sweepPolicyChanges(vault, settled).catch(() => undefined), changeEveryMs),
     setInterval(() => void sweepMailings(vault).catch(() => undefined), changeEveryMs),

@@ -1,6 +1,7 @@
 import type { GlassFacts } from '../db/breakGlass.ts';
 import type { ExtentRow, SubjectRow } from '../db/incidentExtents.ts';
 import type { TellingRow } from '../db/incidentTellings.ts';
+import type { CountRow, WatchRow } from '../db/readerWatch.ts';
 import type { FreezeRow } from '../db/readerFreezes.ts';
 
 /** What the MACs of the rows of incidents, and of what the vault watches over, cover (rowMac.ts). */
@@ -75,6 +76,9 @@ export const incidentRowMembers = {
     reviewedAt: true,
     outcome: true,
   },
+  /** How far the log was watched, and what was counted. */
+  reader_watch: { afterId: true },
+  reader_counts: { measure: true, readerKind: true, reader: true, windowStart: true, count: true, seen: true },
 } as const;
 
 export interface IncidentRows {
@@ -83,4 +87,6 @@ export interface IncidentRows {
   readonly reader_freezes: FreezeRow;
   readonly incident_tellings: TellingRow;
   readonly break_glass: GlassFacts;
+  readonly reader_watch: WatchRow;
+  readonly reader_counts: CountRow;
 }

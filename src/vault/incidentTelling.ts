@@ -12,6 +12,7 @@ import { selectMessagesAbout, type NewMessageRow } from '../db/messages.ts';
 import { VaultError } from '../errors.ts';
 import { commitAct, load, write, type Act, type Answer } from './act.ts';
 import type { Caller } from './caller.ts';
+import { decoysByCustomer } from './decoyList.ts';
 import { isConcerned } from './extentTally.ts';
 import { personOf } from './fourEyes.ts';
 import { newId } from './ids.ts';
@@ -110,7 +111,11 @@ async function tellPage(vault: Vault, keys: TenantKeys, row: TellingRow): Promis
   const [page] = await load(vault, tenantId, [
     listSubjects(tenantId, row.extentId, row.afterId ?? undefined, pageSize),
   ]);
-  const concerned = page.filter((one) => believes(vault, keys, 'incident_subjects', one) && isConcerned(one));
+  // A decoy is nobody, and nobody's address is behind it.
+  const decoys = await decoysByCustomer(vault, keys);
+  const concerned = page.filter(
+    (one) => believes(vault, keys, 'incident_subjects', one) && isConcerned(one) && !decoys.has(one.customerId),
+  );
   const about = { telling: 'incident', about: row.incidentId } as const;
   const told = { ...about, params: { step: words[file.kind], id: row.incidentId } };
   const messages: NewMessageRow[] = [];

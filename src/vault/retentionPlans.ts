@@ -21,6 +21,7 @@ import {
   selectDueCodes,
   selectDueParcelGrants,
 } from '../db/retentionParcels.ts';
+import { countDueIncidents, deleteIncidents, selectDueIncidents } from '../db/retentionIncidents.ts';
 import { countDueCases, emptyCases, selectDueCases } from '../db/retentionCases.ts';
 import type { Statement } from '../db/statement.ts';
 import { countDueAnswers, forgetAnswers, selectDueAnswers } from '../db/retentionAnswers.ts';
@@ -105,7 +106,7 @@ export const plans: Readonly<Record<RetentionClass, Plan>> = {
   complaint: sweep(({ retention }) => caseKinds.map((kind) => cases(kind, durationOf(retention.complaint.keep)))),
   feedback: sweep(({ retention }) => [feedback(durationOf(retention.feedback.keep))]),
   supplementary_answers: sweep(({ retention }) => [answers(durationOf(retention.supplementary_answers.keep))]),
-  incident: { does: 'not_stored', why: 'the vault records no incidents yet' },
+  incident: sweep(({ retention }) => [incidents(durationOf(retention.incident.keep))]),
   access_audit: {
     does: 'open',
     why: 'the log is append-only, and without a signed tree over it a leaf that was let go is as one that was destroyed',
@@ -219,6 +220,19 @@ function cases(kind: CaseKind, keep: string | null): Sweeping {
     count: (tenantId, at) => countDueCases(tenantId, kind, keep, at),
     letGo: ({ keys }, due) => [emptyCases(keys.tenantId, due)],
     sparesHeld: true,
+    destroysKeys: false,
+  };
+}
+
+function incidents(keep: string | null): Sweeping {
+  return {
+    action: 'incidents.expire',
+    kind: 'incidents',
+    select: (tenantId, at, limit) => selectDueIncidents(tenantId, keep, at, limit),
+    count: (tenantId, at) => countDueIncidents(tenantId, keep, at),
+    letGo: ({ keys }, due) => [deleteIncidents(keys.tenantId, due)],
+    // What happened to many is nobody's own record; a hold keeps theirs.
+    sparesHeld: false,
     destroysKeys: false,
   };
 }

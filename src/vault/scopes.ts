@@ -24,6 +24,8 @@ export const scopes = [
   'requests:decide',
   'incidents',
   'break_glass',
+  'anomalies',
+  'decoys',
   'misuse',
   'misuse:resolve',
   'recipients',

@@ -113,6 +113,8 @@ const bodies: Readonly<Record<string, Body>> = {
   openIncident: (_, { ids }) => ({ kind: 'misuse', summary: 'گزارش سوءاستفاده', customerId: ids.customer }),
   patchIncident: () => ({ source: 'نسخهٔ پشتیبان', recovery: 'راز نو شد', legalFollowUp: 'شکایت ثبت شد' }),
   closeIncident: () => ({}),
+  createDecoy: (_, { ids }) => ({ customerId: ids.customer }),
+  retireDecoy: () => ({}),
   openGlass: (_, { ids }) => ({ customerId: ids.customer, reason: 'قطعی برق', fields: ['mobile'], minutes: 5 }),
   reviewGlass: () => ({ outcome: 'upheld', reason: 'بجا بود' }),
   tellConcerned: () => ({}),
@@ -147,6 +149,9 @@ const subjects: Readonly<Record<string, keyof Shop['ids']>> = {
   incidents: 'incident',
   webhooks: 'webhook',
   'reader-freezes': 'freeze',
+  decoys: 'decoy',
+  // Nothing was unusual.
+  anomalies: 'leaf',
   // The policy of this shop has none; no id is one.
   'break-glass': 'grant',
 };

@@ -56,6 +56,7 @@ export interface Ids {
   readonly incident: string;
   readonly webhook: string;
   readonly freeze: string;
+  readonly decoy: string;
   readonly leaf: string;
 }
 
@@ -94,6 +95,8 @@ export async function openShop(vault: TestVault, side: Side, seed: number): Prom
   const webhook = made(await staff.system_admin.post('/v1/webhooks', hearing)).id;
   made(await officer.post(`/v1/incidents/${incident}/contain`, { actors: ['staff-66'] }), 200);
   const freeze = made(await officer.get('/v1/reader-freezes'), 200).items[0].id;
+  const nobody = (await newPerson(backend, people.naturalCustomer())).id;
+  const decoy = made(await officer.post('/v1/decoys', { customerId: nobody })).id;
   const leaf = made(await staff.dpo.get('/v1/audit?limit=1'), 200).items[0].id;
   const phone = made(await backend.get(`/v1/customers/${person.id}`), 200).phones[0].id;
   return {
@@ -131,6 +134,7 @@ export async function openShop(vault: TestVault, side: Side, seed: number): Prom
       incident,
       webhook,
       freeze,
+      decoy,
       leaf,
     },
   };

@@ -9,6 +9,7 @@ import { advanceExtents } from '../../src/vault/extentPass.ts';
 import { newId } from '../../src/vault/ids.ts';
 import { advanceTellings } from '../../src/vault/incidentTelling.ts';
 import { sendDue } from '../../src/vault/outbox.ts';
+import { sweepRetention } from '../../src/vault/retention.ts';
 import { startVault, type TestClient, type TestVault } from '../support/vault.ts';
 import { atDatabase, leavesOf, made, newPerson, type Person } from '../support/work.ts';
 import { expectRefusal, legalDesk } from './legalDesk.ts';
@@ -406,5 +407,37 @@ describe('telling those concerned', () => {
     made(await dpo.post(`/v1/incidents/${id}/tellings`), 202);
     await advanceTellings(vault.vault);
     expect(await atDatabase(vault, `select 1 from amanat.messages where customer_id = $1`, [under.id])).toEqual([]);
+  });
+});
+
+describe('retention', () => {
+  test('a closed incident goes ten years after it was closed, with its extent, its telling and a leaf; an open one stays', async () => {
+    const own = await startVault();
+    let officer = await own.client('dpo', { actor: 'staff-9' });
+    const opened = async () => made(await officer.post('/v1/incidents', { kind: 'other', summary: 'آزمایش' }));
+    const [closed, left] = [await opened(), await opened()];
+    made(await officer.patch(`/v1/incidents/${closed.id}`, parts, 1), 200);
+    made(await officer.post(`/v1/incidents/${closed.id}/extent`, { actor: 'nobody' }), 202);
+    own.advance(11_000);
+    await vi.waitFor(async () => {
+      await advanceExtents(own.vault);
+      made(await officer.post(`/v1/incidents/${closed.id}/close`), 200);
+    });
+    const rows = () => atDatabase<{ id: string }>(own, 'select id from amanat.incidents order by id');
+    const sweep = () => sweepRetention(own.vault, own.vault.watch.policy(own.tenantId), own.tenantId);
+    const tenYears = 3_652 * 24 * 3_600_000;
+    own.advance(tenYears - 24 * 3_600_000);
+    await own.vault.watch.look();
+    await sweep();
+    expect(await rows(), 'control: not a day before').toHaveLength(2);
+    own.advance(2 * 24 * 3_600_000);
+    await own.vault.watch.look();
+    await sweep();
+    expect(await rows()).toEqual([{ id: left.id }]);
+    expect(await atDatabase(own, 'select 1 from amanat.incident_extents')).toEqual([]);
+    officer = await officer.as('staff-9');
+    const leaf = (await leavesOf(officer, '')).find(({ action }) => action === 'incidents.expire');
+    expect(leaf).toMatchObject({ actor: 'sweep', rule: 'retention.incident', objectId: closed.id });
+    await own.stop();
   });
 });
