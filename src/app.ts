@@ -19,6 +19,7 @@ import { contactPoints } from './http/contactPoints.ts';
 import { decoys } from './http/decoys.ts';
 import { deliveries } from './http/deliveries.ts';
 import { events } from './http/events.ts';
+import { extracts } from './http/extracts.ts';
 import { exportRegister } from './http/exportRegister.ts';
 import { exports } from './http/exports.ts';
 import { feedback } from './http/feedback.ts';
@@ -141,6 +142,7 @@ export function createApp(
   policies(declare, http, vault);
   inventory(declare, http, vault);
   statistics(declare, vault);
+  extracts(declare, vault);
   acceptances(declare, vault);
   oauth(http, vault, newThrottle(vault.now));
   system(http, vault, readFileSync(openapiFile, 'utf8'));

@@ -71,6 +71,8 @@ const schema = z.strictObject({
   readCeilings: access.readCeilings,
   /** Versions from before there was such a rule count nothing for anybody. */
   statistics: figures.statistics.optional(),
+  /** The same: nobody gets any. */
+  extracts: figures.extracts.optional(),
   attestation: submissions.attestation,
   /** Versions that were published before there was such a rule have none: nothing is confirmed by entering it. */
   assurance: submissions.assurance.optional(),

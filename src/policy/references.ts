@@ -24,6 +24,7 @@ const rules: readonly ((profile: Profile) => readonly Fault[])[] = [
   strayAsks,
   carriersWithoutDefault,
   keysElsewhere,
+  extractsOfNothing,
   glassWithoutGrant,
   feedbackForSale,
 ];
@@ -185,6 +186,19 @@ function keysElsewhere(profile: Profile): readonly Fault[] {
   return profile.storage.flatMap(({ place, holdsKeys }, i) =>
     place === 'provider' && holdsKeys ? [{ pointer: `/storage/${i}/holdsKeys`, code: 'keys_at_provider' }] : [],
   );
+}
+
+/** Rows that name nobody are for a purpose without values, of which nobody is asked, and as many to a class as a figure. */
+function extractsOfNothing({ extracts, statistics, purposes, consent, departments }: Profile): readonly Fault[] {
+  if (extracts?.allowed !== true) return [];
+  const { purpose, readers } = extracts;
+  const asked = [...(consent.purposes ?? []), ...(consent.optOut ?? [])].includes(purpose);
+  const wrong = [
+    ['/extracts/purpose', purposes[purpose]?.values !== 'none' || asked, 'purpose_with_values'],
+    ['/extracts/allowed', statistics === undefined, 'statistics_required'],
+    ['/extracts/readers', !readers.every((reader) => Object.hasOwn(departments, reader)), 'unknown_reader'],
+  ] as const;
+  return wrong.filter(([, is]) => is).map(([pointer, , code]) => ({ pointer, code }));
 }
 
 /** Every written cell of the matrix. */

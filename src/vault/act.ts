@@ -41,6 +41,7 @@ const duplicates: Readonly<Record<string, Code>> = {
   vat_certificates_pkey: 'conflict',
   supplementary_requests_one_open: 'conflict',
   cases_one_misuse: 'conflict',
+  extracts_one_of_month: 'conflict',
   undertakings_one_of_staff: 'conflict',
   legal_documents_one_per_order: 'conflict',
   policy_versions_pkey: 'conflict',

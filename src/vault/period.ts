@@ -1,5 +1,5 @@
 import { addJalaliMonths, parseDate } from '../formats/jalali.ts';
-import { dayOf, jalaliDayOf, startOfDay } from './tehranDay.ts';
+import { dayMs, dayOf, jalaliDayOf, startOfDay } from './tehranDay.ts';
 import type { Month } from '../db/statistics.ts';
 
 /** A Jalali month in Tehran: `1404-08`. */
@@ -17,14 +17,19 @@ export function monthOf(period: Period): Month {
   return { from: new Date(startOfDay(first)), to: new Date(startOfDay(addJalaliMonths(first, 1))) };
 }
 
-/** Months that are over for as long as `settledMs`, from the one `since` falls in, oldest first. */
-export function closedPeriods(since: Date, now: Date, settledMs: number): readonly Period[] {
+/** After the month's end, so that whatever was under way then is in it. */
+const settledMs = dayMs;
+
+export const isClosed = (period: Period, now: Date): boolean =>
+  monthOf(period).to.getTime() + settledMs <= now.getTime();
+
+/** Months that are over, from the one `since` falls in, oldest first. */
+export function closedPeriods(since: Date, now: Date): readonly Period[] {
   const periods: Period[] = [];
   for (let period = periodOf(since); ;) {
-    const { to } = monthOf(period);
-    if (to.getTime() + settledMs > now.getTime()) return periods;
+    if (!isClosed(period, now)) return periods;
     periods.push(period);
-    period = periodOf(to);
+    period = periodOf(monthOf(period).to);
   }
 }
 

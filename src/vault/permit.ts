@@ -18,6 +18,8 @@ const legal = ['legal_registrar', 'legal_approver'] as const;
 const bound = ['shop_backend', ...departments, 'marketing', ...legal, 'dpo', 'subject'] as const;
 const asking = ['shop_backend', 'support', 'accounting', 'dpo', 'subject'] as const;
 
+const counters = ['shop_backend', ...departments, 'marketing', 'dpo'] as const;
+
 /** Every act there is, who may attempt it and under which scope. What is not here cannot be done. */
 const rules = {
   ...sendingRules,
@@ -178,10 +180,12 @@ const rules = {
   },
   'policies.publish': { scope: 'policies:write', roles: ['dpo'] },
   'policies.notice': { scope: 'policies:write', roles: ['dpo'] },
-  'statistics.list': { scope: 'statistics', roles: ['shop_backend', ...departments, 'marketing', 'dpo'] },
-  'statistics.read': { scope: 'statistics', roles: ['shop_backend', ...departments, 'marketing', 'dpo'] },
+  'statistics.list': { scope: 'statistics', roles: counters },
+  'statistics.read': { scope: 'statistics', roles: counters },
   'policies.mail': { scope: 'policies:write', roles: ['dpo'] },
   'policies.mailing': { scope: 'policies:read', roles: ['dpo'] },
+  'extracts.create': { scope: 'extracts', roles: ['marketing'] },
+  'extracts.list': { scope: 'extracts', roles: ['marketing', 'dpo'] },
   'audit.list': { scope: 'audit:read', roles: ['dpo'] },
   'clients.create': { scope: 'clients', roles: ['system_admin'] },
   'clients.list': { scope: 'clients', roles: ['system_admin'] },

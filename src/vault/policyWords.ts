@@ -49,6 +49,7 @@ export const memberWords: Readonly<Record<string, string>> = {
   entryConfirms: 'وارد کردن به منزلهٔ تأیید',
   erase: 'حذف',
   explicit: 'رضایت صریح',
+  extracts: 'گزیدهٔ بی‌نام',
   extentFromAudit: 'گستره از روی گزارش دسترسی',
   feedback: 'نظرسنجی‌ها و نظرها',
   field: 'قلم',

@@ -5,6 +5,7 @@ import type { CopyLinkRow } from '../db/copyLinks.ts';
 import type { ConsentHead, ConsentRow } from '../db/consents.ts';
 import type { GrantFacts } from '../db/grantFacts.ts';
 import type { HoldRow } from '../db/holds.ts';
+import type { ExtractRow } from '../db/extracts.ts';
 import type { StatisticRow } from '../db/statistics.ts';
 import type { NoticeFacts } from '../db/notices.ts';
 import type { RequestFacts } from '../db/requests.ts';
@@ -93,6 +94,18 @@ export const rowMembers = {
     startsAt: true,
     endsAt: true,
     releasedAt: true,
+    createdAt: true,
+  },
+  extracts: {
+    id: true,
+    clientId: true,
+    actor: true,
+    period: true,
+    purpose: true,
+    threshold: true,
+    persons: true,
+    sha256: true,
+    policyVersion: true,
     createdAt: true,
   },
   /** Figures as they were frozen. */
@@ -199,6 +212,7 @@ export interface Rows extends ContactRows, IncidentRows, RegisterRows, SendingRo
   readonly grants: GrantFacts;
   readonly shipments: ParcelFacts;
   readonly holds: HoldRow;
+  readonly extracts: ExtractRow;
   readonly statistics: StatisticRow;
   readonly notices: NoticeFacts;
   readonly consents: ConsentRow;

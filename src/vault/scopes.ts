@@ -39,6 +39,7 @@ export const scopes = [
   'policies:read',
   'policies:write',
   'statistics',
+  'extracts',
   'audit:read',
   'clients',
   'webhooks',

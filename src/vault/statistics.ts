@@ -25,8 +25,6 @@ import { dayMs } from './tehranDay.ts';
 import type { Vault } from './vault.ts';
 import type { Policy } from './watch.ts';
 
-/** After the month's end, so that whatever was under way then is in it. */
-const settledMs = dayMs;
 /** Tables made in one round of the housekeeping; the rest waits for the next. */
 const mostTables = 24;
 
@@ -114,7 +112,7 @@ export async function freezeStatistics(vault: Vault, policy: Policy, tenantId: s
   const [[tenant], frozen] = await load(vault, tenantId, [selectTenantSince(tenantId), selectFrozenPeriods(tenantId)]);
   if (tenant === undefined) return 0;
   const made = new Set(frozen.map(({ measure, period }) => `${measure} ${period}`));
-  const waiting = closedPeriods(tenant.createdAt, new Date(vault.now()), settledMs)
+  const waiting = closedPeriods(tenant.createdAt, new Date(vault.now()))
     .flatMap((period) => offered.map((measure) => ({ measure, period })))
     .filter(({ measure, period }) => !made.has(`${measure} ${period}`))
     .slice(0, mostTables);

@@ -83,30 +83,43 @@ interface InCity {
   readonly orders: Map<string, number>;
 }
 
+async function tallyCities(vault: Vault, policy: Policy, tenantId: string, month: Month): Promise<readonly Tally[]> {
+  const cities = new Map<string, InCity>();
+  for await (const { city, customerId } of deliveredTo(vault, policy, tenantId, month)) add(cities, city, customerId);
+  return [...cities.values()].map(tallyOf);
+}
+
+export interface Delivered {
+  readonly customerId: string;
+  readonly city: string;
+}
+
 /**
  * The cities that a month's orders went to. No tag of a city stands in the tables, where whoever reads them would learn who lives
- * together: the one sealed word is opened order by order, a page at a time, once in the life of a month. An order to somebody
- * else's address is not in it (that person's data serve their parcel alone), nor one that has had its time, whether or not it
- * is still there.
+ * together: the one sealed word is opened order by order, a page at a time. An order to somebody else's address is not in it
+ * (that person's data serve their parcel alone), nor one that has had its time, whether or not it is still there.
  */
-async function tallyCities(vault: Vault, policy: Policy, tenantId: string, month: Month): Promise<readonly Tally[]> {
+export async function* deliveredTo(
+  vault: Vault,
+  policy: Policy,
+  tenantId: string,
+  month: Month,
+): AsyncGenerator<Delivered> {
   const keys = await vault.keyring.tenant(tenantId);
   const at = new Date(vault.now());
-  const cities = new Map<string, InCity>();
   const end = firstIdAt(month.to);
   for (let after = firstIdAt(month.from); ;) {
     const [orders] = await load(vault, tenantId, [selectPlacedOrders(tenantId, after, end, pageSize)]);
     for (const order of orders) {
       const until = endOfOrder(policy.profile, order);
-      const city =
-        until !== undefined && until <= at ? undefined : cityOf(() => openRecord(keys, 'order', order), order);
-      if (city !== undefined) add(cities, city, order.customerId);
+      const over = until !== undefined && until <= at;
+      const city = over ? undefined : cityOf(() => openRecord(keys, 'order', order), order);
+      if (city !== undefined) yield { customerId: order.customerId, city };
     }
     const last = orders.at(-1);
-    if (last === undefined || orders.length < pageSize) break;
+    if (last === undefined || orders.length < pageSize) return;
     after = last.id;
   }
-  return [...cities.values()].map(tallyOf);
 }
 
 /** Undefined where it is not told, or does not open: that is the integrity sweep's to find. */

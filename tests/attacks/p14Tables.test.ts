@@ -34,6 +34,7 @@ const tables: Readonly<Record<string, 'goes' | 'kept' | 'none'>> = {
   destroyed_keys: 'kept',
   events: 'kept',
   exports: 'kept',
+  extracts: 'none',
   full_reads: 'none',
   grants: 'goes',
   holds: 'kept',

@@ -82,6 +82,8 @@ function drawAccess(profile: Written, readers: readonly string[], { yes, some }:
 /** Lists that name a department which is no more. */
 function drop(profile: Written, readers: readonly string[]): void {
   const known = new Set([...readers, 'subject']);
-  for (const list of [profile.search, profile.match, profile.write, profile.readCeilings.fullReadsPerActorPerDay])
+  const counting = profile.statistics?.readers ?? {};
+  const ceilings = profile.readCeilings.fullReadsPerActorPerDay;
+  for (const list of [profile.search, profile.match, profile.write, ceilings, counting])
     for (const reader of Object.keys(list)) if (!known.has(reader)) delete list[reader];
 }
