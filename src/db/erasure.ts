@@ -2,6 +2,7 @@
 import { deleteContactPointsOf } from './contactPoints.ts';
 import { destroyFeedbackOf } from './feedback.ts';
 import { emptyCasesOf } from './cases.ts';
+import { emptyPermissionsOf } from './permissions.ts';
 import { deleteVersionsOf } from './versions.ts';
 import { statement, type Statement } from './statement.ts';
 import { forgetAnswersOf } from './retentionAnswers.ts';
@@ -183,6 +184,7 @@ export function destroyCustomer(tenantId: string, { id, version }: Pick<LeavingR
     ),
     emptyCasesOf(tenantId, id),
     destroyFeedbackOf(tenantId, id),
+    emptyPermissionsOf(tenantId, id),
     ...deleteVersionsOf(tenantId, id),
     ...deleteContactPointsOf(tenantId, id),
     forgetAnswersOf(tenantId, id),

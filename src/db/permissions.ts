@@ -6,8 +6,6 @@ export interface PermissionFacts {
   readonly customerId: string;
   readonly fields: readonly string[];
   readonly textVersion: string;
-  /** Sealed: recipient and purpose. */
-  readonly said: Buffer;
   readonly givenAt: Date;
   readonly recordedBy: string;
   readonly recordedRole: string;
@@ -17,11 +15,13 @@ export interface PermissionFacts {
 }
 
 export interface PermissionRow extends PermissionFacts {
+  /** Sealed: recipient and purpose; null once the person was erased. */
+  readonly said: Buffer | null;
   /** The one disclosure that rested on it. */
   readonly exportId: string | null;
 }
 
-export function insertPermission(tenantId: string, row: PermissionFacts): Statement {
+export function insertPermission(tenantId: string, row: PermissionRow): Statement {
   return statement(
     'insert_permission',
     `insert into amanat.permissions
@@ -106,5 +106,16 @@ export function usePermission(tenantId: string, id: string, exportId: string): S
      )
      select amanat.require(count(*) = 1, 'consent_required') from used`,
     [tenantId, id, exportId],
+  );
+}
+
+/** Of somebody who is erased. */
+export function emptyPermissionsOf(tenantId: string, customerId: string): Statement {
+  return statement(
+    'empty_permissions_of',
+    `update amanat.permissions
+        set said = null
+      where tenant_id = $1::uuid and customer_id = $2::uuid and said is not null`,
+    [tenantId, customerId],
   );
 }

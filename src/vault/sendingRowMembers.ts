@@ -40,7 +40,6 @@ export const sendingRowMembers = {
     customerId: true,
     fields: true,
     textVersion: true,
-    said: true,
     givenAt: true,
     recordedBy: true,
     recordedRole: true,

@@ -54,6 +54,7 @@ const tables: Readonly<Record<string, 'goes' | 'kept' | 'none'>> = {
   notices: 'kept',
   order_versions: 'goes',
   orders: 'goes',
+  permissions: 'goes',
   policy_changes: 'none',
   policy_mailings: 'none',
   policy_notices: 'none',

@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 import { raiseDueEvents } from '../../src/vault/dueEvents.ts';
+import { sweepErasures } from '../../src/vault/erasure.ts';
 import { sendDue } from '../../src/vault/outbox.ts';
 import { sweepMailings } from '../../src/vault/policyMailing.ts';
 import { expectRefusal, ownGround } from '../http/legalDesk.ts';
@@ -176,9 +177,23 @@ clause(
       exportId: exported.id,
       ...shown,
     });
+    // Moved to another permission, the words do not open.
+    await atDatabase(
+      vault,
+      `update amanat.permissions p set said = o.said from amanat.permissions o where p.id = $1 and o.id = $2`,
+      [theirs, fewer],
+    );
+    expect((await dpo.get(`/v1/customers/${other.id}/permissions`)).body.code).toBe('integrity_failure');
     // And the person hears of it.
     await raiseDueEvents(vault.vault);
     expect((await out(stage)).length).toBeGreaterThan(0);
+    // What was said goes with whoever is erased.
+    const erase = { customerId: other.id, kind: 'erase', asker: 'subject', checked: 'account' };
+    const { id: asked } = made(await shop.post('/v1/requests', erase));
+    made(await dpo.post(`/v1/requests/${asked}/decide`, { outcome: 'done' }), 200);
+    await sweepErasures(vault.vault);
+    const left = await atDatabase(vault, `select said from amanat.permissions where customer_id = $1`, [other.id]);
+    expect(left).toEqual([{ said: null }]);
   },
 );
 
