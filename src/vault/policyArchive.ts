@@ -4,9 +4,12 @@ import {
   type PolicyNoticeRow,
   type StoredVersionRow,
 } from '../db/policies.ts';
+import { selectPolicyHead } from '../db/policyHeads.ts';
+import { VaultError } from '../errors.ts';
 import type { Turn } from '../policy/inForce.ts';
 import { parseProfile, type Profile } from '../policy/profile.ts';
 import { load } from './act.ts';
+import { headOfVersions } from './policyHead.ts';
 import { givenNotice, readVersion, turnsOn, type PolicyVersion } from './policyVersions.ts';
 import { believes } from './rowMac.ts';
 import type { Vault } from './vault.ts';
@@ -66,7 +69,12 @@ async function readHistory(
   read: (row: StoredVersionRow) => Profile,
 ): Promise<PolicyHistory> {
   const keys = await vault.keyring.tenant(tenantId);
-  const [rows, told] = await load(vault, tenantId, [selectPolicyHistory(tenantId), selectPolicyNotices(tenantId)]);
+  const [[head], rows, told] = await load(vault, tenantId, [
+    selectPolicyHead(tenantId),
+    selectPolicyHistory(tenantId),
+    selectPolicyNotices(tenantId),
+  ]);
+  if (headOfVersions(keys, head, rows) === 'missing') throw new VaultError('integrity_failure');
   const versions = rows.map((row) => ({ ...readVersion(keys, row, () => read(row)), row }));
   const notices = told.filter((row) => believes(vault, keys, 'policy_notices', row));
   return { versions, notices, turns: turnsOn(versions, notices.map(givenNotice)) };

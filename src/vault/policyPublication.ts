@@ -9,6 +9,7 @@ import type { Caller } from './caller.ts';
 import { newId } from './ids.ts';
 import { permit } from './permit.ts';
 import type { ArchivedVersion, PolicyArchive, PolicyHistory } from './policyArchive.ts';
+import { headStatement } from './policyHead.ts';
 import { standingOf, withMore } from './policyStatus.ts';
 import type { PolicyVersion } from './policyVersions.ts';
 import { macOf } from './rowMac.ts';
@@ -59,8 +60,10 @@ export async function publishPolicy(
     publishedActor: actor ?? null,
   };
   const sha256 = digestOf(Buffer.from(input.text));
+  const mac = macOf(keys, 'policy_versions', version);
   const statements = [
-    insertPolicyVersion({ ...version, sourceSha256: sha256, mac: macOf(keys, 'policy_versions', version) }),
+    insertPolicyVersion({ ...version, sourceSha256: sha256, mac }),
+    headStatement(keys, { number, mac }),
     insertPublication({ ...published, mac: macOf(keys, 'policy_publications', published) }),
   ];
   const deed = { object: { kind: 'policies', id: tenantId }, digest: sha256, recordVersion: number };

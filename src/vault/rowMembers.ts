@@ -10,6 +10,7 @@ import type { StatisticRow } from '../db/statistics.ts';
 import type { NoticeFacts } from '../db/notices.ts';
 import type { RequestFacts } from '../db/requests.ts';
 import type { ParcelFacts } from '../db/shipments.ts';
+import type { PolicyHeadRow } from '../db/policyHeads.ts';
 import type { PolicyChangeRow, PolicyNoticeRow, PublicationRow } from '../db/policies.ts';
 import type { PolicyRow } from '../db/tenants.ts';
 import type { VatCertificateRow } from '../db/vatCertificates.ts';
@@ -36,6 +37,8 @@ export const rowMembers = {
   copy_links: { requestId: true, customerId: true, secretHash: true, madeBy: true, createdAt: true, expiresAt: true },
   client_secrets: { clientId: true, id: true, hash: true, createdAt: true, expiresAt: true },
   policy_versions: { number: true, profile: true, source: true, publishedAt: true, effectiveFrom: true },
+  /** How many versions there are. */
+  policy_heads: { number: true, last: true },
   policy_publications: { number: true, material: true, publishedBy: true, publishedActor: true },
   policy_notices: {
     id: true,
@@ -205,6 +208,7 @@ export interface Rows extends ContactRows, IncidentRows, RegisterRows, SendingRo
   readonly client_secrets: ClientSecretRow;
   readonly copy_links: Omit<CopyLinkRow, 'tries' | 'usedAt'>;
   readonly policy_versions: PolicyRow;
+  readonly policy_heads: PolicyHeadRow;
   readonly policy_publications: PublicationRow;
   readonly policy_notices: PolicyNoticeRow;
   readonly policy_changes: PolicyChangeRow;

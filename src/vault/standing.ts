@@ -1,7 +1,9 @@
+import type { PolicyHeadRow } from '../db/policyHeads.ts';
 import type { PolicyNoticeRow, StoredVersionRow } from '../db/policies.ts';
 import { VaultError } from '../errors.ts';
 import { judgeFor } from '../policy/judge.ts';
 import type { Turn } from '../policy/inForce.ts';
+import { headOfVersions } from './policyHead.ts';
 import { givenNotice, readVersion, turnsOn, type BrokenVersion, type PolicyVersion } from './policyVersions.ts';
 import { isGenuine, type MacKeys } from './rowMac.ts';
 import type { Policy } from './watch.ts';
@@ -12,17 +14,19 @@ export interface Standing {
    * Takes in what was read: versions after those known, notices known or not. What is not as the vault has written it is told
    * once: a notice counts for nothing then, a version is in force from now on as one that cannot be read.
    */
-  learn(
-    keys: MacKeys,
-    versions: readonly StoredVersionRow[],
-    notices: readonly PolicyNoticeRow[],
-    onBroken: OnBroken,
-  ): void;
+  learn(keys: MacKeys, read: PolicyRead, onBroken: OnBroken): void;
   /**
    * Never an older version than it gave before, whatever becomes of the clock. Undefined before the first one's day. Throws
    * `integrity_failure` while the one in force cannot be read or believed.
    */
   policyAt(at: number): Policy | undefined;
+}
+
+/** What one look read of a tenant; the head before the versions. */
+export interface PolicyRead {
+  readonly head: PolicyHeadRow | undefined;
+  readonly versions: readonly StoredVersionRow[];
+  readonly notices: readonly PolicyNoticeRow[];
 }
 
 export type OnBroken = (kind: 'policy_version' | 'policy_notice' | 'reader_freeze' | 'admissions') => void;
@@ -44,9 +48,13 @@ export function openStanding(): Standing {
   }
 
   return {
-    learn(keys, rows, noticeRows, onBroken) {
+    learn(keys, { head, versions: rows, notices: noticeRows }, onBroken) {
       versions = [...versions, ...rows.map((row) => readOrBreak(keys, row, onBroken))];
       believe(keys, noticeRows, onBroken);
+      const end = rows.length === 0 ? 'whole' : headOfVersions(keys, head, versions);
+      if (end !== 'whole' && versions.every((version) => 'profile' in version)) onBroken('policy_version');
+      // The one that is not there may be the one in force.
+      torn ||= end === 'missing';
       const given = [...notices.values()].flatMap((row) => (row === 'forged' ? [] : [givenNotice(row)]));
       try {
         turns = turnsOn(versions, given);

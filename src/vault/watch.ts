@@ -2,6 +2,7 @@ import { selectAdmissions, type AdmissionRow } from '../db/admissions.ts';
 import { commit } from '../db/commit.ts';
 import type { Database } from '../db/database.ts';
 import { selectDestroyedKeys, type DestroyedKey } from '../db/destroyedKeys.ts';
+import { selectPolicyHeads, type PolicyHeadRow } from '../db/policyHeads.ts';
 import {
   selectPolicyVersions,
   selectRecentPolicyNotices,
@@ -18,7 +19,7 @@ import { clockMarginMs, maxLifetimeSeconds } from './accessToken.ts';
 import type { Caller } from './caller.ts';
 import { frozenReaders, type FrozenReaders } from './frozenReaders.ts';
 import type { Keyring } from './keyring.ts';
-import { openStanding, type OnBroken, type Standing } from './standing.ts';
+import { openStanding, type PolicyRead, type OnBroken, type Standing } from './standing.ts';
 
 const lookEveryMs = 1_000;
 /** Nobody is served on a look older than this; with the look itself it keeps revocation within 5 seconds (P8). */
@@ -157,6 +158,7 @@ async function lookAfter(looking: Promise<void> | undefined, look: () => Promise
 }
 
 interface Changes {
+  readonly heads: readonly PolicyHeadRow[];
   readonly versions: readonly StoredVersionRow[];
   readonly notices: readonly PolicyNoticeRow[];
   readonly destroyed: readonly DestroyedKey[];
@@ -172,7 +174,8 @@ async function readChanges(db: Database, known: Known, at: number, lookedAt: num
   // At the first look nothing is in memory.
   const destroyedSince = lookedAt === undefined ? new Date(at) : since;
   const tenants = versions.map(({ tenantId }) => tenantId);
-  const [revocations, cutOffs, published, notices, destroyed, freezes, admissions] = await commit(db, 'directory', [
+  const [heads, revocations, cutOffs, published, ...rest] = await commit(db, 'directory', [
+    selectPolicyHeads(),
     selectRevocations(since, new Date(at)),
     selectCutOffs(cutSince),
     selectPolicyVersions(versions),
@@ -183,7 +186,8 @@ async function readChanges(db: Database, known: Known, at: number, lookedAt: num
   ]);
   for (const row of revocations) known.revoked.set(row.tokenId, expiryOf(row));
   for (const row of cutOffs) known.cutOffs.set(row.clientId, cutOffOf(row));
-  return { versions: published, notices, destroyed, freezes, admissions };
+  const [notices, destroyed, freezes, admissions] = rest;
+  return { heads, versions: published, notices, destroyed, freezes, admissions };
 }
 
 const expiryOf = (row: RevocationRow): number => row.expiresAt.getTime();
@@ -197,13 +201,14 @@ async function learnFreezes(keyring: Keyring, { frozen }: Known, changes: Change
 async function learnPolicies(
   keyring: Keyring,
   known: Known,
-  { versions, notices }: Changes,
+  { heads, versions, notices }: Changes,
   onBroken: OnBroken,
 ): Promise<void> {
   for (const tenantId of new Set([...versions, ...notices].map((row) => row.tenantId))) {
     const own = <Row extends { readonly tenantId: string }>(rows: readonly Row[]) =>
       rows.filter((row) => row.tenantId === tenantId);
-    await learnPolicy(keyring, known, tenantId, own(versions), own(notices), onBroken);
+    const read = { head: own(heads)[0], versions: own(versions), notices: own(notices) };
+    await learnPolicy(keyring, known, tenantId, read, onBroken);
   }
 }
 
@@ -212,17 +217,15 @@ async function learnPolicy(
   keyring: Keyring,
   known: Known,
   tenantId: string,
-  versions: readonly StoredVersionRow[],
-  notices: readonly PolicyNoticeRow[],
+  read: PolicyRead,
   onBroken: OnBroken,
 ): Promise<void> {
   const keys = await keysIfAny(keyring, tenantId);
   if (keys === undefined) return;
   const standing = known.policies.get(tenantId) ?? openStanding();
-  standing.learn(keys, versions, notices, onBroken);
+  standing.learn(keys, read, onBroken);
   known.policies.set(tenantId, standing);
-  const last = versions.at(-1);
-  if (last !== undefined) known.versions.set(tenantId, last.number);
+  for (const { number } of read.versions.slice(-1)) known.versions.set(tenantId, number);
 }
 
 function policyOf(known: Known, tenantId: string, at: number): Policy {

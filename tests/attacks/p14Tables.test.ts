@@ -56,6 +56,7 @@ const tables: Readonly<Record<string, 'goes' | 'kept' | 'none'>> = {
   orders: 'goes',
   permissions: 'goes',
   policy_changes: 'none',
+  policy_heads: 'none',
   policy_mailings: 'none',
   policy_notices: 'none',
   policy_publications: 'none',

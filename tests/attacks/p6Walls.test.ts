@@ -46,6 +46,7 @@ const asSuperuser = <T>(work: (client: Client) => Promise<T>): Promise<T> => wit
 /** Look-ups that come before a tenant is known, or are about all of them, and why each has to be. */
 const directory: Readonly<Record<string, string>> = {
   select_policy_versions: 'every process keeps the policy in force of every tenant',
+  select_policy_heads: 'and how many versions there are',
   select_recent_policy_notices: 'and whether people were told of the versions to come',
   select_clients_named: 'a token request names its client before its tenant is known',
   select_secrets_named: 'the same client’s secrets, in the same round trip',
@@ -280,6 +281,7 @@ describe('P6: row level security behind it', () => {
       'client_secrets',
       'clients',
       'policy_changes',
+      'policy_heads',
       'policy_notices',
       'policy_publications',
       'policy_versions',

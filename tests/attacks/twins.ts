@@ -46,6 +46,7 @@ export function noting(sent: string[]): (db: Database) => Database {
 const background = new Set([
   'select_revocations',
   'select_cut_offs',
+  'select_policy_heads',
   'select_policy_versions',
   'select_recent_policy_notices',
   'select_destroyed_keys',

@@ -366,11 +366,52 @@ describe('who edits the tables', () => {
     await side.vault.stop();
   });
 
+  test('takes no version away from the end: whoever starts after it serves nothing', async () => {
+    const side = await openSide();
+    const { tenantId } = side.vault;
+    made(await publish(side, noPhones));
+    made(await tell(side, 2));
+    const asSeen = async () => {
+      const fresh = await startVault({ beside: side.vault });
+      const { status } = await fresh.request('GET', '/v1/customers', { token: side.shop.token });
+      const told = fresh.logLines.filter((line) => line.includes('policy_version')).length;
+      const inForce = status === 200 ? fresh.vault.watch.policy(tenantId).label : status;
+      await fresh.stop();
+      return [inForce, told];
+    };
+    expect(await asSeen()).toEqual(['kalak/2', 0]);
+    const taken: Record<string, object[]> = {};
+    for (const table of ['policy_notices', 'policy_publications', 'policy_versions']) {
+      taken[table] = await atDatabase(
+        side.vault,
+        `with d as (delete from amanat.${table} where number = 2 returning *) select to_jsonb(d) as row from d`,
+      );
+    }
+    expect(await asSeen()).toEqual([500, 1]);
+    // Nor does another one get its number.
+    expect((await publish(side, { ...noPhones, '/title/en': 'again' })).status).toBe(500);
+    // A head that somebody wrote is believed no more than none that should be there.
+    await atDatabase(side.vault, 'update amanat.policy_heads set number = 1');
+    expect(await asSeen()).toEqual([500, 1]);
+    for (const table of ['policy_versions', 'policy_publications', 'policy_notices'])
+      for (const { row } of taken[table] as { row: object }[])
+        await atDatabase(
+          side.vault,
+          `insert into amanat.${table} select * from jsonb_populate_record(null::amanat.${table}, $1)`,
+          [JSON.stringify(row)],
+        );
+    await atDatabase(side.vault, 'delete from amanat.policy_heads');
+    expect(await asSeen()).toEqual(['kalak/2', 1]);
+    await side.vault.stop();
+  });
+
   test('is no one of the service’s own: it may change and delete nothing of what was published', async () => {
     const rows = await withRights();
     expect(rows).toEqual([
       ['acceptances', 'INSERT,SELECT'],
       ['policy_changes', 'INSERT,SELECT'],
+      ['policy_heads', 'INSERT,SELECT'],
+      ['policy_mailings', 'INSERT,SELECT'],
       ['policy_notices', 'INSERT,SELECT'],
       ['policy_publications', 'INSERT,SELECT'],
       ['policy_versions', 'INSERT,SELECT'],

@@ -4,6 +4,7 @@ import { selectGrantFacts } from '../../src/db/grantFacts.ts';
 import { insertPolicyNotice } from '../../src/db/policies.ts';
 import { insertPolicyVersion } from '../../src/db/tenants.ts';
 import { newId } from '../../src/vault/ids.ts';
+import { headStatement } from '../../src/vault/policyHead.ts';
 import { macOf } from '../../src/vault/rowMac.ts';
 import type { Vault } from '../../src/vault/vault.ts';
 import type { TestVault } from './vault.ts';
@@ -31,12 +32,10 @@ export async function publish(
     recordedBy: tenantId,
     recordedActor: null,
   };
+  const mac = macOf(keys, 'policy_versions', policy);
   await commit(db, { tenantIds: [tenantId] }, [
-    insertPolicyVersion({
-      ...policy,
-      sourceSha256: digestOf(Buffer.from(source)),
-      mac: macOf(keys, 'policy_versions', policy),
-    }),
+    insertPolicyVersion({ ...policy, sourceSha256: digestOf(Buffer.from(source)), mac }),
+    headStatement(keys, { number, mac }),
     insertPolicyNotice({ ...notice, mac: macOf(keys, 'policy_notices', notice) }),
   ]);
 }
