@@ -79,6 +79,8 @@ export const registers = [
   'inquiries',
   'misuseReports',
   'feedback',
+  'contactPoints',
+  'supplementaryRequests',
 ] as const;
 export type Register = (typeof registers)[number];
 
@@ -119,6 +121,14 @@ export function countEntries(
      union all
      select 'feedback', count(*)::integer, min(e.created_at)
        from amanat.feedback e
+      where e.tenant_id = $1::uuid and e.customer_id = $2::uuid
+     union all
+     select 'contactPoints', count(*)::integer, min(e.set_at)
+       from amanat.contact_assurances e
+      where e.tenant_id = $1::uuid and e.customer_id = $2::uuid
+     union all
+     select 'supplementaryRequests', count(*)::integer, min(e.opened_at)
+       from amanat.supplementary_requests e
       where e.tenant_id = $1::uuid and e.customer_id = $2::uuid`,
     [tenantId, customerId],
   );

@@ -19,7 +19,7 @@ import type { Vault } from './vault.ts';
 import type { Policy } from './watch.ts';
 
 /** Former states that one answer looks through; the newest. */
-const mostStates = 100;
+export const mostStates = 100;
 const fields: readonly Field[] = ['email', 'mobile', 'landline', 'address', 'postalCode', 'location'];
 
 /**

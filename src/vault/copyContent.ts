@@ -8,6 +8,7 @@ import { copiedCases } from './copyCases.ts';
 import { copiedFeedback } from './copyFeedback.ts';
 import { copiedAcceptances, copiedAccesses, copiedConsents, copiedMessages, copiedRequests } from './copyDealings.ts';
 import { copiedRecord, fact, itemMaker, type CopiedItem, type CopiedRecord, type Copying } from './copyRecord.ts';
+import { copiedContactPoints, copiedSubmissions, copiedSupplementary } from './copySubmissions.ts';
 import { singleFieldsOf } from './customerFields.ts';
 import { labels, placeFields, type CustomerHeader } from './customerSeal.ts';
 import { classOfItem, classOfOrder } from './heldItems.ts';
@@ -20,6 +21,9 @@ import { jalaliDayOf } from './tehranDay.ts';
 export const parts = [
   'orders',
   'invoices',
+  'submissions',
+  'contactPoints',
+  'supplementaryRequests',
   'consents',
   'acceptances',
   'messages',
@@ -39,6 +43,9 @@ export type Part = (typeof parts)[number];
 const loaders: Readonly<Record<Part, (copying: Copying) => Promise<readonly CopiedRecord[]>>> = {
   orders: copiedOrders,
   invoices: copiedInvoices,
+  submissions: copiedSubmissions,
+  contactPoints: copiedContactPoints,
+  supplementaryRequests: copiedSupplementary,
   consents: copiedConsents,
   acceptances: copiedAcceptances,
   messages: copiedMessages,

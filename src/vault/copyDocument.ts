@@ -29,6 +29,9 @@ export function copyDocument(body: CopyBody): string {
 const headings: Readonly<Record<Part, string>> = {
   orders: 'سفارش‌ها',
   invoices: 'فاکتورها',
+  submissions: 'داده‌های شما چگونه به دست ما رسید',
+  contactPoints: 'نشانی‌های تماس، کنونی و پیشین',
+  supplementaryRequests: 'اطلاعات تکمیلی سفارش‌ها',
   consents: 'موافقت‌ها و انصراف‌ها',
   acceptances: 'پذیرش سیاست حریم خصوصی',
   messages: 'پیام‌ها',

@@ -103,6 +103,8 @@ const registerWords = {
   inquiries: 'پرسش‌ها و نظرها',
   misuseReports: 'گزارش‌های سوء استفاده',
   feedback: 'نظرسنجی‌ها و نظرها',
+  contactPoints: 'تأیید نشانی‌های تماس',
+  supplementaryRequests: 'اطلاعات تکمیلی سفارش‌ها',
   former_states: 'پیشینهٔ ویرایش‌ها',
 } as const;
 

@@ -163,7 +163,7 @@ function keptView({ retention }: Profile, name: RetentionClass, until: Date | un
 }
 
 /** Every part of a person's copy that is no record with items of its own is told here, by its class where it has one. */
-const classes: Readonly<Record<Exclude<Part, 'orders' | 'invoices'>, RetentionClass | undefined>> = {
+const classes: Readonly<Record<Exclude<Part, 'orders' | 'invoices' | 'submissions'>, RetentionClass | undefined>> = {
   accesses: 'access_audit',
   consents: 'consent_record',
   acceptances: 'consent_record',
@@ -173,6 +173,9 @@ const classes: Readonly<Record<Exclude<Part, 'orders' | 'invoices'>, RetentionCl
   inquiries: 'complaint',
   misuseReports: 'complaint',
   feedback: 'feedback',
+  // What is recorded of them: the values are items of the account.
+  contactPoints: 'account',
+  supplementaryRequests: 'supplementary_answers',
 };
 
 function registersView(profile: Profile, { counts, former }: Held) {
