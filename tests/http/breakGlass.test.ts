@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { synthetic } from '../../src/cli/synthetic.ts';
 import { raiseDueEvents } from '../../src/vault/dueEvents.ts';
+import { undertaken } from '../support/undertakings.ts';
 import { startVault, type TestClient, type TestVault } from '../support/vault.ts';
 import { atDatabase, bytesOf, hour, leavesOf, made, newPerson, statuses, type Person } from '../support/work.ts';
 import { customerUnder } from '../support/profiles.ts';
@@ -23,6 +24,8 @@ beforeAll(async () => {
     await vault.admin.as('root-1'),
     await vault.client('dpo', { actor: 'staff-9' }),
   ];
+  // C8: in an emergency too.
+  for (const actor of ['root-1', 'root-2']) await undertaken(dpo, actor);
 });
 afterAll(() => vault.stop());
 

@@ -4,6 +4,7 @@ import { fields as allFields, type Field } from '../../src/policy/profile.ts';
 import { hold } from '../support/holds.ts';
 import { customerUnder } from '../support/profiles.ts';
 import { statesOf } from '../support/shown.ts';
+import { undertaken } from '../support/undertakings.ts';
 import { startVault, type Answer, type TestClient, type TestVault } from '../support/vault.ts';
 import { bytesOf, leavesOf, made, newOrder, newPerson, type Person } from '../support/work.ts';
 import { shipped, shippedNames, type ShippedName } from '../unit/policy/shipped.ts';
@@ -25,6 +26,8 @@ beforeAll(async () => {
       if (declared) clients[name][role] = await tenants[name].client(role, { actor: 'staff-1' });
     }
   }
+  // C8: without it nothing is shown in full, whatever the explanation of the grant.
+  await undertaken(client('dpo', 'citra'), 'staff-1');
 });
 afterAll(() => vault.stop());
 
