@@ -36,7 +36,7 @@ export function movePolicyHead({ tenantId, number, last, mac }: PolicyHeadRow): 
        values ($1::uuid, $2::integer, $3::bytea, $4::bytea)
        on conflict (tenant_id) do update
           set number = excluded.number, last = excluded.last, mac = excluded.mac
-        where h.tenant_id = $1::uuid and h.number = excluded.number - 1
+        where h.number = excluded.number - 1
        returning 1
      )
      select amanat.require(count(*) = 1, 'conflict') from moved`,

@@ -272,6 +272,13 @@ describe('grants that a new version forbids', () => {
     await sweep();
     expect([await state(inquiry), await state(work)]).toEqual(['closed', 'open']);
     expect(await mobileUnder(side.support, person.id, work)).toEqual(['kalak/2', 'full']);
+    // Told once, to each role that has to know, however often and wherever it was swept.
+    for (const by of [side.dpo, side.shop]) {
+      const heard = made(await by.get('/v1/events?state=all'), 200).items;
+      expect(heard.filter(({ kind }: { kind: string }) => kind === 'policy.in_force')).toMatchObject([
+        { object: { kind: 'policies', id: side.vault.tenantId } },
+      ]);
+    }
     const closed = (await leavesOf(side.dpo, `grant=${inquiry}`)).filter(({ action }) => action === 'grants.close');
     expect(closed).toMatchObject([
       { rule: 'policy_change', policyVersion: 'kalak/2', actor: 'sweep', subjectId: person.id },
