@@ -79,6 +79,8 @@ export const policyExplain: Command = {
       const seen = explainFields(policy, reader, work, fields ?? declaredFields(policy, allFields), {
         now: 0,
         frozen: false,
+        objected: [],
+        admitted: undefined,
       });
       const told = seen.map(fieldView(quotationsIn(text)));
       out.result({ profile: loaded.profile.id, fields: told }, () => told.map(readable).join('\n'));

@@ -106,8 +106,13 @@ export interface LeavingRow {
   readonly tags: number;
 }
 
-/** Customers whose erasure was decided, after the one named; the order is that of their ids. */
-export function selectLeaving(tenantId: string, afterId: string | undefined, limit: number): Statement<LeavingRow> {
+/** Customers whose erasure was decided `keep` ago (ISO 8601), after the one named; the order is that of their ids. */
+export function selectLeaving(
+  tenantId: string,
+  { keep, at }: { readonly keep: string; readonly at: Date },
+  afterId: string | undefined,
+  limit: number,
+): Statement<LeavingRow> {
   return statement(
     'select_leaving',
     `select c.id, c.version,
@@ -117,9 +122,10 @@ export function selectLeaving(tenantId: string, afterId: string | undefined, lim
               where t.tenant_id = $1::uuid and t.customer_id = c.id) as tags
        from amanat.customers c
       where c.tenant_id = $1::uuid and c.status = 'leaving' and ($2::uuid is null or c.id > $2::uuid)
+        and c.updated_at <= $5::timestamptz - $4::interval
       order by c.id
       limit $3::integer`,
-    [tenantId, afterId ?? null, limit],
+    [tenantId, afterId ?? null, limit, keep, at],
   );
 }
 
@@ -223,26 +229,4 @@ export function destroyOrders(
       [tenantId, ids],
     ),
   ];
-}
-
-export interface RightsRow {
-  readonly id: string;
-  readonly kind: 'natural' | 'legal';
-  readonly keyVersion: number;
-  /** Null once it was erased. */
-  readonly dataKey: Buffer | null;
-  /** Active or deactivated: everybody else is as nobody. */
-  readonly standing: boolean;
-}
-
-/** Whoever there is of these, for the register of requests: deactivated ones have their rights. */
-export function selectCustomersForRights(tenantId: string, ids: readonly string[]): Statement<RightsRow> {
-  return statement(
-    'select_customers_for_rights',
-    `select c.id, c.kind, c.key_version as "keyVersion", c.data_key as "dataKey",
-            c.status in ('active', 'deactivated') as standing
-       from amanat.customers c
-      where c.tenant_id = $1::uuid and c.id = any ($2::uuid[])`,
-    [tenantId, ids],
-  );
 }

@@ -60,7 +60,7 @@ export function listExports(
             e.delivered_at as "deliveredAt"
        from amanat.exports e
        join amanat.legal_orders o on o.tenant_id = e.tenant_id and o.id = e.legal_order_id
-      where e.tenant_id = $1::uuid and ($2::uuid is null or e.id < $2::uuid)
+      where e.tenant_id = $1::uuid and ($2::uuid is null or e.id < $2::uuid) and o.data_key is not null
         and ($4::timestamptz is null or e.executed_at >= $4::timestamptz)
         and ($5::timestamptz is null or e.executed_at < $5::timestamptz)
         and ($6::text is null or o.kind = $6::text)

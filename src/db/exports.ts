@@ -106,7 +106,7 @@ export function selectExport(tenantId: string, id: string): Statement<ExportRow>
             e.statement_key as "statementKey", e.statement
        from amanat.exports e
        join amanat.legal_orders o on o.tenant_id = e.tenant_id and o.id = e.legal_order_id
-      where e.tenant_id = $1::uuid and e.id = $2::uuid`,
+      where e.tenant_id = $1::uuid and e.id = $2::uuid and o.data_key is not null`,
     [tenantId, id],
   );
 }

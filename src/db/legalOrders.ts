@@ -98,7 +98,7 @@ export function selectLegalOrders(tenantId: string, ids: readonly string[]): Sta
     'select_legal_orders',
     `select ${columns}
        from amanat.legal_orders o
-      where o.tenant_id = $1::uuid and o.id = any ($2::uuid[])`,
+      where o.tenant_id = $1::uuid and o.id = any ($2::uuid[]) and o.data_key is not null`,
     [tenantId, ids],
   );
 }
@@ -108,7 +108,7 @@ export function selectLegalOrder(tenantId: string, id: string): Statement<LegalO
     'select_legal_order',
     `select ${columns}
        from amanat.legal_orders o
-      where o.tenant_id = $1::uuid and o.id = $2::uuid`,
+      where o.tenant_id = $1::uuid and o.id = $2::uuid and o.data_key is not null`,
     [tenantId, id],
   );
 }
@@ -163,7 +163,7 @@ export function listLegalOrders(
             o.valid_until as "validUntil", o.approvals, o.approval_expires as "approvalExpires",
             o.review_due as "reviewDue", o.reviewed_at as "reviewedAt"
        from amanat.legal_orders o
-      where o.tenant_id = $1::uuid and ($2::uuid is null or o.id < $2::uuid)
+      where o.tenant_id = $1::uuid and ($2::uuid is null or o.id < $2::uuid) and o.data_key is not null
         and ($4::text is null or o.status = $4::text)
         and (not $5::boolean or (o.review_due is not null and o.reviewed_at is null))
         and (not $6::boolean or (o.valid_until > $7::timestamptz and o.authority_kind <> 'officer'

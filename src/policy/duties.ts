@@ -67,6 +67,8 @@ const retentionRule = z.strictObject({
   /** The longest a setting may make it, and from when. */
   most: z.strictObject({ length: duration, clock: z.enum(['order', 'erasure', 'receipt']) }).optional(),
   renewable: z.boolean().optional(),
+  /** Between telling the person and deactivating the account. */
+  noticeTime: duration.optional(),
   /** Shorter or other times in named cases. */
   cases: z
     .array(

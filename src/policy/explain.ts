@@ -25,6 +25,9 @@ export const changeSteps = [
   'decide_request',
   'wait_for_deadline',
   'lift_freeze',
+  'withdraw_objection',
+  'record_undertaking',
+  'activate_recipient',
   'new_policy_version',
 ] as const;
 export type ChangeStep = (typeof changeSteps)[number];
@@ -80,7 +83,7 @@ function shownAs(field: Field, verdict: Verdict): Pick<ExplainedField, 'field' |
 }
 
 /** Reasons that lie in the work itself, not in the matrix. */
-const grantDecides: ReadonlySet<Reason> = new Set(['purpose', 'grant_scope', 'expired']);
+const grantDecides: ReadonlySet<Reason> = new Set(['purpose', 'grant_scope', 'expired', 'consent']);
 
 interface Cited {
   readonly clauses: readonly string[];
@@ -142,6 +145,8 @@ function stepsFor(
 ): readonly Change[] {
   if (kind === 'shipment') return [{ step: 'hand_to_courier', kind }];
   if (kind === 'legal_order') return [{ step: 'register_legal_order', kind }];
+  // Whoever objects to a purpose closes it for all work of that purpose.
+  if (grant?.kind === kind && grant.state === 'objected') return [{ step: 'withdraw_objection', kind }];
   if (grant?.kind !== kind || grant.state !== 'open') return [{ step: 'open_grant', kind }];
   const lacksOrder = !grant.hasOrder && (needsOrder || profile.grantKinds[kind]?.requiresOrder === true);
   return [

@@ -158,6 +158,7 @@ export const tellings = [
   'disclosure',
   'policy_version',
   'incident',
+  'account_idle',
 ] as const;
 export type Telling = (typeof tellings)[number];
 

@@ -1,4 +1,4 @@
-import { selectCustomersForRights } from '../db/erasure.ts';
+import { selectCustomersForRights } from '../db/rightsCustomers.ts';
 import { VaultError } from '../errors.ts';
 import { accessesOf } from './accessHistory.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';

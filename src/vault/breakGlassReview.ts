@@ -5,7 +5,7 @@ import {
   type GlassRow,
   type ReviewOutcome,
 } from '../db/breakGlass.ts';
-import { selectCustomersForRights } from '../db/erasure.ts';
+import { selectCustomersForRights } from '../db/rightsCustomers.ts';
 import { VaultError } from '../errors.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
 import { openGlassWords, sealGlass, signedGlass, viewGlass } from './breakGlassRecord.ts';

@@ -6,7 +6,7 @@ import {
   type CaseRow,
   type CaseState,
 } from '../db/cases.ts';
-import type { RightsRow } from '../db/erasure.ts';
+import type { RightsRow } from '../db/rightsCustomers.ts';
 import { refuse } from '../errors.ts';
 import { checkText } from '../formats/text.ts';
 import type { TenantKeys } from './keyring.ts';

@@ -6,7 +6,7 @@ import {
   type CaseKind,
   type CaseRow,
 } from '../db/cases.ts';
-import { selectCustomersForRights, type RightsRow } from '../db/erasure.ts';
+import { selectCustomersForRights, type RightsRow } from '../db/rightsCustomers.ts';
 import { requireReveals } from '../db/freezes.ts';
 import type { Statement } from '../db/statement.ts';
 import { refuse, VaultError } from '../errors.ts';

@@ -1,7 +1,7 @@
 import { selectClientsInService } from '../db/clients.ts';
 import { freezeCustomer, selectFrozen, thawCustomer } from '../db/freezes.ts';
 import { closeGrantsFor, selectGrantsFor } from '../db/grantsOfReader.ts';
-import { selectCustomersForRights } from '../db/erasure.ts';
+import { selectCustomersForRights } from '../db/rightsCustomers.ts';
 import type { Statement } from '../db/statement.ts';
 import { insertRevocation } from '../db/tokens.ts';
 import { VaultError, type Fault } from '../errors.ts';

@@ -18,6 +18,7 @@ import { clearanceOf, type Clearance } from './holds.ts';
 import { keptOf, type Kept } from './keptByLaw.ts';
 import type { TenantKeys } from './keyring.ts';
 import { signed } from './requestRecord.ts';
+import { durationOf } from './retentionTerms.ts';
 import { believes } from './rowMac.ts';
 import { sweepLeaf } from './sweepLeaf.ts';
 import type { Vault } from './vault.ts';
@@ -40,8 +41,10 @@ export async function sweepErasures(vault: Vault): Promise<void> {
 async function sweepTenant(vault: Vault, tenantId: string): Promise<void> {
   const policy = vault.watch.policy(tenantId);
   const keys = await vault.keyring.tenant(tenantId);
+  // Where counsel says that the law binds the shop to keep what it had: out of everybody's reach, for so long.
+  const decided = { keep: durationOf(policy.profile.retention.erased_hold.keep) ?? 'P0D', at: new Date(vault.now()) };
   for (let after: string | undefined; ;) {
-    const [leaving] = await load(vault, tenantId, [selectLeaving(tenantId, after, atMost)]);
+    const [leaving] = await load(vault, tenantId, [selectLeaving(tenantId, decided, after, atMost)]);
     if (leaving.length > 0) await erasePage(vault, policy, keys, leaving);
     after = leaving.at(-1)?.id;
     if (leaving.length < atMost) break;

@@ -6,6 +6,7 @@ export type EventObject =
   | 'exports'
   | 'notices'
   | 'requests'
+  | 'customers'
   | 'incidents'
   | 'break_glass'
   | 'anomalies'
@@ -44,6 +45,9 @@ const kinds = {
   'package.aborted': { object: 'exports', audience: [...legal, 'dpo'] },
   'hold.ending': { object: 'legal_orders', audience: legal },
   'notice.due': { object: 'notices', audience: ['shop_backend'] },
+  // The person is told through the vault where the policy says so; whoever cannot be reached so, the shop tells.
+  'account.idle': { object: 'customers', audience: ['shop_backend'] },
+  'account.deactivated': { object: 'customers', audience: ['shop_backend'] },
   'request.opened': { object: 'requests', audience: ['support', 'dpo'] },
   // The shop tells the person of each step.
   'request.decided': { object: 'requests', audience: ['shop_backend'] },

@@ -3,6 +3,7 @@ import type { OrderStatus } from '../db/orders.ts';
 import { explainRead, type ExplainedField } from '../policy/explain.ts';
 import type { JudgedGrant, Reader } from '../policy/judge.ts';
 import { parties, type Field } from '../policy/profile.ts';
+import { within } from './admissions.ts';
 import { isGrantee, judged, stateAt } from './grantOf.ts';
 import { isOver } from './orders.ts';
 import type { Caller } from './caller.ts';
@@ -31,6 +32,16 @@ function stateOf({ row }: KnownGrant, now: number): JudgedGrant['state'] {
   return row.closedAt === null && !usedUp ? stateAt(row, now) : 'expired';
 }
 
+/** What of the person and the reader counts at the moment of the read, beside the policy and the grant. */
+export interface Circumstances {
+  readonly now: number;
+  readonly frozen: boolean;
+  /** Purposes that the person has closed. */
+  readonly objected: readonly string[];
+  /** The fields that the reader's recipient is for at most. */
+  readonly admitted: readonly Field[] | undefined;
+}
+
 /** The three items of an alternate recipient are read of the order, which is known to be on its way or not. */
 const ofOrders: ReadonlySet<Field> = new Set<Field>(['recipientName', 'recipientPhone', 'recipientAddress']);
 
@@ -43,12 +54,14 @@ export function explainFields(
   reader: Asked,
   work: KnownGrant | SupposedWork | undefined,
   fields: readonly Field[],
-  { now, frozen }: { readonly now: number; readonly frozen: boolean },
+  { now, frozen, objected, admitted }: Circumstances,
 ): readonly ExplainedField[] {
   const grantFor = (delivered: boolean | undefined): JudgedGrant | undefined => {
     if (work === undefined) return undefined;
-    if ('row' in work) return judged(work.row, stateOf(work, now), delivered);
-    return { ...work, purpose: policy.profile.grantKinds[work.kind]?.purpose ?? '', state: 'open' };
+    const known = 'row' in work;
+    const purpose = known ? work.row.purpose : (policy.profile.grantKinds[work.kind]?.purpose ?? '');
+    const state = objected.includes(purpose) ? 'objected' : known ? stateOf(work, now) : 'open';
+    return within(known ? judged(work.row, state, delivered) : { ...work, purpose, state }, admitted);
   };
   const delivered = work === undefined || 'row' in work ? isOrderOver(work) : work.delivered;
   const [ofCustomer, ofOrder] = [grantFor(undefined), grantFor(delivered)];

@@ -41,6 +41,12 @@ export const stepWords: Readonly<Record<ChangeStep, Words>> = {
     fa: 'توقف حساب پس از گزارش سوءاستفاده برداشته شود',
     en: 'the freeze after a report of misuse is lifted',
   },
+  withdraw_objection: {
+    fa: 'صاحب داده اعتراض خود به این هدف را پس بگیرد',
+    en: 'the person takes back the objection to this purpose',
+  },
+  record_undertaking: { fa: 'تعهد محرمانگی این کارمند ثبت شود', en: 'the member of staff undertakes confidentiality' },
+  activate_recipient: { fa: 'گیرندهٔ داده با تعهدش فعال شود', en: 'the recipient is active, with its undertaking' },
   new_policy_version: {
     fa: 'نسخهٔ تازه‌ای از سیاست منتشر شود که این قاعده را تغییر دهد',
     en: 'a new version of the policy with this rule changed',

@@ -1,4 +1,4 @@
-import { selectCustomersForRights } from '../db/erasure.ts';
+import { selectCustomersForRights } from '../db/rightsCustomers.ts';
 import {
   insertFeedback,
   listFeedback as listStatement,

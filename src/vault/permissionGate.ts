@@ -1,4 +1,4 @@
-import { selectCustomersForRights } from '../db/erasure.ts';
+import { selectCustomersForRights } from '../db/rightsCustomers.ts';
 import { selectPermission, usePermission } from '../db/permissions.ts';
 import type { Statement } from '../db/statement.ts';
 import { VaultError } from '../errors.ts';

@@ -7,16 +7,10 @@ import { placed, quotationsIn, type ExplainedField } from '../policy/explain.ts'
 import { fields as allFields, type Field, type Role } from '../policy/profile.ts';
 import { commitAct, load, write, type Act, type Answer } from './act.ts';
 import type { Caller } from './caller.ts';
+import { explainWholeRead } from './explainedAdmission.ts';
 import { explainErasure } from './explainedErasure.ts';
 import { explainNoOrder, explainOrder } from './explainedExport.ts';
-import {
-  counts,
-  declaredFields,
-  explainFields,
-  type Asked,
-  type KnownGrant,
-  type SupposedWork,
-} from './explainedRead.ts';
+import { counts, declaredFields, type Asked, type KnownGrant, type SupposedWork } from './explainedRead.ts';
 import { explanationView, readerView, type ExplainedAnswer } from './explanationView.ts';
 import { operatorLeaf } from './operatorLeaf.ts';
 import { permit } from './permit.ts';
@@ -153,16 +147,17 @@ function selfOf({ clientId, role, department, carrierProfile }: Caller) {
 interface Standing {
   readonly deactivated: boolean;
   readonly frozen: boolean;
+  readonly objected: readonly string[];
 }
 
-const nobody: Standing = { deactivated: false, frozen: false };
+const nobody: Standing = { deactivated: false, frozen: false, objected: [] };
 
 /** Throws `invalid_body` for whoever is not there, never was, or is another tenant's. */
 async function standingOf(vault: Vault, tenantId: string, customerId: string | undefined): Promise<Standing> {
   if (customerId === undefined) return nobody;
   const [[customer]] = await load(vault, tenantId, [selectStandingCustomer(tenantId, customerId)]);
   if (customer === undefined) throw refuse('invalid_body', '/customerId', 'unknown_id');
-  return { deactivated: customer.status !== 'active', frozen: customer.frozen };
+  return { deactivated: customer.status !== 'active', frozen: customer.frozen, objected: customer.objected };
 }
 
 interface Explained {
@@ -184,11 +179,9 @@ async function explain(
   switch (question.act) {
     case 'read': {
       const grant = await grantFor(vault, tenantId, reader, question);
-      const seen = explainFields(policy, reader, grant ?? question.work, fields, {
-        now: vault.now(),
-        frozen: standing.frozen,
-      });
-      return { explained: { fields: standing.deactivated ? seen.map(hidden(policy)) : seen }, grant };
+      const seen = explainWholeRead(vault, policy, tenantId, reader, grant ?? question.work, fields, standing);
+      const shown = standing.deactivated ? { fields: seen.fields?.map(hidden(policy)) ?? [] } : seen;
+      return { explained: shown, grant };
     }
     case 'export':
       return {

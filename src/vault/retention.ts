@@ -8,7 +8,8 @@ import { retentionClasses, type RetentionClass } from '../policy/vocabulary.ts';
 import { load, write } from './act.ts';
 import { forgetDestroyed } from './erasure.ts';
 import { clearanceOf } from './holds.ts';
-import { plans, type Plan, type Round, type Sweeping } from './retentionPlans.ts';
+import { plans, type Plan } from './retentionPlans.ts';
+import type { Round, Sweeping } from './sweepings.ts';
 import { sweepLeaf } from './sweepLeaf.ts';
 import type { Vault } from './vault.ts';
 import type { Policy } from './watch.ts';
@@ -39,6 +40,14 @@ export interface SweptClass {
 /** Told after each page: of how many classes how many are swept, and rows so far. */
 export type OnSwept = (share: number, rows: number) => void;
 
+export interface Pace {
+  /** Commits of one kind. */
+  readonly pages?: number;
+  /** Rows in one of them. */
+  readonly rows?: number;
+  readonly onSwept?: OnSwept;
+}
+
 /**
  * One round of a tenant: what has had its time goes, a page in one commit with a leaf for each row; where values are destroyed,
  * not those of customers under a hold. Any number of processes may do it at once, and stop anywhere: what is done is due
@@ -48,7 +57,7 @@ export async function sweepRetention(
   vault: Vault,
   policy: Policy,
   tenantId: string,
-  { pages = mostPages, onSwept = () => undefined }: { readonly pages?: number; readonly onSwept?: OnSwept } = {},
+  { pages = mostPages, rows = atMost, onSwept = () => undefined }: Pace = {},
 ): Promise<readonly SweptClass[]> {
   const keys = await vault.keyring.tenant(tenantId);
   const swept: SweptClass[] = [];
@@ -56,13 +65,13 @@ export async function sweepRetention(
   for (const { class: name, sweeping } of sweepings) {
     let done = 0;
     for (let page = 0; page < pages; page += 1) {
-      const count = await sweepPage({ vault, policy, keys, at: new Date(vault.now()) }, name, sweeping);
+      const count = await sweepPage({ vault, policy, keys, at: new Date(vault.now()) }, name, sweeping, rows);
       done += count;
       onSwept(
         swept.length / sweepings.length,
         swept.reduce((sum, one) => sum + one.done, done),
       );
-      if (count < atMost) break;
+      if (count < rows) break;
     }
     swept.push({ class: name, action: sweeping.action, done });
   }
@@ -70,10 +79,10 @@ export async function sweepRetention(
 }
 
 /** How many rows went. */
-async function sweepPage(round: Round, rule: RetentionClass, sweeping: Sweeping): Promise<number> {
+async function sweepPage(round: Round, rule: RetentionClass, sweeping: Sweeping, most: number): Promise<number> {
   const { vault, keys, at } = round;
   const { tenantId } = keys;
-  const [rows] = await load(vault, tenantId, [sweeping.select(tenantId, at, atMost)]);
+  const [rows] = await load(vault, tenantId, [sweeping.select(tenantId, at, most)]);
   const found = rows.filter((row) => sweeping.isGenuine?.(round, row) ?? true);
   if (found.length === 0) return 0;
   const { due, lapsed } = await freeOf(round, sweeping, found);
@@ -81,7 +90,7 @@ async function sweepPage(round: Round, rule: RetentionClass, sweeping: Sweeping)
   const gone = sweeping.destroysKeys ? due.map(({ id, customerId }) => ({ recordId: id, customerId })) : [];
   const statements = [
     ...lapsed,
-    ...sweeping.letGo(round, due),
+    ...(await sweeping.letGo(round, due)),
     ...(gone.length === 0 ? [] : [insertDestroyedKeys(tenantId, gone, at)]),
     ...due.map((row) => leafOf(round, rule, sweeping, row)),
   ];

@@ -1,71 +1,23 @@
-import { countDueFeedback, detachFeedback, selectDueFeedback, type DueFeedback } from '../db/feedback.ts';
-import { countLapsedHolds, selectLapsedHolds, type HoldKind, type HoldRow } from '../db/holds.ts';
-import { destroyOrders } from '../db/erasure.ts';
-import { caseKinds, type CaseKind } from '../db/cases.ts';
-import { closeGrants } from '../db/grants.ts';
-import {
-  countDueInvoices,
-  countDueOrders,
-  destroyInvoices,
-  selectDueInvoices,
-  selectDueOrders,
-  type DueCount,
-  type DueRecord,
-  type DueVersion,
-  type OrderTerms,
-} from '../db/retention.ts';
-import {
-  countDueCodes,
-  countDueParcelGrants,
-  forgetDueCodes,
-  selectDueCodes,
-  selectDueParcelGrants,
-} from '../db/retentionParcels.ts';
-import { countDueIncidents, deleteIncidents, selectDueIncidents } from '../db/retentionIncidents.ts';
-import { countDueCases, emptyCases, selectDueCases } from '../db/retentionCases.ts';
-import type { Statement } from '../db/statement.ts';
-import { countDueAnswers, forgetAnswers, selectDueAnswers } from '../db/retentionAnswers.ts';
-import type { SupplementaryRow } from '../db/supplementaryRequests.ts';
+import { caseKinds } from '../db/cases.ts';
 import type { Profile } from '../policy/profile.ts';
 import type { RetentionClass } from '../policy/vocabulary.ts';
-import { nounOf } from './caseRecord.ts';
-import { signedFeedback } from './feedback.ts';
-import { endLapsed } from './holds.ts';
-import type { TenantKeys } from './keyring.ts';
-import { booksClosed, durationOf, orderTermsOf, type RetentionRule } from './retentionTerms.ts';
-import { believes } from './rowMac.ts';
-import type { Vault } from './vault.ts';
-import type { Policy } from './watch.ts';
-
-/** What a page of due rows is let go with. */
-export interface Round {
-  readonly vault: Vault;
-  readonly policy: Policy;
-  readonly keys: TenantKeys;
-  readonly at: Date;
-}
-
-/** One way in which something of a class goes: how what is due is found and counted, and what is done with it. */
-export interface Sweeping<Row extends DueRecord = DueRecord> {
-  /** What the leaves say was done, one leaf a row: `orders.expire`. */
-  readonly action: string;
-  /** The kind of object they name. */
-  readonly kind: string;
-  /** What is due at `at`, a page of it; where held persons are spared, of nobody who is held. */
-  readonly select: (tenantId: string, at: Date, limit: number) => Statement<Row>;
-  /** All of it. */
-  readonly count: (tenantId: string, at: Date) => Statement<DueCount>;
-  /** Guarded, all or none: `conflict` unless each row stands as it was found. */
-  readonly letGo: (round: Round, due: readonly Row[]) => readonly Statement[];
-  /** Values go for good: then a hold keeps those of whom it holds. What destroys nothing must be the same for them. */
-  readonly sparesHeld: boolean;
-  /** The rows have a data key of their own, which goes: every process forgets it, and the leaf says that nothing is left. */
-  readonly destroysKeys: boolean;
-  /** The leaves do not say whose it was: they would join again what is cut. */
-  readonly leavesUnnamed?: true;
-  /** Rows that are not as they were made are left alone. */
-  readonly isGenuine?: (round: Pick<Round, 'vault' | 'keys'>, row: Row) => boolean;
-}
+import { deactivatingUnheard, tellingIdle } from './idleAccounts.ts';
+import { durationOf, orderTermsOf } from './retentionTerms.ts';
+import {
+  answers,
+  cases,
+  deliveryCodes,
+  feedback,
+  holds,
+  incidents,
+  invoices,
+  legalOrders,
+  orders,
+  parcelGrants,
+  relations,
+  sweepingOf,
+  type Sweeping,
+} from './sweepings.ts';
 
 /** What is done about a class. Whoever adds a class to a policy adds its plan here: without one the build breaks. */
 export type Plan =
@@ -81,9 +33,6 @@ export type Plan =
 
 const sweep = (sweepings: (profile: Profile) => readonly Sweeping[]): Plan => ({ does: 'sweep', sweepings });
 
-/** A row's own type is known to `select` and `letGo` alone. */
-const sweepingOf = <Row extends DueRecord>(sweeping: Sweeping<Row>): Sweeping => sweeping as unknown as Sweeping;
-
 /** In the order in which they are swept: a hold that is over ends before what it held is looked at. */
 export const plans: Readonly<Record<RetentionClass, Plan>> = {
   preservation_hold: sweep(() => [holds(['preservation', 'own'])]),
@@ -97,15 +46,21 @@ export const plans: Readonly<Record<RetentionClass, Plan>> = {
     does: 'elsewhere',
     why: 'goes with the consent by which the person opts in again; a keyed hash, and nothing of whose it is',
   },
-  account: { does: 'open', why: 'idle accounts are not swept yet' },
-  erased_hold: { does: 'open', why: 'an erased person goes as soon as no order holds them, whatever the class says' },
+  account: sweep(({ retention }) => [
+    sweepingOf(tellingIdle(retention.account)),
+    sweepingOf(deactivatingUnheard(retention.account)),
+  ]),
+  erased_hold: {
+    does: 'elsewhere',
+    why: 'the sweep of erasures leaves the key so long after the decision, out of everybody’s reach',
+  },
   refund_iban: { does: 'open', why: 'nothing says yet which account number was given for one refund only' },
-  consent_record: { does: 'open', why: 'not swept yet' },
-  legal_order: { does: 'open', why: 'not swept yet' },
+  consent_record: sweep(({ retention }) => [relations(durationOf(retention.consent_record.keep))]),
+  legal_order: sweep(({ retention }) => [legalOrders(durationOf(retention.legal_order.keep))]),
+  supplementary_answers: sweep(({ retention }) => [answers(durationOf(retention.supplementary_answers.keep))]),
   // Inquiries and reports of misuse are kept as complaints are.
   complaint: sweep(({ retention }) => caseKinds.map((kind) => cases(kind, durationOf(retention.complaint.keep)))),
   feedback: sweep(({ retention }) => [feedback(durationOf(retention.feedback.keep))]),
-  supplementary_answers: sweep(({ retention }) => [answers(durationOf(retention.supplementary_answers.keep))]),
   incident: sweep(({ retention }) => [incidents(durationOf(retention.incident.keep))]),
   access_audit: {
     does: 'open',
@@ -114,137 +69,3 @@ export const plans: Readonly<Record<RetentionClass, Plan>> = {
   visitor_technical: { does: 'not_stored', why: 'the vault takes no technical data of visitors' },
   backup: { does: 'operator', why: 'whoever keeps the backups deletes them in time; erasure destroys the key' },
 };
-
-function invoices(rule: RetentionRule): Sweeping {
-  return sweepingOf<DueVersion>({
-    action: 'invoices.expire',
-    kind: 'invoices',
-    select: (tenantId, at, limit) => selectDueInvoices(tenantId, booksClosed(rule, at), limit),
-    count: (tenantId, at) => countDueInvoices(tenantId, booksClosed(rule, at), at),
-    letGo: ({ keys }, due) => [destroyInvoices(keys.tenantId, due)],
-    sparesHeld: true,
-    destroysKeys: true,
-  });
-}
-
-function orders(terms: OrderTerms): Sweeping {
-  return sweepingOf<DueVersion>({
-    action: 'orders.expire',
-    kind: 'orders',
-    select: (tenantId, at, limit) => selectDueOrders(tenantId, terms, at, limit),
-    count: (tenantId, at) => countDueOrders(tenantId, terms, at),
-    letGo: ({ keys, at }, due) => destroyOrders(keys.tenantId, due, at),
-    sparesHeld: true,
-    destroysKeys: true,
-  });
-}
-
-/** Written down as over at their end. That they are over was so before: it spares and destroys nothing. */
-function holds(kinds: readonly HoldKind[]): Sweeping {
-  return sweepingOf<HoldRow & DueRecord>({
-    action: 'holds.lapse',
-    kind: 'holds',
-    select: (tenantId, at, limit) => selectLapsedHolds(tenantId, kinds, at, limit),
-    count: (tenantId, at) => countLapsedHolds(tenantId, kinds, at),
-    letGo: ({ keys }, due) => endLapsed(keys, due),
-    sparesHeld: false,
-    destroysKeys: false,
-    isGenuine: ({ vault, keys }, hold) => believes(vault, keys, 'holds', hold),
-  });
-}
-
-/** The request stays, as proof of what was asked and when; what was answered goes. */
-function answers(keep: string | null): Sweeping {
-  return sweepingOf<SupplementaryRow>({
-    action: 'supplementary_requests.forget',
-    kind: 'supplementary_requests',
-    select: (tenantId, at, limit) => selectDueAnswers(tenantId, keep, at, limit),
-    count: (tenantId, at) => countDueAnswers(tenantId, keep, at),
-    letGo: ({ keys }, due) => [
-      forgetAnswers(
-        keys.tenantId,
-        due.map(({ id }) => id),
-      ),
-    ],
-    sparesHeld: true,
-    destroysKeys: false,
-    isGenuine: ({ vault, keys }, row) => believes(vault, keys, 'supplementary_requests', row),
-  });
-}
-
-function parcelGrants(keep: string | null): Sweeping {
-  return {
-    action: 'grants.expire',
-    kind: 'grants',
-    select: (tenantId, at, limit) => selectDueParcelGrants(tenantId, keep, at, limit),
-    count: (tenantId, at) => countDueParcelGrants(tenantId, keep, at),
-    letGo: ({ keys, at }, due) => [
-      closeGrants(
-        keys.tenantId,
-        due.map(({ id }) => id),
-        'expired',
-        at,
-      ),
-    ],
-    sparesHeld: false,
-    destroysKeys: false,
-  };
-}
-
-/** Whose it was is taken away; what was said stays, nobody's. */
-function feedback(keep: string | null): Sweeping {
-  return sweepingOf<DueFeedback>({
-    action: 'feedback.detach',
-    kind: 'feedback',
-    select: (tenantId, at, limit) => selectDueFeedback(tenantId, keep, at, limit),
-    count: (tenantId, at) => countDueFeedback(tenantId, keep, at),
-    letGo: ({ keys }, due) => [
-      detachFeedback(
-        keys.tenantId,
-        due.map((row) => ({ id: row.id, was: row.mac, mac: signedFeedback(keys, { ...row, customerId: null }).mac })),
-      ),
-    ],
-    sparesHeld: true,
-    destroysKeys: false,
-    leavesUnnamed: true,
-    isGenuine: ({ vault, keys }, row) => believes(vault, keys, 'feedback', row),
-  });
-}
-
-/** What was said, found and done; that there was a case stays, for the counts. */
-function cases(kind: CaseKind, keep: string | null): Sweeping {
-  return {
-    action: `${nounOf(kind)}.expire`,
-    kind: nounOf(kind),
-    select: (tenantId, at, limit) => selectDueCases(tenantId, kind, keep, at, limit),
-    count: (tenantId, at) => countDueCases(tenantId, kind, keep, at),
-    letGo: ({ keys }, due) => [emptyCases(keys.tenantId, due)],
-    sparesHeld: true,
-    destroysKeys: false,
-  };
-}
-
-function incidents(keep: string | null): Sweeping {
-  return {
-    action: 'incidents.expire',
-    kind: 'incidents',
-    select: (tenantId, at, limit) => selectDueIncidents(tenantId, keep, at, limit),
-    count: (tenantId, at) => countDueIncidents(tenantId, keep, at),
-    letGo: ({ keys }, due) => [deleteIncidents(keys.tenantId, due)],
-    // What happened to many is nobody's own record; a hold keeps theirs.
-    sparesHeld: false,
-    destroysKeys: false,
-  };
-}
-
-function deliveryCodes(keep: string | null): Sweeping {
-  return {
-    action: 'shipments.forget_code',
-    kind: 'shipments',
-    select: (tenantId, at, limit) => selectDueCodes(tenantId, keep, at, limit),
-    count: (tenantId, at) => countDueCodes(tenantId, keep, at),
-    letGo: ({ keys }, due) => [forgetDueCodes(keys.tenantId, due)],
-    sparesHeld: false,
-    destroysKeys: false,
-  };
-}

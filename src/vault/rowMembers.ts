@@ -8,6 +8,7 @@ import type { HoldRow } from '../db/holds.ts';
 import type { ExtractRow } from '../db/extracts.ts';
 import type { StatisticRow } from '../db/statistics.ts';
 import type { NoticeFacts } from '../db/notices.ts';
+import type { IdleNoticeRow } from '../db/retentionAccounts.ts';
 import type { RequestFacts } from '../db/requests.ts';
 import type { ParcelFacts } from '../db/shipments.ts';
 import type { PolicyHeadRow } from '../db/policyHeads.ts';
@@ -194,6 +195,8 @@ export const rowMembers = {
     grantIds: true,
   },
   ...sendingRowMembers,
+  /** Of whom nobody had heard, and when they were told of it. */
+  idle_notices: { customerId: true, idleSince: true, toldAt: true },
   ...contactRowMembers,
   ...incidentRowMembers,
   ...registerRowMembers,
@@ -222,6 +225,7 @@ export interface Rows extends ContactRows, IncidentRows, RegisterRows, SendingRo
   readonly consents: ConsentRow;
   readonly consent_heads: ConsentHead;
   readonly requests: RequestFacts;
+  readonly idle_notices: IdleNoticeRow;
   readonly cases: CaseFacts;
   readonly vat_certificates: VatCertificateRow;
   readonly delivery_codes: { readonly id: string; readonly codeHash: Buffer | null; readonly mac: Buffer | null };

@@ -48,6 +48,11 @@ const texts: Readonly<Record<Telling, Template>> = {
     text: 'رخدادی امنیتی که داده‌های شما را نیز در بر دارد روی داده است: {step}\nشمارهٔ پیگیری: {id}',
     params: { step: words, id: reference },
   },
+  account_idle: {
+    subject: 'حساب شما',
+    text: 'از {since} از شما خبری نداریم و حساب شما به‌زودی غیرفعال می‌شود. برای نگه داشتن آن یک بار وارد حساب خود شوید.',
+    params: { since: words },
+  },
 };
 
 /** Throws for values that no text of ours takes: a slip of the code, not of a caller. */

@@ -1,6 +1,7 @@
 import { commit } from '../db/commit.ts';
 import { DbFault } from '../db/fault.ts';
 import type { Statement } from '../db/statement.ts';
+import { markSeen } from '../db/retentionAccounts.ts';
 import { requireActiveCustomer } from '../db/tokens.ts';
 import type { Role } from '../policy/profile.ts';
 import { actorPattern, issueAccessToken, type TokenContent } from './accessToken.ts';
@@ -108,7 +109,10 @@ async function grantSubjectsView(attempt: Attempt): Promise<Answer> {
   const { tenantId, clientId } = client;
   const nobody = { department: undefined, carrierProfile: undefined, purposes: [] };
   const content = { tenantId, clientId, role: 'subject', scopes, actor: clientId, subjectId, ...nobody } as const;
-  return issue(attempt, client, content, [requireActiveCustomer(tenantId, subjectId)]);
+  return issue(attempt, client, content, [
+    requireActiveCustomer(tenantId, subjectId),
+    markSeen(tenantId, subjectId, new Date(vault.now())),
+  ]);
 }
 
 const refuse = ({ vault, client, act }: Attempt, error: OAuthError): Promise<Answer> =>

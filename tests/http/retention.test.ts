@@ -234,3 +234,70 @@ describe('days later', () => {
     expect((await confirm()).body.code).toBe('wrong_code');
   });
 });
+
+describe('an alternate recipient after their day', () => {
+  test('is opened by nothing: not by what is left, under another key, or in the place of another order', async () => {
+    const of = await person();
+    const [gone, other] = [await order(of, 'recipient', 'cancelled'), await order(of, 'recipient')];
+    const copy = async (id: string) =>
+      (
+        await atDatabase<Kept>(vault, 'select version, data_key as key, sealed from amanat.orders where id = $1', [id])
+      )[0];
+    const [kept, living] = [await copy(gone), await copy(other)];
+    vault.advance(8 * day);
+    await sweep();
+    expect(await copy(gone)).toMatchObject({ key: null, sealed: null });
+    const put = async (key: Buffer | null, version?: number) => {
+      vault.vault.keyring.forget();
+      await atDatabase(
+        vault,
+        'update amanat.orders set data_key = $2, sealed = $3, version = coalesce($4, version) where id = $1',
+        [gone, key, kept?.sealed, version],
+      );
+      return (await (await as('shop_backend')).get(`/v1/orders/${gone}`)).status;
+    };
+    expect(await put(null), 'the values without their key').toBe(404);
+    expect(await put(living?.key ?? null), 'under another order’s key').toBe(500);
+    expect(await put(living?.key ?? null, kept?.version), 'in the version that they were').toBe(500);
+    // Control: the whole row with its key, as an old backup has it, opens until the tenant's key is renewed; the log tells.
+    expect(await put(kept?.key ?? null, kept?.version)).toBe(200);
+    const { breach } = await verifyRecords(vault.vault.db, vault.tenantId, () => undefined);
+    expect(breach).toMatchObject({ kind: 'orders', id: gone });
+    await put(null, (kept?.version ?? 0) + 1);
+    await atDatabase(vault, 'update amanat.orders set sealed = null where id = $1', [gone]);
+  });
+});
+
+interface Kept {
+  readonly version: number;
+  readonly key: Buffer | null;
+  readonly sealed: Buffer | null;
+}
+
+describe('a sweep that is killed', () => {
+  test('between its pages goes on with the next, does nothing twice, and does what was counted', async () => {
+    const of = await person();
+    const ids: string[] = [];
+    for (let n = 0; n < 3; n += 1) ids.push(await order(of, 'recipient', 'cancelled'));
+    vault.advance(8 * day);
+    // What else is due goes first, so that the pages are these orders'.
+    const counted = await countRetention(vault.vault, policy(), vault.tenantId);
+    expect(counted.filter(({ due }) => due > 0)).toEqual([
+      { class: 'alternate_recipient', action: 'orders.expire', due: 3, held: 0 },
+    ]);
+    // A page is a commit; whoever dies after the second has done two, and nothing half.
+    const there = async () => (await Promise.all(ids.map((id) => isThere(id)))).filter(Boolean).length;
+    let pages = 0;
+    const onSwept = (_: number, rows: number): void => {
+      if (rows > 0 && (pages += 1) === 2) throw new Error('killed');
+    };
+    const dying = sweepRetention(vault.vault, policy(), vault.tenantId, { rows: 1, onSwept });
+    await expect(dying).rejects.toThrow('killed');
+    expect(await there()).toBe(1);
+    await sweep();
+    expect(await there()).toBe(0);
+    const leaves = (await leavesOf(await as('dpo'), `subject=${of.id}`)).filter((l) => l.action === 'orders.expire');
+    expect(leaves).toHaveLength(3);
+    expect((await countRetention(vault.vault, policy(), vault.tenantId)).every(({ due }) => due === 0)).toBe(true);
+  });
+});
