@@ -90,10 +90,11 @@ export interface EntryCount {
   readonly since: Date | null;
 }
 
-/** One row for each register. */
+/** One row for each register; of opinions, only those that are still the person's by their clock. */
 export function countEntries(
   tenantId: string,
   customerId: string,
+  opinions: { readonly keep: string | null; readonly at: Date },
 ): Statement<EntryCount & { readonly register: Register }> {
   return statement(
     'count_entries',
@@ -122,6 +123,7 @@ export function countEntries(
      select 'feedback', count(*)::integer, min(e.created_at)
        from amanat.feedback e
       where e.tenant_id = $1::uuid and e.customer_id = $2::uuid
+        and (e.created_at <= $4::timestamptz - $3::interval) is not true
      union all
      select 'contactPoints', count(*)::integer, min(e.set_at)
        from amanat.contact_assurances e
@@ -130,7 +132,7 @@ export function countEntries(
      select 'supplementaryRequests', count(*)::integer, min(e.opened_at)
        from amanat.supplementary_requests e
       where e.tenant_id = $1::uuid and e.customer_id = $2::uuid`,
-    [tenantId, customerId],
+    [tenantId, customerId, opinions.keep, opinions.at],
   );
 }
 

@@ -19,6 +19,7 @@ import { fullReadersOf } from '../policy/seenBy.ts';
 import { commitAct, load, type Act } from './act.ts';
 import type { Caller } from './caller.ts';
 import type { Part } from './copyContent.ts';
+import { ownSince } from './feedback.ts';
 import { keptFor } from './formerVersions.ts';
 import { classOfItem, classOfOrder, heldFields } from './heldItems.ts';
 import { permit } from './permit.ts';
@@ -68,7 +69,7 @@ async function heldOf(vault: Vault, tenantId: string, id: string, profile: Profi
     selectHeldOrders(tenantId, id, atMost + 1),
     selectHeldInvoices(tenantId, id, atMost + 1),
     countFormerStates(tenantId, id, keptFor(profile, 'customers'), at),
-    countEntries(tenantId, id),
+    countEntries(tenantId, id, ownSince(profile, at.getTime())),
   ]);
   if (customer === undefined) throw new VaultError('not_found');
   return {
