@@ -148,7 +148,7 @@ const attached = {
             o.key_version as "keyVersion", o.data_key as "dataKey", r.call_reference as sealed
        from (select a.*, a.customer_id as id from amanat.contact_assurances a where a.tenant_id = $1::uuid) r
        join amanat.customers o on o.tenant_id = r.tenant_id and o.id = r.customer_id
-      where r.tenant_id = $1::uuid and r.call_reference is not null`,
+      where r.call_reference is not null`,
 } as const;
 export type AttachedKind = keyof typeof attached;
 export const attachedKinds = Object.keys(attached) as AttachedKind[];
