@@ -133,8 +133,8 @@ function checkCall(caller: Caller, callReference: string | undefined): void {
   if (caller.subjectId !== undefined && callReference !== undefined)
     throw refuse('invalid_body', '/callReference', 'not_for_the_person');
   const byStaff = caller.subjectId === undefined && (caller.role === 'support' || caller.actor !== undefined);
-  if (byStaff) personOf(caller);
   if (byStaff && callReference === undefined) throw refuse('field_required', '/callReference');
+  if (byStaff) personOf(caller);
   const fault = callReference === undefined ? undefined : checkText(callReference, { max: 100, kind: 'text' });
   if (fault !== undefined) throw refuse('invalid_body', '/callReference', fault);
 }

@@ -21,8 +21,9 @@ export type { RowKind };
  * The key is the tenant's index key; renewing it makes every MAC anew. Not in it, because they change: a grant's `reads`,
  * `closed_at` and its reason; a parcel's `status`, `code_tries`, `attempts`, `closed_at`; of a notice, who was told and that it
  * was taken back. Putting those, or a whole row with its MAC, back to what they were is a rollback: the leaves of the audit
- * tell of it, the row cannot. A code's `tries` and `used_at` likewise. Nor are `external_ref`, `call_reference`, `answers`, `last_failure` and `release`, which are sealed on their own;
- * `source_sha256`, which repeats `source`; and `tokens_valid_from`, which can only take away.
+ * tell of it, the row cannot. A code's `tries` and `used_at` likewise. Nor are `external_ref`, `call_reference`, `answers`,
+ * `last_failure` and `release`, which are sealed on their own; `source_sha256`, which repeats `source`; and
+ * `tokens_valid_from`, which can only take away.
  */
 export type Unsigned<Kind extends RowKind> = Pick<Rows[Kind], Fixed<Kind>>;
 export type Signed<Kind extends RowKind> = Unsigned<Kind> & { readonly mac: Buffer | null };

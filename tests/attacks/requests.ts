@@ -3,7 +3,7 @@ import { operations, type Operation } from '../support/openapi.ts';
 import { orderBody } from '../http/legalDesk.ts';
 import { policyText } from '../support/policyTexts.ts';
 import { textPdf } from '../support/scans.ts';
-import { ticketBody, type Shop } from './shop.ts';
+import { askBody, ticketBody, type Shop } from './shop.ts';
 
 /** A valid request for every operation of openapi.yaml, about one shop's own things. */
 export interface Request {
@@ -49,6 +49,14 @@ const bodies: Readonly<Record<string, Body>> = {
   matchCustomer: (_, { people, ids }) => ({ id: ids.customer, field: 'nationalId', value: people.nationalId() }),
   createCustomers: (_, { people }) => ({ customers: [people.naturalCustomer(), people.legalCustomer()] }),
   importCustomers: (_, { people }) => people.naturalCustomer(),
+  // Support names a call, the person none: without one each is heard, and whoever may not is told so.
+  confirmContactPoint: () => ({ contactPoint: 'email' }),
+  startVerification: () => ({ contactPoint: 'email' }),
+  proveContactPoint: () => ({ contactPoint: 'email', code: '000000' }),
+  createSupplementaryRequest: (vault, { ids }) => askBody(vault, ids.recipientOrder),
+  answerSupplementaryRequest: (_, { people }) => ({ answers: { nationalId: people.nationalId() } }),
+  withdrawSupplementaryRequest: () => ({}),
+  closeSupplementaryRequest: () => ({}),
   giveConsent: () => ({
     purpose: 'marketing',
     channels: ['sms'],
@@ -146,6 +154,7 @@ const subjects: Readonly<Record<string, keyof Shop['ids']>> = {
   notices: 'notice',
   messages: 'message',
   requests: 'request',
+  'supplementary-requests': 'supplementary',
   incidents: 'incident',
   webhooks: 'webhook',
   'reader-freezes': 'freeze',

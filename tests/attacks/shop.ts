@@ -53,6 +53,7 @@ export interface Ids {
   readonly message: string;
   readonly event: string;
   readonly request: string;
+  readonly supplementary: string;
   readonly incident: string;
   readonly webhook: string;
   readonly freeze: string;
@@ -88,6 +89,7 @@ export async function openShop(vault: TestVault, side: Side, seed: number): Prom
   const [held] = await hold(vault, registrar, [person.id], { tenantId: side.tenantId });
   const asked = { customerId: person.id, kind: 'object', purpose: 'marketing', asker: 'subject', checked: 'call_back' };
   const request = made(await backend.post('/v1/requests', asked)).id;
+  const supplementary = made(await backend.post('/v1/supplementary-requests', askBody(vault, order))).id;
   const officer = await staff.dpo.as('staff-9');
   const incident = made(await officer.post('/v1/incidents', { kind: 'other', summary: 'آزمایش' })).id;
   made(await officer.post(`/v1/incidents/${incident}/extent`, { clientId: staff.marketing.id }), 202);
@@ -131,6 +133,7 @@ export async function openShop(vault: TestVault, side: Side, seed: number): Prom
       message,
       event,
       request,
+      supplementary,
       incident,
       webhook,
       freeze,
@@ -138,6 +141,14 @@ export async function openShop(vault: TestVault, side: Side, seed: number): Prom
       leaf,
     },
   };
+}
+
+/** More is asked about an order whose invoice does not fit. */
+export function askBody(vault: TestVault, orderId: string): object {
+  const now = vault.vault.now();
+  const failedAt = new Date(now).toISOString();
+  const check = { kind: 'identity_mismatch', fields: ['nationalId'], failedAt };
+  return { orderId, check, asks: ['nationalId'], dueAt: new Date(now + 24 * 3_600_000).toISOString() };
 }
 
 /** Legal staff are two clients and two persons; the others act for themselves. */
