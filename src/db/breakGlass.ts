@@ -21,7 +21,7 @@ export interface GlassFacts {
 }
 
 export interface GlassRow extends GlassFacts {
-  readonly reason: Buffer;
+  readonly reason: Buffer | null;
   readonly finding: Buffer | null;
 }
 
@@ -129,5 +129,16 @@ export function selectOverdueGlass(tenantId: string, now: Date, limit: number): 
       order by b.review_due
       limit $3::integer`,
     [tenantId, now, limit],
+  );
+}
+
+/** What was said goes when the person goes; that there was an emergency stays. */
+export function emptyGlassOf(tenantId: string, customerId: string): Statement {
+  return statement(
+    'empty_break_glass_of_customer',
+    `update amanat.break_glass
+        set reason = null, finding = null
+      where tenant_id = $1::uuid and customer_id = $2::uuid and (reason is not null or finding is not null)`,
+    [tenantId, customerId],
   );
 }

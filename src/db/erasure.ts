@@ -1,6 +1,7 @@
 /** How a person goes: out of reach first, in one commit; then the keys, once nothing holds them. */
 import { deleteContactPointsOf } from './contactPoints.ts';
 import { destroyFeedbackOf } from './feedback.ts';
+import { emptyGlassOf } from './breakGlass.ts';
 import { emptyCasesOf } from './cases.ts';
 import { emptyPermissionsOf } from './permissions.ts';
 import { deleteVersionsOf } from './versions.ts';
@@ -189,6 +190,7 @@ export function destroyCustomer(tenantId: string, { id, version }: Pick<LeavingR
       [tenantId, id],
     ),
     emptyCasesOf(tenantId, id),
+    emptyGlassOf(tenantId, id),
     destroyFeedbackOf(tenantId, id),
     emptyPermissionsOf(tenantId, id),
     ...deleteVersionsOf(tenantId, id),

@@ -79,6 +79,12 @@ const ownRecords = {
   incidents: `select r.id, r.version, r.key_version as "keyVersion", r.data_key as "dataKey", r.sealed
        from amanat.incidents r
       where r.tenant_id = $1::uuid`,
+  anomalies: `select r.id, r.version, r.key_version as "keyVersion", r.data_key as "dataKey", r.sealed
+       from amanat.anomalies r
+      where r.tenant_id = $1::uuid`,
+  decoy_lists: `select r.id, r.version, r.key_version as "keyVersion", r.data_key as "dataKey", r.sealed
+       from amanat.decoy_lists r
+      where r.tenant_id = $1::uuid`,
 } as const;
 export type OwnRecords = keyof typeof ownRecords;
 export const ownRecordKinds = Object.keys(ownRecords) as OwnRecords[];
@@ -132,6 +138,12 @@ const attached = {
        from amanat.requests r
        join amanat.customers o on o.tenant_id = r.tenant_id and o.id = r.customer_id
       cross join lateral (values ('note', r.note), ('why', r.why)) as w (part, sealed)
+      where r.tenant_id = $1::uuid and w.sealed is not null`,
+  break_glass: `select r.id, w.part, 1 as version, o.id as "ownerId", o.key_version as "keyVersion",
+            o.data_key as "dataKey", w.sealed
+       from amanat.break_glass r
+       join amanat.customers o on o.tenant_id = r.tenant_id and o.id = r.customer_id
+      cross join lateral (values ('reason', r.reason), ('finding', r.finding)) as w (part, sealed)
       where r.tenant_id = $1::uuid and w.sealed is not null`,
   cases: `select r.id, w.part, 1 as version, o.id as "ownerId", o.key_version as "keyVersion",
             o.data_key as "dataKey", w.sealed

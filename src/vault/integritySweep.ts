@@ -146,6 +146,8 @@ const ownKinds: Readonly<Record<OwnRecords, RecordKind>> = {
   statements: 'statement',
   messages: 'message',
   incidents: 'incident',
+  anomalies: 'anomaly',
+  decoy_lists: 'decoys',
 };
 
 async function sweepOwnRecords(ground: Ground): Promise<Flaw | undefined> {
@@ -197,6 +199,7 @@ function holds(look: () => void): boolean {
 
 const attachedTo: Readonly<Record<AttachedKind, { readonly kind: RecordKind; readonly owner: RecordKind }>> = {
   grants: { kind: 'grant', owner: 'customer' },
+  break_glass: { kind: 'grant', owner: 'customer' },
   shipments: { kind: 'shipment', owner: 'order' },
   holds: { kind: 'hold', owner: 'legal_order' },
   requests: { kind: 'request', owner: 'customer' },

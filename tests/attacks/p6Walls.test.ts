@@ -52,6 +52,7 @@ const directory: Readonly<Record<string, string>> = {
   select_secrets_named: 'the same client’s secrets, in the same round trip',
   select_revocations: 'every process keeps every live revocation',
   select_cut_offs: 'every process keeps who was cut off',
+  select_reader_freezes_since: 'every process keeps which readers were stopped',
   select_destroyed_keys: 'every process forgets the keys that were destroyed',
   select_admissions: 'every process learns which clients and staff have undertaken confidentiality',
 };
@@ -288,6 +289,7 @@ describe('P6: row level security behind it', () => {
       'policy_notices',
       'policy_publications',
       'policy_versions',
+      'reader_freezes',
       'tenant_keys',
       'token_revocations',
     ]);

@@ -159,8 +159,7 @@ const subjects: Readonly<Record<string, keyof Shop['ids']>> = {
   webhooks: 'webhook',
   'reader-freezes': 'freeze',
   decoys: 'decoy',
-  // Nothing was unusual.
-  anomalies: 'leaf',
+  anomalies: 'anomaly',
   // The policy of this shop has none; no id is one.
   'break-glass': 'grant',
 };

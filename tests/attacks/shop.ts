@@ -2,6 +2,7 @@ import { synthetic, type Synthetic } from '../../src/cli/synthetic.ts';
 import type { Role } from '../../src/policy/profile.ts';
 import { issueAccessToken } from '../../src/vault/accessToken.ts';
 import { clientRoles } from '../../src/vault/clients.ts';
+import { watchReaders } from '../../src/vault/readerWatch.ts';
 import { scopes, scopesOf, type Scope } from '../../src/vault/permit.ts';
 import { dayFrom, orderBody } from '../http/legalDesk.ts';
 import { hold } from '../support/holds.ts';
@@ -58,6 +59,7 @@ export interface Ids {
   readonly webhook: string;
   readonly freeze: string;
   readonly decoy: string;
+  readonly anomaly: string;
   readonly leaf: string;
 }
 
@@ -99,6 +101,9 @@ export async function openShop(vault: TestVault, side: Side, seed: number): Prom
   const freeze = made(await officer.get('/v1/reader-freezes'), 200).items[0].id;
   const nobody = (await newPerson(backend, people.naturalCustomer())).id;
   const decoy = made(await officer.post('/v1/decoys', { customerId: nobody })).id;
+  made(await backend.get(`/v1/customers/${nobody}`), 200);
+  await watchReaders(vault.vault, new Map());
+  const anomaly = made(await officer.get('/v1/anomalies'), 200).items[0].id;
   const leaf = made(await staff.dpo.get('/v1/audit?limit=1'), 200).items[0].id;
   const phone = made(await backend.get(`/v1/customers/${person.id}`), 200).phones[0].id;
   return {
@@ -138,6 +143,7 @@ export async function openShop(vault: TestVault, side: Side, seed: number): Prom
       webhook,
       freeze,
       decoy,
+      anomaly,
       leaf,
     },
   };

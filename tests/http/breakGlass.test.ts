@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { synthetic } from '../../src/cli/synthetic.ts';
+import { sweepErasures } from '../../src/vault/erasure.ts';
 import { raiseDueEvents } from '../../src/vault/dueEvents.ts';
 import { undertaken } from '../support/undertakings.ts';
 import { startVault, type TestClient, type TestVault } from '../support/vault.ts';
@@ -139,6 +140,24 @@ describe('an emergency', () => {
     expect((await dpo.post(`/v1/break-glass/${glass.id}/review`, look)).body.code).toBe('integrity_failure');
     const listed = made(await dpo.get('/v1/break-glass?limit=100'), 200).items.map((one: { id: string }) => one.id);
     expect(listed).not.toContain(glass.id);
+  });
+
+  test('what was said of it goes with the person; that there was one stays', async () => {
+    vault.advance(24 * hour);
+    [admin, dpo, shop] = [await vault.admin.as('root-1'), await dpo.as('staff-9'), await shop.as(undefined)];
+    const one = await person();
+    const { id } = made(await admin.post('/v1/break-glass', body(one)));
+    const said = () =>
+      atDatabase<{ said: boolean }>(vault, 'select reason is not null as said from amanat.break_glass where id = $1', [
+        id,
+      ]);
+    expect(await said(), 'control').toEqual([{ said: true }]);
+    const asked = { customerId: one.id, kind: 'erase', asker: 'subject', checked: 'call_back' };
+    const request = made(await shop.post('/v1/requests', asked)).id;
+    made(await dpo.post(`/v1/requests/${request}/decide`, { outcome: 'done' }), 200);
+    await sweepErasures(vault.vault);
+    expect(await said()).toEqual([{ said: false }]);
+    expect(made(await dpo.get(`/v1/break-glass/${id}`), 200)).not.toHaveProperty('reason');
   });
 
   test('where the policy has none, nobody opens one', async () => {
