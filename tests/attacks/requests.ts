@@ -3,7 +3,7 @@ import { operations, type Operation } from '../support/openapi.ts';
 import { orderBody } from '../http/legalDesk.ts';
 import { policyText } from '../support/policyTexts.ts';
 import { textPdf } from '../support/scans.ts';
-import { askBody, ticketBody, type Shop } from './shop.ts';
+import { askBody, paper, recipientBody, ticketBody, type Shop } from './shop.ts';
 
 /** A valid request for every operation of openapi.yaml, about one shop's own things. */
 export interface Request {
@@ -118,6 +118,23 @@ const bodies: Readonly<Record<string, Body>> = {
   decideRequest: () => ({ outcome: 'done' }),
   withdrawRequest: () => ({}),
   createCopyLink: () => ({}),
+  createExtract: () => ({ period: '1404-08' }),
+  openCopyLink: () => ({ link: 'not-a-link' }),
+  reportMisuse: (_, { ids }) => ({ customerId: ids.visitor, text: 'کسی وارد حساب من شده است' }),
+  resolveMisuse: () => ({ outcome: 'unfounded', finding: 'خود شخص بود' }),
+  fileComplaint: (_, { ids }) => ({ customerId: ids.customer, text: 'بسته باز شده بود' }),
+  acknowledgeComplaint: () => ({}),
+  assignComplaint: () => ({ role: 'support', actor: 'staff-5' }),
+  closeComplaint: () => ({ outcome: 'upheld', finding: 'درست بود', remedy: 'عذرخواهی شد' }),
+  fileInquiry: (_, { ids }) => ({ customerId: ids.customer, text: 'سفارش کجاست؟' }),
+  answerInquiry: () => ({ answer: 'در راه است' }),
+  createRecipient: () => recipientBody,
+  undertake: () => paper,
+  linkRecipientClient: (_, { ids }) => ({ clientId: ids.courier }),
+  revokeRecipient: () => ({}),
+  recordStaffUndertaking: () => ({ actor: 'staff-5', ...paper }),
+  revokeStaffUndertaking: () => ({}),
+  giveFeedback: (_, { ids }) => ({ kind: 'opinion', customerId: ids.customer, text: 'خوب بود' }),
   openIncident: (_, { ids }) => ({ kind: 'misuse', summary: 'گزارش سوءاستفاده', customerId: ids.customer }),
   patchIncident: () => ({ source: 'نسخهٔ پشتیبان', recovery: 'راز نو شد', legalFollowUp: 'شکایت ثبت شد' }),
   closeIncident: () => ({}),
@@ -154,14 +171,21 @@ const subjects: Readonly<Record<string, keyof Shop['ids']>> = {
   notices: 'notice',
   messages: 'message',
   requests: 'request',
-  'supplementary-requests': 'supplementary',
   incidents: 'incident',
   webhooks: 'webhook',
   'reader-freezes': 'freeze',
   decoys: 'decoy',
+  'misuse-reports': 'misuseReport',
+  complaints: 'complaint',
+  inquiries: 'inquiry',
+  recipients: 'recipient',
+  'staff-undertakings': 'undertaking',
+  feedback: 'feedback',
+  'supplementary-requests': 'supplementary',
   anomalies: 'anomaly',
   // The policy of this shop has none; no id is one.
   'break-glass': 'grant',
+  permissions: 'grant',
 };
 
 /** Of the approved order, which has a scan. */
@@ -188,7 +212,7 @@ export function requestFor(vault: TestVault, shop: Shop, operation: Operation): 
     query: Object.fromEntries(
       operation.parameters
         .filter(({ in: place, name }) => place === 'query' && !(name === 'cursor' && numbered.has(raw.operationId)))
-        .flatMap(({ name }) => queryOf(name, shop)),
+        .flatMap(({ name }) => queryOf(name, shop, raw.operationId)),
     ),
     body,
     headers: {
@@ -198,11 +222,11 @@ export function requestFor(vault: TestVault, shop: Shop, operation: Operation): 
   };
 }
 
-function queryOf(name: string, { ids }: Shop): [string, string][] {
+function queryOf(name: string, { ids }: Shop, operationId: string): [string, string][] {
   const values: Readonly<Record<string, string>> = {
     grant: ids.grant,
     period: '1404-08',
-    customerId: ids.customer,
+    customerId: operationId === 'listMisuseReports' ? ids.visitor : ids.customer,
     legalOrderId: ids.heldOrder,
     legalOrder: ids.executedOrder,
     subject: ids.customer,

@@ -54,14 +54,32 @@ export interface Ids {
   readonly message: string;
   readonly event: string;
   readonly request: string;
-  readonly supplementary: string;
   readonly incident: string;
   readonly webhook: string;
   readonly freeze: string;
   readonly decoy: string;
   readonly anomaly: string;
   readonly leaf: string;
+  /** Of whom there is nothing but an account and a report of its misuse. */
+  readonly visitor: string;
+  readonly misuseReport: string;
+  readonly complaint: string;
+  readonly inquiry: string;
+  readonly recipient: string;
+  readonly undertaking: string;
+  readonly feedback: string;
+  readonly supplementary: string;
 }
+
+export const recipientBody = {
+  name: 'شرکت نمونه',
+  kind: 'courier',
+  purpose: 'shipping',
+  contractRef: 'C-1',
+  expiresAt: '2099-01-01T00:00:00Z',
+};
+/** The paper of an undertaking. */
+export const paper = { documentRef: 'D-1', signer: 'مدیر', signedOn: '1404-01-15', documentSha256: 'ab'.repeat(32) };
 
 export async function openShop(vault: TestVault, side: Side, seed: number): Promise<Shop> {
   const people = synthetic(seed);
@@ -94,13 +112,13 @@ export async function openShop(vault: TestVault, side: Side, seed: number): Prom
   const supplementary = made(await backend.post('/v1/supplementary-requests', askBody(vault, order))).id;
   const officer = await staff.dpo.as('staff-9');
   const incident = made(await officer.post('/v1/incidents', { kind: 'other', summary: 'آزمایش' })).id;
-  made(await officer.post(`/v1/incidents/${incident}/extent`, { clientId: staff.marketing.id }), 202);
   const hearing = { clientId: backend.id, url: 'https://shop.example.com/events', kinds: ['request.closed'] };
   const webhook = made(await staff.system_admin.post('/v1/webhooks', hearing)).id;
   made(await officer.post(`/v1/incidents/${incident}/contain`, { actors: ['staff-66'] }), 200);
   const freeze = made(await officer.get('/v1/reader-freezes'), 200).items[0].id;
   const nobody = (await newPerson(backend, people.naturalCustomer())).id;
   const decoy = made(await officer.post('/v1/decoys', { customerId: nobody })).id;
+  const registers = await fileCases(staff, officer, people, person.id);
   made(await backend.get(`/v1/customers/${nobody}`), 200);
   await watchReaders(vault.vault, new Map());
   const anomaly = made(await officer.get('/v1/anomalies'), 200).items[0].id;
@@ -138,13 +156,14 @@ export async function openShop(vault: TestVault, side: Side, seed: number): Prom
       message,
       event,
       request,
-      supplementary,
       incident,
       webhook,
       freeze,
       decoy,
       anomaly,
       leaf,
+      ...registers,
+      supplementary,
     },
   };
 }
@@ -155,6 +174,26 @@ export function askBody(vault: TestVault, orderId: string): object {
   const failedAt = new Date(now).toISOString();
   const check = { kind: 'identity_mismatch', fields: ['nationalId'], failedAt };
   return { orderId, check, asks: ['nationalId'], dueAt: new Date(now + 24 * 3_600_000).toISOString() };
+}
+
+/** One entry of every register that a person, or a firm, can stand in. */
+async function fileCases(
+  { shop_backend: backend }: Record<StaffRole, TestClient>,
+  officer: TestClient,
+  people: Synthetic,
+  customerId: string,
+) {
+  const visitor = (await newPerson(backend, people.naturalCustomer())).id;
+  const file = async (path: string, body: object, by = backend) => made(await by.post(path, body)).id as string;
+  return {
+    visitor,
+    misuseReport: await file('/v1/misuse-reports', { customerId: visitor }),
+    complaint: await file('/v1/complaints', { customerId, text: 'بسته باز بود' }),
+    inquiry: await file('/v1/inquiries', { customerId, text: 'کی می‌رسد؟' }),
+    recipient: await file('/v1/recipients', recipientBody, officer),
+    undertaking: await file('/v1/staff-undertakings', { actor: `staff-${visitor.slice(-12)}`, ...paper }, officer),
+    feedback: await file('/v1/feedback', { kind: 'opinion', customerId, text: 'خوب بود' }),
+  };
 }
 
 /** Legal staff are two clients and two persons; the others act for themselves. */

@@ -42,8 +42,11 @@ export function noting(sent: string[]): (db: Database) => Database {
   };
 }
 
-/** The watch's own, sent when its last look is too old. */
+/** The watch's own, sent when its last look is too old, and the counts of the day, which are sent together. */
 const background = new Set([
+  'select_admissions',
+  'select_reader_freezes_since',
+  'add_full_reads',
   'select_revocations',
   'select_cut_offs',
   'select_policy_heads',
