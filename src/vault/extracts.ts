@@ -13,7 +13,7 @@ import { isClosed, monthOf, type Period } from './period.ts';
 import { permit } from './permit.ts';
 import { believes, macOf } from './rowMac.ts';
 import { timeView } from './shownTime.ts';
-import { deliveredTo } from './tallies.ts';
+import { commonest, deliveredTo } from './tallies.ts';
 import type { Vault } from './vault.ts';
 import type { Policy } from './watch.ts';
 
@@ -180,7 +180,9 @@ function classesOf(rows: readonly ExtractedRow[], k: number): readonly Extracted
     .flatMap((members) => {
       const several = members.filter(({ orders }) => orders === 'several').length;
       const told = several >= k && members.length - several >= k;
-      const city = members[0]?.city ?? '';
+      const spellings = new Map<string, number>();
+      for (const { city } of members) spellings.set(city, (spellings.get(city) ?? 0) + 1);
+      const city = commonest(spellings);
       return members.map(({ person, orders }) => ({
         person,
         city,

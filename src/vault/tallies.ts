@@ -144,11 +144,16 @@ function add(cities: Map<string, InCity>, city: string, customerId: string): voi
   known.orders.set(customerId, (known.orders.get(customerId) ?? 0) + 1);
 }
 
+/** Of several ways to write one word, that of the most; of equals the first in the alphabet. */
+export function commonest(spellings: ReadonlyMap<string, number>): string {
+  const [[spelling] = ['']] = [...spellings].sort(([a, one], [b, other]) => other - one || (a < b ? -1 : 1));
+  return spelling;
+}
+
 function tallyOf({ spellings, orders }: InCity): Tally {
-  const [[spelling] = ['']] = [...spellings].sort(([, one], [, other]) => other - one);
   const counts = [...orders.values()];
   return {
-    one: spelling,
+    one: commonest(spellings),
     two: null,
     three: null,
     count: counts.reduce((sum, count) => sum + count, 0),
