@@ -6,7 +6,7 @@ import { sweepMailings } from '../../src/vault/policyMailing.ts';
 import { expectRefusal, ownGround } from '../http/legalDesk.ts';
 import { policyText } from '../support/policyTexts.ts';
 import type { TestClient } from '../support/vault.ts';
-import { atDatabase, leavesOf, made, newOrder, subjectOf } from '../support/work.ts';
+import { atDatabase, day, leavesOf, made, newOrder, subjectOf } from '../support/work.ts';
 import { clause, type Stage } from './clause.ts';
 
 /** What goes out to people, what they agreed to beforehand, and how they are told. */
@@ -85,8 +85,9 @@ clause(
 clause(
   'A11',
   {
-    shows: 'mail of a trusted municipality goes out through the vault, to whom agreed; no address is handed over',
-    in: ['src/vault/messages.ts', 'src/vault/outbox.ts', 'src/policy/sendThrough.ts'],
+    shows:
+      'a trusted municipality is on the register with contract and end; its mail goes through the vault to whom agreed, it gets no address and no row',
+    in: ['src/vault/recipients.ts', 'src/vault/messages.ts', 'src/policy/sendThrough.ts'],
   },
   async (stage) => {
     const [shop, municipality] = [await stage.client('shop_backend'), await stage.client('courier', 'city-1')];
@@ -97,8 +98,20 @@ clause(
     expect(await out(stage, 'email')).toEqual([yes.to.email]);
     const seen = await shop.get(`/v1/messages/${made(queued, 202).id}`);
     expect(seen.text + queued.text).not.toContain(yes.to.email);
-    // The municipality gets no list, no address and no way to write by itself.
-    for (const path of ['/v1/customers', `/v1/customers/${yes.id}`])
+    const dpo = await stage.client('dpo', 'staff-9');
+    const expiresAt = new Date(stage.vault.vault.now() + 30 * day).toISOString();
+    const terms = {
+      name: 'شهرداری نمونه',
+      kind: 'trusted_body',
+      purpose: 'coordination',
+      contractRef: 'G-3',
+      expiresAt,
+    };
+    for (const name of ['name', 'purpose', 'contractRef', 'expiresAt'])
+      expect((await dpo.post('/v1/recipients', { ...terms, [name]: undefined })).status, name).toBe(422);
+    expect(made(await dpo.post('/v1/recipients', terms))).toMatchObject({ ...terms, state: expect.any(String) });
+    // It gets no list, no address, no figure but what is published of many, and no way to write by itself.
+    for (const path of ['/v1/customers', `/v1/customers/${yes.id}`, '/v1/statistics'])
       expectRefusal(await municipality.get(path), 403, 'not_permitted');
     expectRefusal(await municipality.post('/v1/messages', message(yes.id, 'partner_mailing')), 403, 'not_permitted');
     // A mobile is not collected for it, so no SMS.
