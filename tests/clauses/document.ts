@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { citations } from '../../src/policy/citation.ts';
 import { root } from '../unit/house/source.ts';
-import { shipped, type ShippedName } from '../unit/policy/shipped.ts';
+import { shipped, textOf, type ShippedName } from '../unit/policy/shipped.ts';
 import { byNumber, type ClauseTest } from './register.ts';
 
 /** docs/clauses.md: every sentence of the five policies that puts a duty on somebody, and what became of it. */
@@ -96,10 +96,17 @@ function rowOf(clause: Clause, tests: readonly ClauseTest[], shown: Shown): Row 
   };
 }
 
-/** Why it is not this service's, and what of it holds all the same. */
-function reasonOf({ reason, capability }: Clause): string {
+/** Why it is not this service's, as the list or the profile's first lines say, and what of it holds all the same. */
+function reasonOf({ id, profile, reason, capability }: Clause): string {
   const holds = capability.replace(/^None[:;]?\s*/, '');
-  return [reason, holds === '' || holds === reason ? undefined : holds].filter(Boolean).join('; ');
+  const why = reason ?? headerReason(id, profile);
+  return [why, holds === '' || holds === why ? undefined : holds].filter(Boolean).join('; ');
+}
+
+/** «E27, E29 and E30 (browser side)» in the comment that a profile begins with. */
+function headerReason(id: string, name: ShippedName): string | undefined {
+  const header = textOf(name).split('\nformat:')[0]?.replace(/\n# ?/g, ' ') ?? '';
+  return new RegExp(`\\b${id}\\b[^()]*\\(([^)]*)\\)`).exec(header)?.[1];
 }
 
 const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);

@@ -128,6 +128,7 @@ clause(
       'src/vault/containment.ts',
       'src/vault/incidentTelling.ts',
     ],
+    missing: 'keys are not renewed as a part of recovery yet',
   },
   async (stage) => {
     const { vault, client } = stage;
