@@ -146,8 +146,8 @@ const rules = {
   'staff_undertakings.list': { scope: 'undertakings', roles: ['dpo'] },
   'staff_undertakings.revoke': { scope: 'undertakings', roles: ['dpo'] },
   'feedback.create': { scope: 'feedback', roles: ['shop_backend', 'support', 'subject'] },
-  'feedback.list': { scope: 'feedback', roles: ['shop_backend', ...departments, 'dpo', 'subject'] },
-  'feedback.read': { scope: 'feedback', roles: ['shop_backend', ...departments, 'dpo', 'subject'] },
+  'feedback.list': { scope: 'feedback', roles: [...departments, 'shop_backend', 'dpo', 'subject'] },
+  'feedback.read': { scope: 'feedback', roles: [...departments, 'shop_backend', 'dpo', 'subject'] },
   'complaints.create': { scope: 'complaints', roles: ['shop_backend', 'support', 'subject'] },
   'complaints.list': {
     scope: 'complaints',

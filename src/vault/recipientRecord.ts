@@ -84,17 +84,24 @@ export function viewRecipient(
   const record = openRecord(keys, 'recipient', { ...row, version: 1 });
   const said = (label: string): string => forResealing(record.value(label)) as string;
   return {
+    ...viewEntered(row, now),
+    name: said('name'),
+    contractRef: said('contractRef'),
+    ...(undertaking === undefined ? {} : { undertaking: viewUndertaking(keys, undertaking) }),
+  };
+}
+
+/** Without what was typed: an answer to a write repeats none of it. */
+export function viewEntered(row: RecipientFacts, now: number) {
+  return {
     id: row.id,
     state: stateOf(row, now),
-    name: said('name'),
     kind: row.kind,
     purpose: row.purpose,
     fields: [...row.fields],
-    contractRef: said('contractRef'),
     ...timeView('expiresAt', row.expiresAt),
     clientIds: [...row.clientIds],
     created: { clientId: row.createdBy, actor: row.createdActor, ...timeView('at', row.createdAt) },
-    ...(undertaking === undefined ? {} : { undertaking: viewUndertaking(keys, undertaking) }),
     ...revocationOf(row),
   };
 }

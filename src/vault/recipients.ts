@@ -26,6 +26,7 @@ import {
   checkRecipient,
   expectStanding,
   signedRecipient,
+  viewEntered,
   viewRecipient,
 } from './recipientRecord.ts';
 import { believes, checkMac } from './rowMac.ts';
@@ -84,7 +85,7 @@ export async function createRecipient(vault: Vault, caller: Caller, act: Act, in
   return commitAct(vault, caller, act, deed, [insertRecipient(tenantId, row)], {
     status: 201,
     headers: { Location: `/v1/recipients/${id}` },
-    body: viewRecipient(keys, row, now, undefined),
+    body: viewEntered(row, now),
   });
 }
 
@@ -101,7 +102,7 @@ export async function undertake(
     const whose = { recipientId: id, actor: null } as const;
     const { digest: _, ...undertaking } = sealUndertaking(keys, whose, paper, person, vault.now());
     const statements = [insertUndertaking(keys.tenantId, undertaking)];
-    return { next: { ...row, undertakingId: undertaking.id }, undertaking, statements };
+    return { next: { ...row, undertakingId: undertaking.id }, statements };
   });
 }
 
@@ -136,7 +137,6 @@ export async function revokeRecipient(vault: Vault, caller: Caller, act: Act, id
 
 interface Change {
   readonly next: Omit<RecipientRow, 'mac'>;
-  readonly undertaking?: UndertakingRow;
   readonly statements: readonly Statement[];
 }
 
@@ -156,15 +156,14 @@ async function change(
   const row = await recipientOf(vault, keys, id);
   const at = new Date(vault.now());
   expectStanding(row, at.getTime());
-  const { next: changed, undertaking, statements } = await made(keys, row, person);
+  const { next: changed, statements } = await made(keys, row, person);
   const next = signedRecipient(keys, changed);
   const all = [
     ...statements,
     changeRecipient(tenantId, next, row.mac),
     putAdmissions(tenantId, admissionsOf(keys, next, at)),
   ];
-  const stands = undertaking ?? (await undertakingOf(vault, keys, row));
-  const body = viewRecipient(keys, next, at.getTime(), stands);
+  const body = viewEntered(next, at.getTime());
   const answer = await commitAct(vault, caller, act, { object: { kind: noun, id } }, all, { status: 200, body });
   await vault.watch.lookAnew();
   return answer;

@@ -17,6 +17,7 @@ import {
   checkStanding,
   revokedUndertaking,
   sealUndertaking,
+  viewRecorded,
   viewUndertaking,
   type NewUndertaking,
 } from './undertakingRecord.ts';
@@ -46,7 +47,7 @@ export async function recordStaffUndertaking(
   const deed = { object: { kind: noun, id: row.id }, digest, recordVersion: 1 };
   const answer = await commitAct(vault, caller, act, deed, statements, {
     status: 201,
-    body: viewUndertaking(keys, row),
+    body: viewRecorded(row),
   });
   await vault.watch.lookAnew();
   return answer;
@@ -73,7 +74,7 @@ export async function revokeStaffUndertaking(vault: Vault, caller: Caller, act: 
   const statements = [revokeUndertaking(tenantId, next, row.mac), admit(keys, row.actor, null, at)];
   const answer = await commitAct(vault, caller, act, { object: { kind: noun, id } }, statements, {
     status: 200,
-    body: viewUndertaking(keys, { ...row, ...next }),
+    body: viewRecorded(next),
   });
   await vault.watch.lookAnew();
   return answer;

@@ -74,11 +74,14 @@ export function revokedUndertaking(keys: TenantKeys, row: UndertakingFacts, by: 
 export function viewUndertaking(keys: TenantKeys, row: UndertakingRow) {
   const record = openRecord(keys, 'undertaking', { ...row, version: 1 });
   const said = (label: string): string => forResealing(record.value(label)) as string;
+  return { ...viewRecorded(row), documentRef: said('documentRef'), signer: said('signer') };
+}
+
+/** Without what was typed: an answer to a write repeats none of it. */
+export function viewRecorded(row: UndertakingFacts) {
   return {
     id: row.id,
     ...(row.actor === null ? {} : { actor: row.actor }),
-    documentRef: said('documentRef'),
-    signer: said('signer'),
     signedOn: row.signedOn,
     signedOnJalali: jalaliOf(row.signedOn),
     documentSha256: row.documentSha256.toString('hex'),

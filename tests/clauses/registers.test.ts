@@ -90,7 +90,8 @@ clause(
     expect(codeAt(await ship()), 'no document yet').toEqual([403, 'recipient_not_active']);
     const { signer: _, ...unsigned } = paper;
     expect((await dpo.post(`/v1/recipients/${id}/undertaking`, unsigned)).status).toBe(422);
-    const active = made(await dpo.post(`/v1/recipients/${id}/undertaking`, paper), 200);
+    made(await dpo.post(`/v1/recipients/${id}/undertaking`, paper), 200);
+    const active = made(await dpo.get(`/v1/recipients/${id}`), 200);
     expect(active).toMatchObject({ state: 'active', undertaking: { ...paper, signedOn: '2025-10-23' } });
     const parcel = made(await ship());
     expect((await courier.get(`/v1/deliveries/${parcel.id}`)).status).toBe(200);

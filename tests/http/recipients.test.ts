@@ -50,8 +50,9 @@ describe('a recipient', () => {
     inactive(await ship(courier), '/courierClientId');
     for (const path of [`/v1/deliveries/${before.id}`, '/v1/deliveries']) inactive(await courier.get(path));
     made(await ship(free));
-    expect(made(await undertake(id), 200)).toMatchObject({
-      state: 'active',
+    expect(made(await undertake(id), 200).state).toBe('active');
+    expect(made(await dpo.get(`/v1/recipients/${id}`), 200)).toMatchObject({
+      name: 'پست نمونه',
       undertaking: {
         signedOn: '2025-10-23',
         signedOnJalali: '1404/08/01',
