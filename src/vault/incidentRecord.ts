@@ -108,11 +108,18 @@ export function viewListed(row: IncidentRow, file: IncidentFile) {
 
 /** The whole of it for the officer; for who runs the system, the technical part: nothing of persons, nothing of the law. */
 export function viewIncident(row: IncidentRow, file: IncidentFile, role: Caller['role']) {
-  const { source, recovery, summary, legalFollowUp, legalReference, customerId, steps } = file;
-  const technical = { ...viewListed(row, file), ...given({ source, recovery }) };
-  const { contained = [], thawed = [] } = file;
-  if (role !== 'dpo') return { ...technical, contained: contained.map(({ customers: _customers, ...done }) => done) };
-  return { ...technical, ...given({ summary, legalFollowUp, legalReference, customerId }), steps, contained, thawed };
+  const { source, recovery, summary, legalFollowUp, legalReference } = file;
+  const technical = given({ source, recovery });
+  const words = role === 'dpo' ? given({ summary, legalFollowUp, legalReference }) : {};
+  return { ...viewWritten(row, file, role), ...technical, ...words };
+}
+
+/** What the answer to a write says: nothing that was typed. */
+export function viewWritten(row: IncidentRow, file: IncidentFile, role: Caller['role']) {
+  const { customerId, steps, contained = [], thawed = [] } = file;
+  const listed = viewListed(row, file);
+  if (role !== 'dpo') return { ...listed, contained: contained.map(({ customers: _customers, ...done }) => done) };
+  return { ...listed, ...given({ customerId }), steps, contained, thawed };
 }
 
 function given(members: Readonly<Record<string, string | undefined>>): Record<string, string> {

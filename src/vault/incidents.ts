@@ -18,6 +18,7 @@ import {
   sealIncident,
   stepOf,
   viewIncident,
+  viewWritten,
   viewListed,
   type IncidentFile,
   type IncidentText,
@@ -88,7 +89,7 @@ export async function createIncident(vault: Vault, caller: Caller, act: Act, inp
   return commitAct(vault, caller, act, deed, statements, {
     status: 201,
     headers: { Location: `/v1/incidents/${row.id}`, ETag: `"${row.version}"` },
-    body: viewIncident(row, file, caller.role),
+    body: viewWritten(row, file, caller.role),
   });
 }
 
@@ -213,7 +214,7 @@ export async function takeStep(
   return commitAct(vault, caller, act, deed, [updateIncident(keys.tenantId, change), ...statements], {
     status: 200,
     headers: { ETag: `"${version}"` },
-    body: viewIncident({ ...row, ...change }, next, caller.role),
+    body: viewWritten({ ...row, ...change }, next, caller.role),
   });
 }
 

@@ -300,7 +300,7 @@ describe('P7: customers.read', () => {
     const wrong = (expectation: Expect) =>
       seen.flatMap(({ asked: one, text, shown }) => differences(one, text, shown, values, expectation));
     expect(wrong(matrix)).toEqual([]);
-    expect(seen.length).toBe((readers.length - 1) * (2 + 7 * 16));
+    expect(seen.length).toBe((readers.length - 1) * (2 + 8 * 16));
     // The controls: one cell opened, closed, or with another reason, is noticed, and so are its bytes.
     const opened: Expect = (who, grant, field) =>
       who.role === 'support' && field === 'iban' ? { state: 'full' } : matrix(who, grant, field);

@@ -130,6 +130,28 @@ async function check(
 const ofBytes: ReadonlySet<string> = new Set(['importCustomers', 'uploadLegalDocument']);
 const withBody = actOperations.filter(({ raw }) => raw.requestBody !== undefined);
 
+/** What needs what these shops have not: the tests of each noun give it, and take these bodies. */
+const takenElsewhere: ReadonlySet<string> = new Set([
+  // A policy that has such a thing.
+  'reviewLegalOrder',
+  'givePermission',
+  'withdrawPermission',
+  'openGlass',
+  'reviewGlass',
+  'createExtract',
+  'requestVatCertificate',
+  // A code that was sent, a call that was made, a granted copy.
+  'proveContactPoint',
+  'confirmContactPoint',
+  'createCopyLink',
+  // A first report, an owner, an incident as it was read, with its extent and its parts.
+  'reportMisuse',
+  'closeComplaint',
+  'patchIncident',
+  'tellConcerned',
+  'closeIncident',
+]);
+
 describe('the bodies that are spoilt', () => {
   test('are valid: each is taken where nothing was taken before', async () => {
     const taken = new Set<string>();
@@ -146,8 +168,7 @@ describe('the bodies that are spoilt', () => {
           taken.add('acknowledgeExport');
       }
     }
-    // No ground of this profile asks for a later review; tests/http/legalDecisions.test.ts gives one.
-    const others = withBody.filter(({ raw }) => raw.operationId !== 'reviewLegalOrder' && !taken.has(raw.operationId));
+    const others = withBody.filter(({ raw }) => !taken.has(raw.operationId) && !takenElsewhere.has(raw.operationId));
     expect(others.map(({ raw }) => raw.operationId)).toEqual([]);
     expect(withBody.length).toBeGreaterThan(20);
   });

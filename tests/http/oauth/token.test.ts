@@ -75,7 +75,7 @@ describe('client credentials', () => {
     const marketing = await newAccount(service, tenant.admin, { role: 'marketing' });
     const { status, body } = await askToken(service, marketing);
     expect(status).toBe(200);
-    expect(body['scope']).toBe('consents:read consents:write messages policies:read');
+    expect(body['scope']).toBe('consents:read consents:write messages policies:read statistics extracts');
     const refused = await call(service, String(body['access_token']), 'GET', '/v1/customers');
     expect([refused.status, refused.body['code']]).toEqual([403, 'not_permitted']);
     expect((await askToken(service, marketing, { scope: 'customers:read' })).body['error']).toBe('invalid_scope');
