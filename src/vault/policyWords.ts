@@ -162,6 +162,7 @@ export const memberWords: Readonly<Record<string, string>> = {
   contact_verification: 'تأیید نشانی با کد',
   data_request: 'درخواست اطلاعات تکمیلی',
   complaint_step: 'گام شکایت',
+  account_idle: 'حساب بی‌استفاده',
   disclosure: 'افشا',
   policy_version: 'نسخهٔ تازهٔ سیاست',
   order: 'سفارش',

@@ -185,7 +185,8 @@ describe('twins, of whom one is held', () => {
     const named = one.flatMap(({ statements }) => statements);
     expect(named.filter((name) => name.includes('hold'))).toEqual([]);
     expect(named).toContain('read_customers');
-  });
+    // Thousands of calls, one after the other.
+  }, 300_000);
 
   test('the statement of what is held, also when what the hold keeps has had its time', async () => {
     const gone = async (shop: Shop): Promise<string> => {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Role } from '../../src/policy/profile.ts';
 import { newId } from '../../src/vault/ids.ts';
 import { startVault, type Answer, type TestClient, type TestVault } from '../support/vault.ts';
@@ -7,6 +7,9 @@ import { atDatabase, bytesOf, made, newPerson } from '../support/work.ts';
 import type { Operation } from '../support/openapi.ts';
 import { actOperations, requestFor, targetOf, type Request } from './requests.ts';
 import { openShop, tokenOf, type Shop } from './shop.ts';
+
+// Every route, every role, every id: thousands of calls, one after the other.
+vi.setConfig({ testTimeout: 300_000 });
 
 /** P6: every id of another tenant in every place of a request is as an id that never was. Generated from openapi.yaml. */
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createApp } from '../../src/app.ts';
 import { synthetic } from '../../src/cli/synthetic.ts';
 import { createLog } from '../../src/log.ts';
@@ -10,6 +10,9 @@ import { startVault, type Answer, type TestClient, type TestVault } from '../sup
 import { kalak, type Edits } from '../unit/policy/kalak.ts';
 import { actOperations, requestFor, targetOf } from './requests.ts';
 import { everyScope, openShop, tokenOf, type Shop } from './shop.ts';
+
+// Every route, every role, every id: thousands of calls, one after the other.
+vi.setConfig({ testTimeout: 300_000 });
 
 /** P7: every route x method x role x scope outside what permit.ts allows is refused. Generated from openapi.yaml. */
 

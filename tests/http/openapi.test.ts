@@ -65,10 +65,14 @@ paths:
 `;
 
 describe('openapi.yaml is valid', () => {
-  it.each(['redocly', 'spectral'] as const)('%s finds nothing, not even a warning', async (tool) => {
-    const { exitCode, output } = await lint(tool, 'openapi.yaml');
-    expect(exitCode, output).toBe(0);
-  });
+  it.each(['redocly', 'spectral'] as const)(
+    '%s finds nothing, not even a warning',
+    async (tool) => {
+      const { exitCode, output } = await lint(tool, 'openapi.yaml');
+      expect(exitCode, output).toBe(0);
+    },
+    240_000,
+  );
 
   it('control: a description that breaks a rule of each is refused by each', async () => {
     const file = join(folder, 'broken.yaml');
