@@ -109,7 +109,11 @@ clause(
     };
     for (const name of ['name', 'purpose', 'contractRef', 'expiresAt'])
       expect((await dpo.post('/v1/recipients', { ...terms, [name]: undefined })).status, name).toBe(422);
-    expect(made(await dpo.post('/v1/recipients', terms))).toMatchObject({ ...terms, state: expect.any(String) });
+    const { id: registered } = made(await dpo.post('/v1/recipients', terms));
+    expect(made(await dpo.get(`/v1/recipients/${registered}`), 200)).toMatchObject({
+      ...terms,
+      state: expect.any(String),
+    });
     // It gets no list, no address, no figure but what is published of many, and no way to write by itself.
     for (const path of ['/v1/customers', `/v1/customers/${yes.id}`, '/v1/statistics'])
       expectRefusal(await municipality.get(path), 403, 'not_permitted');
