@@ -5,7 +5,7 @@ import { checkSchema, migrate } from './db/migrate.ts';
 import { hasSchema } from './db/presence.ts';
 import { ensureServiceLogin } from './db/roles.ts';
 import { scramVerifier } from './db/scram.ts';
-import { rootSecret, type KeyFolder } from './keys/folder.ts';
+import type { KeyFolder } from './keys/folder.ts';
 
 /** Whose login the service was given, and what follows: who brings the schema forward, and as whom it serves. */
 export interface Access {
@@ -46,13 +46,13 @@ async function isServiceLogin(config: Config): Promise<boolean> {
 
 /** The service's login, its password derived from the root key, so that it is stored nowhere. */
 async function ownLogin(ownerUrl: string, keys: KeyFolder): Promise<string> {
-  const password = rootSecret(keys.root.current, 'database service login').toString('base64url');
+  const root = keys.root.current;
+  const password = (await root.secret('database service login')).toString('base64url');
+  const salt = (await root.secret('database service salt')).subarray(0, 16);
   const owner = new Client({ connectionString: ownerUrl });
   await owner.connect();
   try {
-    const role = await ensureServiceLogin(owner, {
-      verifier: await scramVerifier(password, rootSecret(keys.root.current, 'database service salt').subarray(0, 16)),
-    });
+    const role = await ensureServiceLogin(owner, { verifier: await scramVerifier(password, salt) });
     const url = new URL(ownerUrl);
     url.username = role;
     url.password = password;

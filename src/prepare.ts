@@ -133,7 +133,7 @@ async function makeFirstTenant(
   keys: KeyFolder,
   { url, issuer }: { url: string; issuer: string },
 ): Promise<void> {
-  const tenant = newTenant(keys.root.current, 'default', await readProfile(config.profile), Date.now());
+  const tenant = await newTenant(keys.root.current, 'default', await readProfile(config.profile), Date.now());
   const { tenantId, clientId, clientSecret } = tenant;
   // Written before the commit: a secret whose hash is stored must not be lost.
   await writeFirstRun(config, { url, issuer, tenantId, clientId, clientSecret });

@@ -53,7 +53,7 @@ async function makeTenant(
   const made = await withDatabase(config, async (db) => {
     // A tenant under keys that do not open the others would make two vaults of one.
     await openEveryTenant(db, keys);
-    const { statements, ...tenant } = newTenant(keys.root.current, name, source, Date.now());
+    const { statements, ...tenant } = await newTenant(keys.root.current, name, source, Date.now());
     await commit(db, { tenantIds: [tenant.tenantId] }, statements);
     return tenant;
   });

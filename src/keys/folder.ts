@@ -8,7 +8,7 @@ import { parseExportKey, parseTokenKey, type ExportKey, type TokenKey } from './
 
 export { createKeyFolder } from './keyCreation.ts';
 export { KeyFault, type KeyFaultCode } from './keyFault.ts';
-export { rootSecret, type RootKey } from './rootKey.ts';
+export type { RootKey } from './rootKey.ts';
 export type { ExportKey, TokenKey } from './signingKey.ts';
 
 /**

@@ -1,6 +1,21 @@
-import { createSecretKey, hash, randomBytes, type KeyObject } from 'node:crypto';
+import { createSecretKey, hash, randomBytes } from 'node:crypto';
 import { hkdfSha256 } from '../crypto/hkdf.ts';
+import { unwrapKey, wrapKey } from '../crypto/wrap.ts';
 import { KeyFault } from './keyFault.ts';
+
+/**
+ * A root key, wherever it is kept: it can be used and not be had. Every call may fail for reasons of the place (a hardware
+ * module that does not answer): `VaultError` sealed. What was altered or is another's is `integrity_failure`.
+ */
+export interface RootKey {
+  /** 16 hex digits, computed from the key: rows name it, and a wrong key is recognised by it. */
+  readonly id: string;
+  /** A 32-byte key, bound to its place by a context (`wrapContext` of crypto/wrap.ts). Opens its own output first. */
+  wrap(context: string, material: Buffer): Promise<Buffer>;
+  unwrap(context: string, wrapped: Buffer): Promise<Buffer>;
+  /** A 32-byte secret of the service itself (the database role's password, say), derived so that it is stored nowhere. */
+  secret(label: string): Promise<Buffer>;
+}
 
 /**
  * A root key file is one line of text, its parts separated by one space (the line feed may be missing):
@@ -13,13 +28,6 @@ import { KeyFault } from './keyFault.ts';
  *
  * The checksum finds a mistyped or damaged key before anything is opened with it; of 256 random bits it tells nothing.
  */
-export interface RootKey {
-  /** 16 hex digits, computed from the key: rows name it, and a wrong key is recognised by it. */
-  readonly id: string;
-  /** 32 bytes; wraps tenant keys (crypto/wrap.ts) and derives service secrets. */
-  readonly wrapping: KeyObject;
-}
-
 const tag = 'amanat-root-1';
 const keyBytes = 32;
 const whole = /^amanat-root-1 ([A-Za-z0-9+/]{43}=) ([0-9a-f]{8})\n?$/;
@@ -43,12 +51,20 @@ export function parseRootKey(path: string, text: string): RootKey {
   if (key.toString('base64') !== encoded || checksum(key) !== sum) {
     throw new KeyFault('keys_malformed', `${path} was altered: its checksum does not match. ${restore}`);
   }
-  return { id: labelled('id', key).toString('hex', 0, 8), wrapping: createSecretKey(key) };
+  return heldRootKey(key);
 }
 
-/** A 32-byte secret of the service itself (the database role's password, say), derived so that it is stored nowhere. */
-export function rootSecret(root: RootKey, label: string): Buffer {
-  return hkdfSha256(root.wrapping, Buffer.alloc(0), Buffer.from(`amanat root secret 1/${label}`), 32);
+/** A root key that this process holds. The bytes are wiped: what is left of them is inside the key object. */
+export function heldRootKey(key: Buffer): RootKey {
+  const wrapping = createSecretKey(key);
+  const id = labelled('id', key).toString('hex', 0, 8);
+  key.fill(0);
+  return {
+    id,
+    wrap: async (context, material) => wrapKey(wrapping, context, material),
+    unwrap: async (context, wrapped) => unwrapKey(wrapping, context, wrapped),
+    secret: async (label) => hkdfSha256(wrapping, Buffer.alloc(0), Buffer.from(`amanat root secret 1/${label}`), 32),
+  };
 }
 
 function checksum(key: Buffer): string {

@@ -54,22 +54,17 @@ interface CachedDataKey {
 }
 
 /** Keys of a tenant to be. What they hash before they are stored is what they will hash ever after. */
-export function newTenantKeys(
+export async function newTenantKeys(
   root: RootKey,
   tenantId: string,
   at: Date,
-): { readonly keys: Pick<TenantKeys, 'tenantId' | 'hash'>; readonly statements: readonly Statement[] } {
+): Promise<{ readonly keys: Pick<TenantKeys, 'tenantId' | 'hash'>; readonly statements: readonly Statement[] }> {
   const material = { data: newDataKeyMaterial(), index: newDataKeyMaterial() };
-  const statements = (['data', 'index'] as const).map((use) =>
-    insertTenantKey({
-      tenantId,
-      use,
-      version: 1,
-      rootId: root.id,
-      wrapped: wrapKey(root.wrapping, wrapContext.tenantKey(tenantId, use, 1), material[use]),
-      createdAt: at,
-    }),
-  );
+  const statement = async (use: 'data' | 'index'): Promise<Statement> => {
+    const wrapped = await root.wrap(wrapContext.tenantKey(tenantId, use, 1), material[use]);
+    return insertTenantKey({ tenantId, use, version: 1, rootId: root.id, wrapped, createdAt: at });
+  };
+  const statements = [await statement('data'), await statement('index')];
   return { keys: { tenantId, hash: indexKeys(secretKey(material.index)).hash }, statements };
 }
 
@@ -92,8 +87,8 @@ export function openKeyring(db: Database, roots: ReadonlyMap<string, RootKey>, n
 
   async function load(tenantId: string): Promise<TenantKeys> {
     const [rows] = await commit(db, { tenantIds: [tenantId] }, [selectTenantKeys([tenantId])]);
-    const data = unwrapAll(roots, rows, 'data');
-    const index = unwrapAll(roots, rows, 'index');
+    const data = await unwrapAll(roots, rows, 'data');
+    const index = await unwrapAll(roots, rows, 'index');
     return tenantKeys(tenantId, data, index, cachedDataKey);
   }
 
@@ -123,19 +118,18 @@ interface Versions {
 }
 
 /** Every version of one of a tenant's keys. A row under an unknown root or one that does not open is `sealed`. */
-function unwrapAll(
+async function unwrapAll(
   roots: ReadonlyMap<string, RootKey>,
   rows: readonly TenantKeyRow[],
   use: 'data' | 'index',
-): Versions {
+): Promise<Versions> {
   const keys = new Map<number, KeyObject>();
   for (const row of rows.filter((r) => r.use === use)) {
     const root = roots.get(row.rootId);
     if (root === undefined) throw new VaultError('sealed');
-    keys.set(
-      row.version,
-      secretKey(unwrapKey(root.wrapping, wrapContext.tenantKey(row.tenantId, use, row.version), row.wrapped)),
-    );
+    const material = await root.unwrap(wrapContext.tenantKey(row.tenantId, use, row.version), row.wrapped);
+    keys.set(row.version, secretKey(material));
+    material.fill(0);
   }
   if (keys.size === 0) throw new VaultError('sealed');
   return { current: Math.max(...keys.keys()), keys };

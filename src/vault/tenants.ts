@@ -20,11 +20,11 @@ export interface NewTenant {
 }
 
 /** A tenant with its keys, the first version of its policy and one `system_admin` client. */
-export function newTenant(root: RootKey, name: string, profileSource: string, now: number): NewTenant {
+export async function newTenant(root: RootKey, name: string, profileSource: string, now: number): Promise<NewTenant> {
   const profile = parseProfile(profileSource);
   const at = new Date(now);
   const tenantId = newId(now);
-  const { keys, statements: keyStatements } = newTenantKeys(root, tenantId, at);
+  const { keys, statements: keyStatements } = await newTenantKeys(root, tenantId, at);
   const policy = {
     tenantId,
     number: 1,

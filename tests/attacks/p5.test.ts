@@ -8,10 +8,11 @@ import { fileURLToPath } from 'node:url';
 import type { AddressInfo } from 'node:net';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { unwrapKey, wrapContext } from '../../src/crypto/wrap.ts';
-import { loadKeyFolder, rootSecret } from '../../src/keys/folder.ts';
+import { wrapContext } from '../../src/crypto/wrap.ts';
+import { loadKeyFolder } from '../../src/keys/folder.ts';
 import { freePort } from '../../src/worker.ts';
 import { withClient } from '../support/postgres.ts';
+import { rootKeyBytes } from '../support/rootKeyBytes.ts';
 import { processesOf } from './ownCluster.ts';
 import { scannerFor, type Canary } from './leaks.ts';
 import { badDay, customersDay, importLines, legalDay, openDay, ordersDay, word, type Day } from './p5Day.ts';
@@ -262,13 +263,11 @@ async function runCommands(url: string): Promise<void> {
 async function readKeys(): Promise<Canary[]> {
   const keysFolder = join(dataDir, 'keys');
   const loaded = await loadKeyFolder(keysFolder, { production: true });
+  const password = await loaded.root.current.secret('database service login');
   const found: Canary[] = [
-    { name: 'the root key', value: loaded.root.current.wrapping.export() },
-    {
-      name: 'the service’s password',
-      value: rootSecret(loaded.root.current, 'database service login').toString('base64url'),
-    },
-    { name: 'the service’s password’s bytes', value: rootSecret(loaded.root.current, 'database service login') },
+    { name: 'the root key', value: rootKeyBytes(keysFolder) },
+    { name: 'the service’s password', value: password.toString('base64url') },
+    { name: 'the service’s password’s bytes', value: password },
     { name: 'the owner’s password', value: secretFile('owner.secret') },
     { name: 'the superuser’s password', value: secretFile('superuser.secret') },
   ];
@@ -289,11 +288,8 @@ async function readKeys(): Promise<Canary[]> {
       wrapped: Buffer;
     }>('select * from amanat.tenant_keys');
     for (const key of wrapped) {
-      const value = unwrapKey(
-        loaded.root.current.wrapping,
-        wrapContext.tenantKey(key.tenant_id, key.use, key.version),
-        key.wrapped,
-      );
+      const context = wrapContext.tenantKey(key.tenant_id, key.use, key.version);
+      const value = await loaded.root.current.unwrap(context, key.wrapped);
       found.push({ name: `the tenant's ${key.use} key`, value });
     }
   });

@@ -358,7 +358,7 @@ const laxer = kalak.replace(
 /** A tenant that no process has looked at yet. */
 async function freshTenant() {
   const { keys, db, now } = vault.vault;
-  const tenant = newTenant(keys.root.current, 'fresh', kalak, now());
+  const tenant = await newTenant(keys.root.current, 'fresh', kalak, now());
   await commit(db, { tenantIds: [tenant.tenantId] }, tenant.statements);
   return { tenantId: tenant.tenantId, id: tenant.clientId, secret: tenant.clientSecret };
 }

@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createApp, openVault } from '../../src/app.ts';
 import { commit } from '../../src/db/commit.ts';
 import { closeDatabase, openDatabase, type Database } from '../../src/db/database.ts';
@@ -43,6 +43,7 @@ export interface TestVault {
   readonly vault: Vault;
   readonly db: TestDatabase;
   readonly tenantId: string;
+  readonly keysFolder: string;
   /** Lines of the log so far. */
   readonly logLines: string[];
   readonly admin: TestClient;
@@ -80,8 +81,6 @@ const quietWebhook: WebhookSender = {
   close: () => undefined,
 };
 
-const keyFolders = new WeakMap<Vault, string>();
-
 /** A whole vault over real PostgreSQL, real keys and real HTTP on a free port, with one tenant. */
 export async function startVault(options: TestVaultOptions = {}): Promise<TestVault> {
   const {
@@ -94,9 +93,9 @@ export async function startVault(options: TestVaultOptions = {}): Promise<TestVa
     ...httpOptions
   } = options;
   const database = shared ?? beside?.db ?? (await testDatabase());
-  const keysFolder = (beside && keyFolders.get(beside.vault)) ?? (await mkdtemp(join(tmpdir(), 'amanat-keys-')));
-  if (beside === undefined) await createKeyFolder(join(keysFolder, 'keys'));
-  const keys = await loadKeyFolder(join(keysFolder, 'keys'), { production: true });
+  const keysFolder = beside?.keysFolder ?? join(await mkdtemp(join(tmpdir(), 'amanat-keys-')), 'keys');
+  if (beside === undefined) await createKeyFolder(keysFolder);
+  const keys = await loadKeyFolder(keysFolder, { production: true });
   const db = wrapDatabase(openDatabase({ connectionString: database.serviceUrl, max: 10 }));
   const logLines: string[] = [];
   const log = createLog({ level: 'info', destination: { write: (line) => logLines.push(line) } });
@@ -116,6 +115,7 @@ export async function startVault(options: TestVaultOptions = {}): Promise<TestVa
     vault,
     db: database,
     tenantId: first?.tenantId ?? beside!.tenantId,
+    keysFolder,
     logLines,
     admin,
     client: (role, given = {}) => makeClient(url, admin, role, given),
@@ -139,15 +139,14 @@ export async function startVault(options: TestVaultOptions = {}): Promise<TestVa
       await closeDatabase(db);
       if (beside !== undefined) return;
       await database.drop();
-      await rm(keysFolder, { recursive: true, force: true });
+      await rm(dirname(keysFolder), { recursive: true, force: true });
     },
   };
-  keyFolders.set(vault, keysFolder);
   return started;
 }
 
 async function makeTenant(vault: Vault, profileText: string) {
-  const tenant = newTenant(vault.keys.root.current, 'test', profileText, vault.now());
+  const tenant = await newTenant(vault.keys.root.current, 'test', profileText, vault.now());
   await commit(vault.db, { tenantIds: [tenant.tenantId] }, tenant.statements);
   return tenant;
 }

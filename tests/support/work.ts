@@ -120,7 +120,7 @@ export async function tenantUnder(
   }
   const { keys, db, watch, now } = vault.vault;
   const source = stringify(profile, { aliasDuplicateObjects: false });
-  const tenant = newTenant(keys.root.current, 'another shop', source, now());
+  const tenant = await newTenant(keys.root.current, 'another shop', source, now());
   await commit(db, { tenantIds: [tenant.tenantId] }, tenant.statements);
   await watch.look();
   const admin = await login(vault.url, tenant.clientId, tenant.clientSecret);

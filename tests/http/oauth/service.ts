@@ -62,7 +62,7 @@ export async function openGround(): Promise<Ground> {
     keys,
     clock: { aheadMs: 0 },
     async tenant(profile = kalak) {
-      const made = newTenant(keys.root.current, 'a shop', profile, Date.now());
+      const made = await newTenant(keys.root.current, 'a shop', profile, Date.now());
       await commit(db, { tenantIds: [made.tenantId] }, made.statements);
       return { tenantId: made.tenantId, admin: { id: made.clientId, secret: made.clientSecret } };
     },

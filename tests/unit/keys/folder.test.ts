@@ -17,11 +17,13 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { unwrapKey, wrapContext } from '../../../src/crypto/wrap.ts';
 import { selfSignedCertificate } from '../../../src/crypto/x509.ts';
-import { createKeyFolder, KeyFault, loadKeyFolder, rootSecret, type KeyFaultCode } from '../../../src/keys/folder.ts';
+import { createKeyFolder, KeyFault, loadKeyFolder, type KeyFaultCode } from '../../../src/keys/folder.ts';
 import { newKeyFiles } from '../../../src/keys/keyCreation.ts';
-import { newRootKeyText } from '../../../src/keys/rootKey.ts';
+import { heldRootKey, newRootKeyText } from '../../../src/keys/rootKey.ts';
 import { newKeyPair } from '../../support/keyPair.ts';
+import { rootKeyBytes } from '../../support/rootKeyBytes.ts';
 
 const production = { production: true };
 const exampleFolder = join(import.meta.dirname, '../../../keys.example');
@@ -75,7 +77,8 @@ describe('a keys folder', () => {
     expect(keys.example).toBe(false);
     expect(keys.root.current.id).toMatch(/^[0-9a-f]{16}$/);
     expect([...keys.root.byId]).toEqual([[keys.root.current.id, keys.root.current]]);
-    expect(keys.root.current.wrapping.symmetricKeySize).toBe(32);
+    // A root key is used and not had.
+    expect(Object.values(keys.root.current).filter((part) => typeof part === 'object')).toEqual([]);
     const [token] = keys.token;
     expect(token?.jwk).toEqual({
       ...token?.publicKey.export({ format: 'jwk' }),
@@ -130,12 +133,23 @@ describe('a keys folder', () => {
 
   test('derives secrets of the service, one a label and a root', async () => {
     const { current } = (await loadKeyFolder(folder, production)).root;
-    const secret = rootSecret(current, 'database');
-    const expected = hkdfSync('sha256', current.wrapping, '', 'amanat root secret 1/database', 32);
+    const secret = await current.secret('database');
+    const expected = hkdfSync('sha256', rootKeyBytes(folder), '', 'amanat root secret 1/database', 32);
     expect(secret.equals(Buffer.from(expected))).toBe(true);
-    expect(rootSecret(current, 'other').equals(secret)).toBe(false);
-    const other = { id: current.id, wrapping: createSecretKey(createHmac('sha256', 'x').digest()) };
-    expect(rootSecret(other, 'database').equals(secret)).toBe(false);
+    expect((await current.secret('other')).equals(secret)).toBe(false);
+    expect((await heldRootKey(createHmac('sha256', 'x').digest()).secret('database')).equals(secret)).toBe(false);
+  });
+
+  test('wraps a key for its place, as crypto/wrap.ts does, and opens it nowhere else', async () => {
+    const { current } = (await loadKeyFolder(folder, production)).root;
+    const [context, material] = [wrapContext.tenantKey('t', 'data', 1), Buffer.alloc(32, 7)];
+    const wrapped = await current.wrap(context, material);
+    expect(unwrapKey(createSecretKey(rootKeyBytes(folder)), context, wrapped).equals(material)).toBe(true);
+    expect((await current.unwrap(context, wrapped)).equals(material)).toBe(true);
+    const elsewhere = current.unwrap(wrapContext.tenantKey('t', 'index', 1), wrapped);
+    await expect(elsewhere).rejects.toMatchObject({ code: 'integrity_failure' });
+    const other = heldRootKey(createHmac('sha256', 'x').digest());
+    await expect(other.unwrap(context, wrapped)).rejects.toMatchObject({ code: 'integrity_failure' });
   });
 });
 
