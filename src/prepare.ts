@@ -8,9 +8,10 @@ import { openAccess, withDatabase } from './databaseAccess.ts';
 import { checkDurability, checkRole, checkVersion, transportOf, type Database } from './db/database.ts';
 import { startEmbedded, type Embedded } from './db/embedded.ts';
 import { selectPolicyVersions } from './db/policies.ts';
-import { selectTenantKeys, selectTenants } from './db/tenants.ts';
+import type { Statement } from './db/statement.ts';
+import { selectTenantKeys, selectTenants, type TenantKeyRow } from './db/tenants.ts';
 import { createKeyFolder, KeyFault, loadKeyFolder, type KeyFolder } from './keys/folder.ts';
-import { openKeyring } from './vault/keyring.ts';
+import { missingTenantKeys, openKeyring } from './vault/keyring.ts';
 import { newTenant } from './vault/tenants.ts';
 
 /** What a first start hands to the operator, mode 0600 in the data folder. */
@@ -104,7 +105,7 @@ export async function keysFor(config: Config, empty: boolean): Promise<KeyFolder
   }
 }
 
-/** Every tenant's keys must open under these root keys, or nothing is served. */
+/** Every tenant's keys must open under these root keys, or nothing is served. Tenants made by an older version get what they lack. */
 export async function openEveryTenant(db: Database, keys: KeyFolder): Promise<void> {
   const [tenants] = await commit(db, 'directory', [selectTenants()]);
   const ids = tenants.map((t) => t.id);
@@ -118,13 +119,23 @@ export async function openEveryTenant(db: Database, keys: KeyFolder): Promise<vo
   }
   const keyring = openKeyring(db, keys.root.byId, Date.now);
   for (const id of ids) {
-    await keyring.tenant(id).catch(() => {
-      throw new KeyFault(
-        'keys_wrong',
-        `The keys of tenant ${id} do not open under the root keys in the keys folder. Nothing was changed.`,
-      );
-    });
+    const missing = await missingKeys(keys, id, rows);
+    if (missing.length > 0) await commit(db, { tenantIds: [id] }, missing);
+    await keyring.tenant(id).catch(() => doNotOpen(id));
   }
+}
+
+/** Of several processes that start at once, each makes the same keys. */
+async function missingKeys(keys: KeyFolder, id: string, rows: readonly TenantKeyRow[]): Promise<readonly Statement[]> {
+  const own = rows.filter(({ tenantId }) => tenantId === id);
+  return missingTenantKeys(keys.root.byId, own, new Date()).catch(() => doNotOpen(id));
+}
+
+function doNotOpen(tenantId: string): never {
+  throw new KeyFault(
+    'keys_wrong',
+    `The keys of tenant ${tenantId} do not open under the root keys in the keys folder. Nothing was changed.`,
+  );
 }
 
 async function makeFirstTenant(

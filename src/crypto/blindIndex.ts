@@ -8,7 +8,7 @@ import { hmacSha256 } from './hmac.ts';
  */
 const tagLength = 16;
 
-/** One subkey a field (or a purpose of `keyedHash`), derived from the tenant's index key. Cache it: 10 µs. */
+/** One subkey a field (or a purpose of `keyedHash`), derived from the tenant's index, mac or hash key. Cache it: 10 µs. */
 export function indexSubkey(indexKey: KeyObject, field: string): KeyObject {
   return subkey(indexKey, Buffer.from(`amanat index 1/${field}`));
 }

@@ -4,13 +4,25 @@ import { committedKey, openEnvelope, sealEnvelope, secretLength, type CommittedK
 import type { RecordKind } from './label.ts';
 
 /**
+ * data wraps the data keys of records; index makes blind index tags; mac makes the MACs of rows; hash makes keyed hashes of what
+ * is compared and never read back.
+ */
+export const tenantKeyUses = ['data', 'index', 'mac', 'hash'] as const;
+export type TenantKeyUse = (typeof tenantKeyUses)[number];
+
+/** introduced: everybody can open with it, nobody seals under it yet (index: tags are made under it too). */
+export const tenantKeyStates = ['introduced', 'current', 'former'] as const;
+export type TenantKeyState = (typeof tenantKeyStates)[number];
+
+/**
  * Keys under keys: tenant keys under a root key, data keys under the tenant's data key. A wrapped key is the envelope of
  * envelope.ts around 32 bytes (93 in all); associated data is the context, a row of netstrings that begins with the
  * format version, so that a wrapped key opens only in the place it was wrapped for.
  */
 export const wrapContext = {
-  tenantKey: (tenantId: string, use: 'data' | 'index', version: number): string =>
-    netstrings('wrap/1', 'tenant', tenantId, use, String(version)),
+  /** The state is part of it, so that whoever edits the database brings no former key back into use. */
+  tenantKey: (tenantId: string, use: TenantKeyUse, version: number, state: TenantKeyState = 'current'): string =>
+    netstrings('wrap/1', 'tenant', tenantId, use, String(version), ...(state === 'current' ? [] : [state])),
   dataKey: (tenantId: string, kind: RecordKind, recordId: string): string =>
     netstrings('wrap/1', 'data', tenantId, kind, recordId),
 } as const;

@@ -138,7 +138,8 @@ export function listCustomers(
 export interface TagQuery {
   readonly tenantId: string;
   readonly field: string;
-  readonly tag: Buffer;
+  /** Of one value, under each live version of the index key. */
+  readonly tags: readonly Buffer[];
 }
 
 export interface Match {
@@ -149,12 +150,15 @@ export interface Match {
   readonly status: string;
 }
 
-/** Who holds each tag; at most 100 a query. */
+/** Who holds each value; at most 100 a tag. */
 export function findByTags(queries: readonly TagQuery[]): Statement<Match> {
+  const asked = queries.flatMap(({ tenantId, field, tags }, i) =>
+    tags.map((tag) => ({ tenantId, field, tag, n: i + 1 })),
+  );
   return statement(
     'find_by_tags',
-    `select q.n::integer as n, m.id, m.kind, m.status
-       from unnest($1::uuid[], $2::text[], $3::bytea[]) with ordinality as q (tenant_id, field, tag, n)
+    `select distinct q.n, m.id, m.kind, m.status
+       from unnest($1::uuid[], $2::text[], $3::bytea[], $4::integer[]) as q (tenant_id, field, tag, n)
       cross join lateral (
         select t.customer_id
           from amanat.index_tags t
@@ -168,7 +172,7 @@ export function findByTags(queries: readonly TagQuery[]): Statement<Match> {
          limit 1
       ) m
       order by q.n, m.id`,
-    [queries.map((q) => q.tenantId), queries.map((q) => q.field), queries.map((q) => q.tag)],
+    [asked.map((q) => q.tenantId), asked.map((q) => q.field), asked.map((q) => q.tag), asked.map((q) => q.n)],
   );
 }
 

@@ -46,7 +46,7 @@ export interface NewLegalOrderRow {
   readonly ground: string;
   readonly authorityKind: string;
   readonly numberTag: Buffer;
-  readonly indexVersion: number;
+  readonly hashVersion: number;
   readonly registeredBy: string;
   readonly registeredActor: string;
   readonly registeredAt: Date;
@@ -61,7 +61,7 @@ export function insertLegalOrder(order: NewLegalOrderRow): Statement {
   return statement(
     'insert_legal_order',
     `insert into amanat.legal_orders
-       (tenant_id, id, version, status, kind, ground, authority_kind, number_tag, index_version, registered_by, registered_actor,
+       (tenant_id, id, version, status, kind, ground, authority_kind, number_tag, hash_version, registered_by, registered_actor,
         registered_at, valid_until, key_version, data_key, sealed)
      values ($1::uuid, $2::uuid, 1, 'registered', $3::text, $4::text, $5::text, $6::bytea, $7::integer, $8::uuid,
              $9::text, $10::timestamptz, $11::timestamptz, $12::integer, $13::bytea, $14::bytea)`,
@@ -72,7 +72,7 @@ export function insertLegalOrder(order: NewLegalOrderRow): Statement {
       order.ground,
       order.authorityKind,
       order.numberTag,
-      order.indexVersion,
+      order.hashVersion,
       order.registeredBy,
       order.registeredActor,
       order.registeredAt,
@@ -227,12 +227,12 @@ export function stepLegalOrder(tenantId: string, step: LegalOrderStep, from: rea
 }
 
 /** The letter's number may change with the record; fails with legal_orders_number when another record has it. */
-export function renumberLegalOrder(tenantId: string, id: string, numberTag: Buffer, indexVersion: number): Statement {
+export function renumberLegalOrder(tenantId: string, id: string, numberTag: Buffer, hashVersion: number): Statement {
   return statement(
     'renumber_legal_order',
     `update amanat.legal_orders
-        set number_tag = $3::bytea, index_version = $4::integer
+        set number_tag = $3::bytea, hash_version = $4::integer
       where tenant_id = $1::uuid and id = $2::uuid`,
-    [tenantId, id, numberTag, indexVersion],
+    [tenantId, id, numberTag, hashVersion],
   );
 }

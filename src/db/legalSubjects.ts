@@ -1,43 +1,46 @@
 import { statement, type Statement } from './statement.ts';
 
-/** One thing a subject of an order is found by: the customer's id, or the blind index tag of an identifier. */
+/** One thing a subject of an order is found by: the customer's id, or the blind index tags of an identifier. */
 export interface SubjectKey {
   readonly customerId: string | undefined;
   readonly field: string | undefined;
-  readonly tag: Buffer | undefined;
+  /** Under each live version of the index key. */
+  readonly tags: readonly Buffer[];
 }
 
 /** More holders of one identifier than this identify nobody. */
 export const mostHolders = 100;
 
-/** Reads $1 tenant, $2 ids, $3 fields, $4 tags, of equal length; erased customers are nowhere. */
-const heldBy = `unnest($2::uuid[], $3::text[], $4::bytea[]) with ordinality as s (customer_id, field, tag, n)
-      cross join lateral (
-        select h.id
-          from (
-            select s.customer_id as id where s.customer_id is not null
-            union all
-            select t.customer_id as id
-              from amanat.index_tags t
-             where t.tenant_id = $1::uuid and t.field = s.field and t.tag = s.tag
-          ) h
-         limit ${mostHolders + 1}
-      ) held
-       join amanat.customers c on c.tenant_id = $1::uuid and c.id = held.id and c.status <> 'erased'`;
+/** Reads $1 tenant, $2 ids, $3 fields, $4 tags, $5 places of the subjects, of equal length; erased customers are nowhere. */
+const heldBy = `(
+        select distinct k.n, held.id
+          from unnest($2::uuid[], $3::text[], $4::bytea[], $5::integer[]) as k (customer_id, field, tag, n)
+         cross join lateral (
+           select h.id
+             from (
+               select k.customer_id as id where k.customer_id is not null
+               union all
+               select t.customer_id as id
+                 from amanat.index_tags t
+                where t.tenant_id = $1::uuid and t.field = k.field and t.tag = k.tag
+             ) h
+            limit ${mostHolders + 1}
+         ) held
+      ) s
+       join amanat.customers c on c.tenant_id = $1::uuid and c.id = s.id and c.status <> 'erased'`;
 
 function keyColumns(subjects: readonly SubjectKey[]): readonly unknown[] {
-  return [
-    subjects.map((s) => s.customerId ?? null),
-    subjects.map((s) => s.field ?? null),
-    subjects.map((s) => s.tag ?? null),
-  ];
+  const keys = subjects.flatMap(({ customerId = null, field = null, tags }, i) =>
+    (customerId === null ? tags : [null]).map((tag) => ({ customerId, field, tag, n: i + 1 })),
+  );
+  return [keys.map((k) => k.customerId), keys.map((k) => k.field), keys.map((k) => k.tag), keys.map((k) => k.n)];
 }
 
 /** Who each subject of an order is, without opening anything. `n` is the subject's place in the order, from 1. */
 export function findSubjects(tenantId: string, subjects: readonly SubjectKey[]): Statement<{ n: number; id: string }> {
   return statement(
     'find_subjects',
-    `select s.n::integer as n, c.id
+    `select s.n, c.id
        from ${heldBy}
       order by s.n, c.id`,
     [tenantId, ...keyColumns(subjects)],
@@ -74,15 +77,15 @@ export function selectSubjects(
 ): Statement<SubjectRow> {
   return statement(
     'select_subjects',
-    `select s.n::integer as n, c.id, c.kind, c.version, c.key_version as "keyVersion", c.data_key as "dataKey", c.sealed,
+    `select s.n, c.id, c.kind, c.version, c.key_version as "keyVersion", c.data_key as "dataKey", c.sealed,
             coalesce(c.sealed_at, c.created_at) as "capturedAt", f.version as "formerVersion",
             f.sealed as "formerSealed", f.captured_at as "formerCapturedAt"
        from ${heldBy}
        left join lateral (
          select v.version, v.sealed, v.captured_at
            from amanat.customer_versions v
-          where v.tenant_id = $1::uuid and v.customer_id = c.id and v.captured_at >= $5::timestamptz
-            and v.captured_at < $6::timestamptz and coalesce(c.sealed_at, c.created_at) >= $6::timestamptz
+          where v.tenant_id = $1::uuid and v.customer_id = c.id and v.captured_at >= $6::timestamptz
+            and v.captured_at < $7::timestamptz and coalesce(c.sealed_at, c.created_at) >= $7::timestamptz
           order by v.version desc
           limit 1
        ) f on true

@@ -2,8 +2,9 @@ import { statement, type Statement } from './statement.ts';
 
 export interface TenantKeyRow {
   readonly tenantId: string;
-  readonly use: 'data' | 'index';
+  readonly use: 'data' | 'index' | 'mac' | 'hash';
   readonly version: number;
+  readonly state: 'introduced' | 'current' | 'former';
   readonly rootId: string;
   readonly wrapped: Buffer;
 }
@@ -34,18 +35,20 @@ export function selectTenants(): Statement<{ id: string; name: string }> {
 export function insertTenantKey(key: TenantKeyRow & { createdAt: Date }): Statement {
   return statement(
     'insert_tenant_key',
-    `insert into amanat.tenant_keys (tenant_id, use, version, root_id, wrapped, created_at)
-     values ($1::uuid, $2::text, $3::integer, $4::text, $5::bytea, $6::timestamptz)`,
-    [key.tenantId, key.use, key.version, key.rootId, key.wrapped, key.createdAt],
+    `insert into amanat.tenant_keys (tenant_id, use, version, state, root_id, wrapped, created_at, changed_at)
+     values ($1::uuid, $2::text, $3::integer, $4::text, $5::text, $6::bytea, $7::timestamptz, $7::timestamptz)
+     on conflict do nothing`,
+    [key.tenantId, key.use, key.version, key.state, key.rootId, key.wrapped, key.createdAt],
   );
 }
 
+/** Those that were not destroyed. */
 export function selectTenantKeys(tenantIds: readonly string[]): Statement<TenantKeyRow> {
   return statement(
     'select_tenant_keys',
-    `select k.tenant_id as "tenantId", k.use, k.version, k.root_id as "rootId", k.wrapped
+    `select k.tenant_id as "tenantId", k.use, k.version, k.state, k.root_id as "rootId", k.wrapped
        from amanat.tenant_keys k
-      where k.tenant_id = any ($1::uuid[])`,
+      where k.tenant_id = any ($1::uuid[]) and k.wrapped is not null`,
     [tenantIds],
   );
 }

@@ -184,7 +184,7 @@ async function record(
       moveConsentHead(tenantId, signed, before.number),
       insertConsents(tenantId, rows),
       deleteSuppressions(tenantId, lift),
-      insertSuppressions(tenantId, suppress, keys.indexVersion, at),
+      insertSuppressions(tenantId, suppress, keys.hashVersion, at),
     ];
     try {
       return await commitAct(vault, caller, act, deed, statements, { status, body });

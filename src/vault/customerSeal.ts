@@ -143,12 +143,14 @@ export function rowOf(
 
 /** Blind index tags of everything the customer is found by. */
 export function tagsOf(keys: TenantKeys, policy: Policy, customerId: string, data: CustomerData): TagRow[] {
-  return keysOf(data).map(({ field, key }) => ({
-    tenantId: keys.tenantId,
-    customerId,
-    field,
-    tag: keys.tag(field, key),
-    keyVersion: keys.indexVersion,
-    exclusive: policy.profile.items[data.kind][field]?.unique === true,
-  }));
+  return keysOf(data).flatMap(({ field, key }) =>
+    keys.newTags(field, key).map(({ tag, keyVersion }) => ({
+      tenantId: keys.tenantId,
+      customerId,
+      field,
+      tag,
+      keyVersion,
+      exclusive: policy.profile.items[data.kind][field]?.unique === true,
+    })),
+  );
 }

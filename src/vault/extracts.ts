@@ -131,7 +131,7 @@ async function rowsOf(
 }
 
 /**
- * A key for each recipient, derived from the tenant's index key; under it the month, the customer's id and what only the
+ * A key for each recipient, derived from the tenant's hash key; under it the month, the customer's id and what only the
  * customer's data key has. Two recipients, or two months, have nothing in common. The vault can compute it again while the
  * customer is there, and nobody after the key was destroyed.
  */

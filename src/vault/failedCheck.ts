@@ -84,8 +84,8 @@ async function matchFailed({ vault, keys, caller, customer }: Checked, { fields 
   if (!matchableBy(profile, caller).includes(field)) throw new VaultError('not_permitted');
   const parsed = parseSearch(field, value);
   if (!parsed.ok) throw refuse('invalid_body', '/check/value', parsed.reason);
-  const tag = keys.tag(field, parsed.canonical);
-  const holders = await vault.reads.matches({ tenantId: keys.tenantId, field, tag });
+  const tags = keys.tags(field, parsed.canonical);
+  const holders = await vault.reads.matches({ tenantId: keys.tenantId, field, tags });
   if (holders.some(({ id }) => id === customer.id)) throw notFailed();
   return [field];
 }

@@ -92,7 +92,7 @@ export async function patchLegalOrder(
   const input = merge(openOrder(keys, row).record);
   const fields = fieldsUnder(policy.profile, 'legal_order', caller);
   const { record, warnings } = checkLegalOrder(policy, fields, input, vault.now());
-  const statements = [renumberLegalOrder(caller.tenantId, id, numberTag(keys, id, record), keys.indexVersion)];
+  const statements = [renumberLegalOrder(caller.tenantId, id, numberTag(keys, id, record), keys.hashVersion)];
   const held = await holdsAtRegistration({ vault, keys, legalOrderId: id, record, at: new Date(vault.now()) });
   statements.push(...held.statements, ...holdLeaves(vault, caller, act, held));
   return changeOrder(vault, caller, act, row, { record }, { statements, says: { warnings } });

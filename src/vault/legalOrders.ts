@@ -53,7 +53,7 @@ export async function registerLegalOrder(
     ground,
     authorityKind,
     numberTag: numberTag(keys, id, record),
-    indexVersion: keys.indexVersion,
+    hashVersion: keys.hashVersion,
     registeredBy: person.clientId,
     registeredActor: person.actor,
     registeredAt: new Date(now),

@@ -54,7 +54,7 @@ function checkSubject(subject: OrderSubject, pointer: string, faults: Fault[], w
 export function subjectKeys(keys: TenantKeys, subjects: readonly OrderSubject[]): SubjectKey[] {
   return subjects.map((subject) =>
     'customerId' in subject
-      ? { customerId: subject.customerId, field: undefined, tag: undefined }
-      : { customerId: undefined, field: subject.by, tag: keys.tag(subject.by, subject.value) },
+      ? { customerId: subject.customerId, field: undefined, tags: [] }
+      : { customerId: undefined, field: subject.by, tags: keys.tags(subject.by, subject.value) },
   );
 }

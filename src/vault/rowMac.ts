@@ -18,7 +18,7 @@ export type { RowKind };
  * | 2 …  | the members in rowMembers.ts in the order of their names, each as canonical JSON (RFC 8785); a time as       |
  * |      | RFC 3339 in UTC with milliseconds, bytes in hex                                                              |
  *
- * The key is the tenant's index key; renewing it makes every MAC anew. Not in it, because they change: a grant's `reads`,
+ * The key is the tenant's mac key. While it is renewed, a row is believed under each of its live versions. Not in it, because they change: a grant's `reads`,
  * `closed_at` and its reason; a parcel's `status`, `code_tries`, `attempts`, `closed_at`; of a notice, who was told and that it
  * was taken back. Putting those, or a whole row with its MAC, back to what they were is a rollback: the leaves of the audit
  * tell of it, the row cannot. A code's `tries` and `used_at` likewise. Nor are `external_ref`, `call_reference`, `answers`,
@@ -28,11 +28,19 @@ export type { RowKind };
 export type Unsigned<Kind extends RowKind> = Pick<Rows[Kind], Fixed<Kind>>;
 export type Signed<Kind extends RowKind> = Unsigned<Kind> & { readonly mac: Buffer | null };
 /** What MACs are made with. */
-export type MacKeys = Pick<TenantKeys, 'tenantId' | 'hash'>;
+export type MacKeys = Pick<TenantKeys, 'tenantId' | 'macs'>;
 
+/** Under the version in use. */
 export function macOf<Kind extends RowKind>(keys: MacKeys, kind: Kind, row: Unsigned<Kind>): Buffer {
+  const [mac] = macsOf(keys, kind, row);
+  if (mac === undefined) throw new VaultError('internal');
+  return mac;
+}
+
+/** Under each version, the one in use first; what is not asked for is not computed. */
+function macsOf<Kind extends RowKind>(keys: MacKeys, kind: Kind, row: Unsigned<Kind>): Iterable<Buffer> {
   const names = Object.keys(rowMembers[kind]).sort() as Fixed<Kind>[];
-  return keys.hash(`row/${kind}`, keys.tenantId, ...names.map((name) => canonical(row[name])));
+  return keys.macs(`row/${kind}`, keys.tenantId, ...names.map((name) => canonical(row[name])));
 }
 
 function canonical(value: unknown): string {
@@ -43,7 +51,9 @@ function canonical(value: unknown): string {
 /** Is the row as it was made, by this tenant's key? Constant time in the MAC. */
 export function isGenuine<Kind extends RowKind>(keys: MacKeys, kind: Kind, row: Signed<Kind>): boolean {
   try {
-    return row.mac !== null && sameBytes(row.mac, macOf(keys, kind, row));
+    if (row.mac === null) return false;
+    for (const mac of macsOf(keys, kind, row)) if (sameBytes(row.mac, mac)) return true;
+    return false;
   } catch {
     // A value that none of ours could be, `infinity` for a time, say.
     return false;

@@ -20,8 +20,8 @@ export async function searchCustomers(
   const policy = vault.watch.policy(caller.tenantId);
   if (!searchableBy(policy.profile, caller).includes(by)) throw new VaultError('not_permitted');
   const keys = await vault.keyring.tenant(caller.tenantId);
-  const tag = keys.tag(by, searchKeyOf(by, value, '/value'));
-  const found = await audited(vault, vault.reads.matches({ tenantId: caller.tenantId, field: by, tag }));
+  const tags = keys.tags(by, searchKeyOf(by, value, '/value'));
+  const found = await audited(vault, vault.reads.matches({ tenantId: caller.tenantId, field: by, tags }));
   const matches = found.map(({ id, kind, status }) => ({ id, kind, status }));
   const answer = { status: 200, body: { matches } };
   const rule = `search.${by}`;
@@ -48,8 +48,8 @@ export async function matchCustomer(
   const policy = vault.watch.policy(caller.tenantId);
   if (!matchableBy(policy.profile, caller).includes(field)) throw new VaultError('not_permitted');
   const keys = await vault.keyring.tenant(caller.tenantId);
-  const tag = keys.tag(field, searchKeyOf(field, value, '/value'));
-  const found = await audited(vault, vault.reads.matches({ tenantId: caller.tenantId, field, tag }));
+  const tags = keys.tags(field, searchKeyOf(field, value, '/value'));
+  const found = await audited(vault, vault.reads.matches({ tenantId: caller.tenantId, field, tags }));
   const match = found.some((holder) => holder.id === id);
   return commitAct(vault, caller, act, { subjectId: id, rule: `match.${field}` }, [], { status: 200, body: { match } });
 }

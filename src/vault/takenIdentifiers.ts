@@ -19,6 +19,10 @@ export async function namingTaken(
   const others = held.filter(({ customerId }) => customerId !== tags[0]?.customerId);
   return new VaultError(
     'already_exists',
-    others.map(({ field }) => ({ pointer: pointerTo(field as SingleField), code: 'already_exists' })),
+    // While the index key is renewed a value has two tags.
+    [...new Set(others.map(({ field }) => field))].map((field) => ({
+      pointer: pointerTo(field as SingleField),
+      code: 'already_exists',
+    })),
   );
 }

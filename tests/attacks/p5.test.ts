@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import type { AddressInfo } from 'node:net';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { wrapContext } from '../../src/crypto/wrap.ts';
+import { wrapContext, type TenantKeyUse } from '../../src/crypto/wrap.ts';
 import { loadKeyFolder } from '../../src/keys/folder.ts';
 import { freePort } from '../../src/worker.ts';
 import { withClient } from '../support/postgres.ts';
@@ -283,7 +283,7 @@ async function readKeys(): Promise<Canary[]> {
   await withClient(superuserUrl('amanat'), async (client) => {
     const { rows: wrapped } = await client.query<{
       tenant_id: string;
-      use: 'data' | 'index';
+      use: TenantKeyUse;
       version: number;
       wrapped: Buffer;
     }>('select * from amanat.tenant_keys');

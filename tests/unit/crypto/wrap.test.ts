@@ -41,6 +41,10 @@ describe('a wrapped key', () => {
     wrapContext.tenantKey(tenant, 'data', 12),
     wrapContext.tenantKey(tenant, 'index', 1),
     wrapContext.tenantKey(record, 'data', 1),
+    wrapContext.tenantKey(tenant, 'data', 1, 'introduced'),
+    wrapContext.tenantKey(tenant, 'data', 1, 'former'),
+    wrapContext.tenantKey(tenant, 'mac', 1),
+    wrapContext.tenantKey(tenant, 'hash', 1),
   ];
   test('unwraps only in the place it was wrapped for', () => {
     for (const [i, from] of contexts.entries()) {

@@ -1,0 +1,107 @@
+import type { KeyObject } from 'node:crypto';
+import { indexSubkey, indexTag, keyedHash } from '../crypto/blindIndex.ts';
+import type { RecordKind } from '../crypto/label.ts';
+import { dataKey, newDataKeyMaterial, type DataKey } from '../crypto/seal.ts';
+import { wrapContext, wrapKey, type TenantKeyState, type TenantKeyUse } from '../crypto/wrap.ts';
+import { VaultError } from '../errors.ts';
+
+/** Where a record's data key stands: which record, wrapped by which version of the tenant's data key. */
+export interface WrappedDataKey {
+  readonly kind: RecordKind;
+  readonly id: string;
+  readonly keyVersion: number;
+  readonly wrapped: Buffer;
+}
+
+/** A blind index tag (16 bytes), and the version of the index key that it was made with. */
+export interface IndexTag {
+  readonly tag: Buffer;
+  readonly keyVersion: number;
+}
+
+/** The keys of one tenant, unwrapped. */
+export interface TenantKeys {
+  readonly tenantId: string;
+  newDataKey(
+    kind: RecordKind,
+    id: string,
+  ): { readonly wrapped: Buffer; readonly keyVersion: number; readonly key: DataKey };
+  dataKey(record: WrappedDataKey): DataKey;
+  /** Tags of a canonical value under each live version of the index key: what is asked for. */
+  tags(field: string, canonical: string): readonly Buffer[];
+  /** The tags that a write stores: while the key is renewed, under the next version too. */
+  newTags(field: string, canonical: string): readonly IndexTag[];
+  /** Keyed hash of values that must be compared and never read back (32 bytes). The same for as long as the tenant lives. */
+  hash(purpose: string, ...parts: readonly (string | Buffer)[]): Buffer;
+  readonly hashVersion: number;
+  /** MACs of a row under each live version (32 bytes), the one in use first; computed as they are asked for. */
+  macs(purpose: string, ...parts: readonly (string | Buffer)[]): Iterable<Buffer>;
+}
+
+/** One live version of a key. */
+export interface LiveKey {
+  readonly version: number;
+  readonly state: TenantKeyState;
+  readonly key: KeyObject;
+}
+
+/** Opens a record's data key, or has it in memory. */
+export type OpenDataKey = (tenantId: string, wrapping: KeyObject, record: WrappedDataKey) => DataKey;
+
+/** Throws `sealed` where a key is missing or none of its versions is in use. */
+export function tenantKeys(
+  tenantId: string,
+  live: Readonly<Record<TenantKeyUse, readonly LiveKey[]>>,
+  openDataKey: OpenDataKey,
+): TenantKeys {
+  const data = currentOf(live.data);
+  currentOf(live.index);
+  const index = live.index.map((one) => ({ ...one, subkeyOf: subkeys(one.key) }));
+  const macKeys = [currentOf(live.mac), ...live.mac.filter(({ state }) => state !== 'current')].map(({ key }) =>
+    subkeys(key),
+  );
+  // What it makes is stored beside nothing that could make it anew: it never changes.
+  const hashKey = live.hash.toSorted((a, b) => a.version - b.version)[0] ?? currentOf(live.hash);
+  const hashSubkeys = subkeys(hashKey.key);
+  return {
+    tenantId,
+    newDataKey(kind, id) {
+      const material = newDataKeyMaterial();
+      const wrapped = wrapKey(data.key, wrapContext.dataKey(tenantId, kind, id), material);
+      return { wrapped, keyVersion: data.version, key: dataKey(material) };
+    },
+    dataKey: (record) => openDataKey(tenantId, versionOf(live.data, record.keyVersion), record),
+    tags: (field, canonical) => index.map(({ subkeyOf }) => indexTag(subkeyOf(field), canonical)),
+    newTags: (field, canonical) =>
+      index
+        .filter(({ state }) => state !== 'former')
+        .map(({ subkeyOf, version }) => ({ tag: indexTag(subkeyOf(field), canonical), keyVersion: version })),
+    hash: (purpose, ...parts) => keyedHash(hashSubkeys(`hash/${purpose}`), ...parts),
+    hashVersion: hashKey.version,
+    *macs(purpose, ...parts) {
+      for (const subkeyOf of macKeys) yield keyedHash(subkeyOf(`hash/${purpose}`), ...parts);
+    },
+  };
+}
+
+/** One subkey a name, derived once. */
+function subkeys(key: KeyObject): (name: string) => KeyObject {
+  const known = new Map<string, KeyObject>();
+  return (name) => {
+    const subkey = known.get(name) ?? indexSubkey(key, name);
+    known.set(name, subkey);
+    return subkey;
+  };
+}
+
+function currentOf(live: readonly LiveKey[]): LiveKey {
+  const current = live.find(({ state }) => state === 'current');
+  if (current === undefined) throw new VaultError('sealed');
+  return current;
+}
+
+function versionOf(live: readonly LiveKey[], version: number): KeyObject {
+  const found = live.find((one) => one.version === version);
+  if (found === undefined) throw new VaultError('integrity_failure');
+  return found.key;
+}
