@@ -18,6 +18,11 @@ export const commands: readonly Listed[] = [
     load: async () => (await import('./keysCheck.ts')).keysCheck,
   },
   {
+    name: 'keys add',
+    summary: 'make the key that signs checkpoints, in a keys folder made before there was one',
+    load: async () => (await import('./keysAdd.ts')).keysAdd,
+  },
+  {
     name: 'tenants create',
     summary: 'make a tenant with its keys, its policy and one system_admin client',
     load: async () => (await import('./tenants.ts')).tenantsCreate,

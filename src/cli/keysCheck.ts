@@ -52,12 +52,14 @@ async function listKeys(keysDir: string, folder: KeyFolder): Promise<ListedKey[]
   const names = await readdir(keysDir);
   const roots = [...folder.root.byId.keys()].map((id) => ({ what: 'root key', fingerprint: id }));
   const tokens = folder.token.map(({ kid }) => ({ what: 'signs tokens (ES256)', fingerprint: kid }));
+  const checkpoints = folder.checkpoint.map(({ kid }) => ({ what: 'signs checkpoints (Ed25519)', fingerprint: kid }));
   const certificates = filesOf(names, /^export-\d+\.crt$/);
   const exports = await Promise.all(certificates.map((file) => readCertificate(join(keysDir, file))));
   const families = [
     { files: filesOf(names, /^root-\d+\.key$/), keys: roots },
     { files: filesOf(names, /^token-\d+\.pem$/), keys: tokens },
     { files: certificates, keys: exports },
+    { files: filesOf(names, /^checkpoint-\d+\.pem$/), keys: checkpoints },
   ];
   const listed = families.flatMap(({ files, keys }) =>
     files.map(async (file, i) => ({

@@ -6,4 +6,5 @@ export const exampleKeyIds: ReadonlySet<string> = new Set([
   '1754386df6d4071d',
   '1GbMLzZRNVEGaEzDxZc7Xb2NexLWU_aNBsIzWAq-c_4',
   'KmtTR30Qwv3Czpjp9SaN7gbPxi5eskiDsG663ZTuMnc',
+  'oyyqwVlAdj0Qcg0X3SOjku5jFb2hfI13pLFcFm4fy-w',
 ]);

@@ -4,12 +4,19 @@ import { exampleKeyIds } from './exampleKeys.ts';
 import { KeyFault } from './keyFault.ts';
 import { faultOf, isLooseFolder, readKeyFile, type KeyFile } from './keyFile.ts';
 import { parseRootKey, type RootKey } from './rootKey.ts';
-import { parseExportKey, parseTokenKey, type ExportKey, type TokenKey } from './signingKey.ts';
+import {
+  parseCheckpointKey,
+  parseExportKey,
+  parseTokenKey,
+  type CheckpointKey,
+  type ExportKey,
+  type TokenKey,
+} from './signingKey.ts';
 
-export { createKeyFolder } from './keyCreation.ts';
+export { addCheckpointKey, createKeyFolder } from './keyCreation.ts';
 export { KeyFault, type KeyFaultCode } from './keyFault.ts';
 export type { RootKey } from './rootKey.ts';
-export type { ExportKey, TokenKey } from './signingKey.ts';
+export type { CheckpointKey, ExportKey, TokenKey } from './signingKey.ts';
 
 /**
  * A keys folder, mode 0700, its files 0600:
@@ -19,6 +26,7 @@ export type { ExportKey, TokenKey } from './signingKey.ts';
  * | root-N.key                  | root key (rootKey.ts)                                                  |
  * | token-N.pem                 | token signing key, P-256, PKCS#8                                       |
  * | export-N.pem, export-N.crt  | export signing key, RSA of 3072 bits or more, PKCS#8, and certificate  |
+ * | checkpoint-N.pem            | signs checkpoints of the audit logs, Ed25519, PKCS#8                   |
  *
  * N counts from 1; the highest is current, lower ones still open and verify what they made. Other files are ignored.
  */
@@ -27,12 +35,22 @@ export interface KeyFolder {
   /** Current first. */
   readonly token: readonly TokenKey[];
   readonly exportSigning: ExportKey;
+  /** Current first. */
+  readonly checkpoint: readonly CheckpointKey[];
   /** Holds keys of keys.example: to be warned about. Never true in production. */
   readonly example: boolean;
 }
 
-const families = { root: ['key'], token: ['pem'], export: ['pem', 'crt'] } as const;
+const families = { root: ['key'], token: ['pem'], export: ['pem', 'crt'], checkpoint: ['pem'] } as const;
 type Family = keyof typeof families;
+
+const fromBackup = 'Restore it from your backup of the keys.';
+const restore: Readonly<Record<Family, string>> = {
+  root: fromBackup,
+  token: fromBackup,
+  export: fromBackup,
+  checkpoint: `${fromBackup} A folder made before there were checkpoints has none; then run: npx amanat keys add checkpoint`,
+};
 
 /**
  * Reads every key of a folder and makes none. Throws KeyFault; the caller does not start, or starts sealed.
@@ -63,7 +81,14 @@ export async function loadKeyFolder(folder: string, { production }: { production
     exports.push({ key, id: key.kid, files: [pem, certificate] });
   }
 
-  const all = [...roots, ...tokens, ...exports];
+  const checkpoints: Loaded<CheckpointKey>[] = [];
+  for (const n of versions(folder, names, 'checkpoint')) {
+    const file = await read(`checkpoint-${n}.pem`);
+    const key = parseCheckpointKey(file.path, file.text);
+    checkpoints.push({ key, id: key.kid, files: [file] });
+  }
+
+  const all = [...roots, ...tokens, ...exports, ...checkpoints];
   refuseTwins(all);
   if (production) refuseExamples(all);
   refuseLoose(folder, looseFolder, all);
@@ -72,6 +97,7 @@ export async function loadKeyFolder(folder: string, { production }: { production
     root: { current: newest(folder, roots, 'root'), byId: new Map(roots.map(({ key }) => [key.id, key])) },
     token: [newest(folder, tokens, 'token'), ...tokens.slice(1).map(({ key }) => key)],
     exportSigning: newest(folder, exports, 'export'),
+    checkpoint: [newest(folder, checkpoints, 'checkpoint'), ...checkpoints.slice(1).map(({ key }) => key)],
     example,
   };
 }
@@ -99,7 +125,7 @@ async function listFolder(folder: string): Promise<string[]> {
 }
 
 function familyOf(name: string): Family | undefined {
-  const begun = /^(root|token|export)-/i.exec(name);
+  const begun = /^(root|token|export|checkpoint)-/i.exec(name);
   return begun?.[1]?.toLowerCase() as Family | undefined;
 }
 
@@ -125,7 +151,7 @@ function newest<Key>(folder: string, loaded: readonly Loaded<Key>[], family: Fam
   const [first] = loaded;
   if (first !== undefined) return first.key;
   const path = join(folder, `${family}-1.${families[family][0]}`);
-  throw new KeyFault('keys_missing', `${path} is missing. Restore it from your backup of the keys.`);
+  throw new KeyFault('keys_missing', `${path} is missing. ${restore[family]}`);
 }
 
 /** A copied key under a higher number would make a rotation look done. */

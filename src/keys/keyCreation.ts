@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { selfSignedCertificate } from '../crypto/x509.ts';
 import { newRootKeyText } from './rootKey.ts';
 import { exportKeyBits } from './signingKey.ts';
-import { refuseOccupied, writeWholeFolder } from './wholeFolder.ts';
+import { addKeyFile, refuseOccupied, writeWholeFolder } from './wholeFolder.ts';
 
 const generate = promisify(generateKeyPair);
 /**
@@ -35,5 +35,18 @@ export async function newKeyFiles(): Promise<ReadonlyMap<string, string>> {
     ['token-1.pem', token.privateKey],
     ['export-1.pem', signing.privateKey],
     ['export-1.crt', certificate],
+    ['checkpoint-1.pem', await newCheckpointKey()],
   ]);
+}
+
+/**
+ * Makes the first checkpoint key in a folder of an older build, which had none. Throws KeyFault `keys_not_empty` where a
+ * checkpoint key is, and `keys_not_writable`.
+ */
+export async function addCheckpointKey(folder: string): Promise<void> {
+  await addKeyFile(folder, /^checkpoint-/i, 'checkpoint-1.pem', await newCheckpointKey());
+}
+
+async function newCheckpointKey(): Promise<string> {
+  return (await generate('ed25519', { publicKeyEncoding, privateKeyEncoding })).privateKey;
 }

@@ -31,6 +31,14 @@ export interface ExportKey {
   readonly certificatePem: string;
 }
 
+/** Signs checkpoints of the audit logs: Ed25519 (RFC 8032). */
+export interface CheckpointKey {
+  /** JWK thumbprint (RFC 7638). */
+  readonly kid: string;
+  readonly privateKey: KeyObject;
+  readonly publicKey: KeyObject;
+}
+
 export const exportKeyBits = 3072;
 const restore = 'Restore it from your backup of the keys.';
 
@@ -61,6 +69,16 @@ export function parseExportKey(path: string, pem: string, certificatePath: strin
     );
   }
   return { kid: keyThumbprint(publicKey), privateKey, publicKey, certificatePem };
+}
+
+/** Throws KeyFault. */
+export function parseCheckpointKey(path: string, pem: string): CheckpointKey {
+  const privateKey = parsePrivateKey(path, pem);
+  if (privateKey.asymmetricKeyType !== 'ed25519') {
+    throw new KeyFault('keys_malformed', `${path} must hold an Ed25519 key. ${restore}`);
+  }
+  const publicKey = publicHalf(path, privateKey);
+  return { kid: keyThumbprint(publicKey), privateKey, publicKey };
 }
 
 function parsePrivateKey(path: string, pem: string): KeyObject {
@@ -101,7 +119,9 @@ function publicHalf(path: string, privateKey: KeyObject): KeyObject {
   const probe = Buffer.from('amanat key probe');
   try {
     const publicKey = createPublicKey(privateKey);
-    if (verify('sha256', probe, publicKey, sign('sha256', probe, privateKey))) return publicKey;
+    // Ed25519 hashes by itself (RFC 8032 section 5.1).
+    const digest = privateKey.asymmetricKeyType === 'ed25519' ? null : 'sha256';
+    if (verify(digest, probe, publicKey, sign(digest, probe, privateKey))) return publicKey;
   } catch {
     // A damaged key fails in either way; both are told below.
   }

@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, open, readdir, realpath, rename, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { link, mkdir, mkdtemp, open, readdir, realpath, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { KeyFault, systemCode } from './keyFault.ts';
 
@@ -34,6 +35,29 @@ export async function refuseOccupied(folder: string): Promise<void> {
   if (names.length > 0) throw notEmpty(folder);
 }
 
+/**
+ * Adds one file to a folder of keys, whole or not at all after a crash at any moment. Throws KeyFault: `keys_not_empty`
+ * where a name of the same `family` is there already, also when it appears meanwhile.
+ */
+export async function addKeyFile(folder: string, family: RegExp, name: string, content: string): Promise<void> {
+  const names = await readdir(folder).catch((error: unknown) => {
+    throw creationFault(error, folder);
+  });
+  const twin = names.find((found) => family.test(found));
+  if (twin !== undefined) throw occupied(join(folder, twin));
+  const draft = join(folder, `.${name}-${randomUUID()}`);
+  try {
+    await writeDurably(draft, content);
+    // A link fails where the name is taken; a rename would replace what is there.
+    await link(draft, join(folder, name));
+    await rm(draft);
+    await syncFolder(folder);
+  } catch (error) {
+    await rm(draft, { force: true }).catch(() => undefined);
+    throw systemCode(error) === 'EEXIST' ? occupied(join(folder, name)) : creationFault(error, folder);
+  }
+}
+
 async function writeDurably(path: string, content: string): Promise<void> {
   const handle = await open(path, 'wx', 0o600);
   try {
@@ -51,6 +75,10 @@ async function syncFolder(path: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+function occupied(path: string): KeyFault {
+  return new KeyFault('keys_not_empty', `${path} is there already. Keys are never overwritten, and nothing was made.`);
 }
 
 function notEmpty(folder: string): KeyFault {

@@ -271,7 +271,7 @@ async function readKeys(): Promise<Canary[]> {
     { name: 'the owner’s password', value: secretFile('owner.secret') },
     { name: 'the superuser’s password', value: secretFile('superuser.secret') },
   ];
-  for (const name of ['token-1.pem', 'export-1.pem']) {
+  for (const name of ['token-1.pem', 'export-1.pem', 'checkpoint-1.pem']) {
     const pem = readFileSync(join(keysFolder, name), 'utf8');
     for (const [part, value] of Object.entries(createPrivateKey(pem).export({ format: 'jwk' }))) {
       if (['d', 'p', 'q', 'dp', 'dq', 'qi'].includes(part))

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, rmSync, statSync } from 'node:fs';
 import { cp, rm } from 'node:fs/promises';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -70,10 +70,26 @@ describe('in this order', () => {
       'root-1.key 0600',
       'token-1.pem 0600',
       'export-1.crt 0600',
+      'checkpoint-1.pem 0600',
     ]);
     expect(json.keys[0].fingerprint).toMatch(/^[0-9a-f]{16}$/);
     const secret = readFileSync(join(keysDir, 'root-1.key'), 'utf8').split(' ')[1] ?? 'none';
     expect(stdout).not.toContain(secret);
+  });
+
+  test('keys add makes the checkpoint key of an older folder, and never a second one', async () => {
+    const path = join(keysDir, 'checkpoint-1.pem');
+    const before = readFileSync(path, 'utf8');
+    const second = await run('keys', 'add', 'checkpoint');
+    expect([second.code, readFileSync(path, 'utf8')]).toEqual([78, before]);
+    expect(second.stderr).toContain('is there already');
+    rmSync(path);
+    expect((await run('keys', 'check')).stderr).toContain('npx amanat keys add checkpoint');
+    const { code, json } = await run('keys', 'add', 'checkpoint');
+    expect(code).toBe(0);
+    expect(json.fingerprint).toMatch(/^[\w-]{43}$/);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect((await run('keys', 'add', 'root')).code).toBe(64);
   });
 
   test('migrate tells what it applied, and then that there is nothing', async () => {

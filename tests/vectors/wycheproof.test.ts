@@ -5,6 +5,7 @@ import { decrypt, encrypt } from '../../src/crypto/gcm.ts';
 import { hkdfSha256 } from '../../src/crypto/hkdf.ts';
 import { hmacSha256 } from '../../src/crypto/hmac.ts';
 import { verifyPs256, verifyReceipt } from '../../src/crypto/signature.ts';
+import { verifyEd25519 } from '../../src/crypto/signedNote.ts';
 import { files, groups, leftForLater, present } from './wycheproof.ts';
 
 const hex = (text: string): Buffer => Buffer.from(text, 'hex');
@@ -18,6 +19,7 @@ function tally(): { readonly count: (result: string) => void; readonly seen: Rec
 const used = [
   'aes_gcm_test.json',
   'ecdsa_secp256r1_sha256_p1363_test.json',
+  'ed25519_test.json',
   'hkdf_sha256_test.json',
   'hmac_sha256_test.json',
   'json_web_signature_test.json',
@@ -118,6 +120,20 @@ describe.skipIf(!present)('Wycheproof', () => {
       }
     }
     expect(seen).toEqual({ valid: 173, invalid: 89 });
+  });
+
+  test('Ed25519', () => {
+    const { seen, count } = tally();
+    for (const { publicKeyPem, tests } of groups<{ msg: string; sig: string }, { publicKeyPem: string }>(
+      'ed25519_test.json',
+    )) {
+      const key = createPublicKey(publicKeyPem);
+      for (const t of tests) {
+        expect(verifyEd25519(key, hex(t.msg), hex(t.sig)), t.comment).toBe(t.result === 'valid');
+        count(t.result);
+      }
+    }
+    expect(seen).toEqual({ valid: 88, invalid: 63 });
   });
 });
 

@@ -9,7 +9,7 @@ import { newKeyFiles } from '../../../src/keys/keyCreation.ts';
 import { writeWholeFolder } from '../../../src/keys/wholeFolder.ts';
 import { compiled } from './compiled.ts';
 
-const names = ['export-1.crt', 'export-1.pem', 'root-1.key', 'token-1.pem'];
+const names = ['checkpoint-1.pem', 'export-1.crt', 'export-1.pem', 'root-1.key', 'token-1.pem'];
 let base = '';
 let program = '';
 let files: ReadonlyMap<string, string>;
@@ -30,7 +30,7 @@ afterAll(async () => {
 const fresh = (): string => join(base, `${(count += 1)}`, 'keys');
 
 describe('creating a keys folder', () => {
-  test('makes the four files, mode 0600 in 0700, whatever the umask', async () => {
+  test('makes its files, mode 0600 in 0700, whatever the umask', async () => {
     const before = process.umask(0);
     try {
       const folder = fresh();

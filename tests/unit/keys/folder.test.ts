@@ -19,12 +19,19 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { unwrapKey, wrapContext } from '../../../src/crypto/wrap.ts';
 import { selfSignedCertificate } from '../../../src/crypto/x509.ts';
-import { createKeyFolder, KeyFault, loadKeyFolder, type KeyFaultCode } from '../../../src/keys/folder.ts';
+import {
+  addCheckpointKey,
+  createKeyFolder,
+  KeyFault,
+  loadKeyFolder,
+  type KeyFaultCode,
+} from '../../../src/keys/folder.ts';
 import { newKeyFiles } from '../../../src/keys/keyCreation.ts';
 import { heldRootKey, newRootKeyText } from '../../../src/keys/rootKey.ts';
 import { newKeyPair } from '../../support/keyPair.ts';
 import { rootKeyBytes } from '../../support/rootKeyBytes.ts';
 
+const keyFiles = ['root-1.key', 'token-1.pem', 'export-1.pem', 'export-1.crt', 'checkpoint-1.pem'];
 const production = { production: true };
 const exampleFolder = join(import.meta.dirname, '../../../keys.example');
 let base = '';
@@ -105,6 +112,7 @@ describe('a keys folder', () => {
     for (const n of [2, 10]) {
       await put(`root-${n}.key`, newRootKeyText());
       await put(`token-${n}.pem`, pemOf(newKeyPair('ec', 'P-256').privateKey));
+      await put(`checkpoint-${n}.pem`, pemOf(newKeyPair('ed25519').privateKey));
     }
     const second = await newKeyFiles();
     for (const ending of ['pem', 'crt']) await put(`export-2.${ending}`, second.get(`export-1.${ending}`) ?? '');
@@ -116,6 +124,8 @@ describe('a keys folder', () => {
     expect(after.root.current.id).not.toBe(before.root.current.id);
     expect(after.token).toHaveLength(3);
     expect(after.token[2]?.kid).toBe(before.token[0]?.kid);
+    expect(after.checkpoint).toHaveLength(3);
+    expect(after.checkpoint[2]?.kid).toBe(before.checkpoint[0]?.kid);
     expect(after.exportSigning.kid).not.toBe(before.exportSigning.kid);
   });
 
@@ -164,12 +174,12 @@ describe('P15: a keys folder is refused', () => {
     expect(await fault('', at('empty'))).toBe('keys_empty');
   });
 
-  test.each(['root-1.key', 'token-1.pem', 'export-1.pem', 'export-1.crt'])('%s missing', async (name) => {
+  test.each(keyFiles)('%s missing', async (name) => {
     await rm(at(name));
     expect(await fault(name)).toBe('keys_missing');
   });
 
-  test.each(['root-1.key', 'token-1.pem', 'export-1.pem', 'export-1.crt'])('%s empty or cut anywhere', async (name) => {
+  test.each(keyFiles)('%s empty or cut anywhere', async (name) => {
     const whole = await readFile(at(name), 'latin1');
     await truncate(at(name), 0);
     expect(await fault(name)).toBe('keys_empty');
@@ -186,20 +196,17 @@ describe('P15: a keys folder is refused', () => {
     expect(await fault()).toBe('none');
   });
 
-  test.each(['root-1.key', 'token-1.pem', 'export-1.pem', 'export-1.crt'])(
-    '%s open to any other user',
-    async (name) => {
-      for (const bit of [0o040, 0o020, 0o010, 0o004, 0o002, 0o001]) {
-        await chmod(at(name), 0o600 | bit);
-        expect(await fault(name), bit.toString(8)).toBe('keys_world_readable');
-        expect(await fault(name, folder, { production: false })).toBe('keys_world_readable');
-      }
-      for (const mode of [0o600, 0o400]) {
-        await chmod(at(name), mode);
-        expect(await fault()).toBe('none');
-      }
-    },
-  );
+  test.each(keyFiles)('%s open to any other user', async (name) => {
+    for (const bit of [0o040, 0o020, 0o010, 0o004, 0o002, 0o001]) {
+      await chmod(at(name), 0o600 | bit);
+      expect(await fault(name), bit.toString(8)).toBe('keys_world_readable');
+      expect(await fault(name, folder, { production: false })).toBe('keys_world_readable');
+    }
+    for (const mode of [0o600, 0o400]) {
+      await chmod(at(name), mode);
+      expect(await fault()).toBe('none');
+    }
+  });
 
   test('the folder itself open to any other user', async () => {
     for (const bit of [0o040, 0o020, 0o010, 0o004, 0o002, 0o001]) {
@@ -228,6 +235,7 @@ describe('P15: a keys folder is refused', () => {
     ['two root keys', 'root-1.key', () => newRootKeyText() + newRootKeyText()],
     ['another curve', 'token-1.pem', () => pemOf(newKeyPair('ec', 'P-384').privateKey)],
     ['Ed25519', 'token-1.pem', () => pemOf(newKeyPair('ed25519').privateKey)],
+    ['P-256', 'checkpoint-1.pem', () => pemOf(newKeyPair('ec', 'P-256').privateKey)],
     ['RSA', 'token-1.pem', () => pemOf(newKeyPair('rsa', 2048).privateKey)],
     ['EC', 'export-1.pem', () => pemOf(newKeyPair('ec', 'P-256').privateKey)],
     ['RSA-PSS', 'export-1.pem', () => pemOf(newKeyPair('rsa-pss', 3072).privateKey)],
@@ -281,13 +289,19 @@ describe('P15: a keys folder is refused', () => {
     expect(await fault('token-1.pem')).toBe('keys_malformed');
   });
 
-  test.each(['root-01.key', 'root-0.key', 'root-2.key.bak', 'Root-2.key', 'root-.key', 'token-2.key', 'export-2.p12'])(
-    'a name that is nearly a key’s: %s',
-    async (name) => {
-      await put(name, 'x');
-      expect(await fault(name)).toBe('keys_malformed');
-    },
-  );
+  test.each([
+    'root-01.key',
+    'root-0.key',
+    'root-2.key.bak',
+    'Root-2.key',
+    'root-.key',
+    'token-2.key',
+    'export-2.p12',
+    'checkpoint-2.key',
+  ])('a name that is nearly a key’s: %s', async (name) => {
+    await put(name, 'x');
+    expect(await fault(name)).toBe('keys_malformed');
+  });
 
   test('one key under two numbers', async () => {
     await cp(at('root-1.key'), at('root-2.key'));
@@ -308,6 +322,36 @@ describe('P15: a keys folder is refused', () => {
   });
 });
 
+describe('a checkpoint key is added', () => {
+  test('to a folder of an older build, which says how, and to no other', async () => {
+    const old = await readFile(at('checkpoint-1.pem'), 'latin1');
+    await rm(at('checkpoint-1.pem'));
+    await expect(loadKeyFolder(folder, production)).rejects.toThrow('npx amanat keys add checkpoint');
+    const before = await readdir(folder);
+    await addCheckpointKey(folder);
+    expect((await readdir(folder)).sort()).toEqual([...before, 'checkpoint-1.pem'].sort());
+    expect((await stat(at('checkpoint-1.pem'))).mode & 0o777).toBe(0o600);
+    expect(await fault()).toBe('none');
+    const first = await readFile(at('checkpoint-1.pem'), 'latin1');
+    expect(first).not.toBe(old);
+    await expect(addCheckpointKey(folder)).rejects.toMatchObject({ code: 'keys_not_empty' });
+    expect(await readFile(at('checkpoint-1.pem'), 'latin1')).toBe(first);
+  });
+
+  test('of many at once one makes it', async () => {
+    await rm(at('checkpoint-1.pem'));
+    const results = await Promise.allSettled(Array.from({ length: 6 }, async () => addCheckpointKey(folder)));
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    expect((await readdir(folder)).filter((name) => name.includes('checkpoint'))).toEqual(['checkpoint-1.pem']);
+    expect(await fault()).toBe('none');
+  });
+
+  test('to nothing that is no folder', async () => {
+    await expect(addCheckpointKey(at('nowhere'))).rejects.toMatchObject({ code: 'keys_not_writable' });
+    await expect(addCheckpointKey(at('root-1.key'))).rejects.toMatchObject({ code: 'keys_not_a_folder' });
+  });
+});
+
 describe('the example keys', () => {
   test('load outside production, as git leaves them, and say what they are', async () => {
     const loose = join(base, `example-${count}`);
@@ -318,7 +362,7 @@ describe('the example keys', () => {
     expect(await fault('root-1.key', loose)).toBe('keys_example_in_production');
   });
 
-  test.each([['root-1.key'], ['token-1.pem'], ['export-1.pem', 'export-1.crt']])(
+  test.each([['root-1.key'], ['token-1.pem'], ['export-1.pem', 'export-1.crt'], ['checkpoint-1.pem']])(
     'are refused in production one by one: %s',
     async (...names) => {
       for (const name of names) await put(name, await readFile(join(exampleFolder, name), 'latin1'));
