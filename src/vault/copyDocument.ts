@@ -51,7 +51,7 @@ function sectionHtml(heading: string, records: readonly CopiedRecord[], cut: boo
 }
 
 function recordHtml({ createdAt, items, facts }: CopiedRecord): Html {
-  return html`<table>
+  return html`<table class="cards">
     <thead>
       <tr class="title">
         <th colspan="4">ثبت‌شده در ${momentHtml(createdAt)}</th>
@@ -84,10 +84,10 @@ function factHtml({ title: name, value, text }: CopiedFact): Html {
 function itemHtml({ field, title: name, value, purposes, recipients, retention }: CopiedItem): Html {
   return html`<tr>
     <th scope="row">${name}</th>
-    <td>${heldHtml(field, value)}</td>
-    <td>
+    <td data-head="مقدار">${heldHtml(field, value)}</td>
+    <td data-head="هدف و گیرندگان">
       ${purposes.join('، ')}${recipients.length === 0 ? undefined : html`<br /><small>${recipients.join('، ')}</small>`}
     </td>
-    <td>${keepText(retention.keep)} <small>${clockText(retention.clock)}</small></td>
+    <td data-head="مدت نگهداری">${keepText(retention.keep)} <small>${clockText(retention.clock)}</small></td>
   </tr> `;
 }

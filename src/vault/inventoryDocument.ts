@@ -1,7 +1,7 @@
 import { factsHtml } from './orderFacts.ts';
 import { valueWords } from './policyValueWords.ts';
 import { memberWords, retentionWords } from './policyWords.ts';
-import { codeHtml, dayHtml, latinHtml, momentHtml, textHtml } from './persianText.ts';
+import { codeHtml, contactHtml, dayHtml, latinHtml, momentHtml, textHtml } from './persianText.ts';
 import { letterheadHtml } from './letterhead.ts';
 import { wordFor } from './persianWords.ts';
 import type { Inventory } from './inventory.ts';
@@ -17,7 +17,7 @@ export function inventoryDocument(inventory: Inventory): string {
     { name: 'سیاست', value: textHtml(inventory.title.fa) },
     { name: 'تاریخ نسخه', value: dayHtml(versionDate) },
     { name: 'معتبر از', value: momentHtml(inForceFrom) },
-    { name: 'تماس', value: html`${latinHtml(contact.email)}، ${latinHtml(contact.phone)}`, wide: true },
+    { name: 'تماس', value: contactHtml(contact), wide: true },
   ];
   return printedPage(
     title,
@@ -52,7 +52,7 @@ function partyHtml(inventory: Inventory, party: Inventory['items'][number]['part
     textHtml(item.title.fa),
     html`${wordFor(valueWords, item.class)}${item.mandatory ? '، اجباری' : '، اختیاری'}`,
     list(item.purposes.map((id) => titleOf(inventory.purposes, id))),
-    html`${item.seenBy.map((seer, i) => html`${i === 0 ? '' : '؛ '}${seerHtml(inventory, seer)}`)}`,
+    html`${item.seenBy.map((seer) => html`<div>${seerHtml(inventory, seer)}</div> `)}`,
     list([...new Set(item.keptAs.map((place) => wordFor(retentionWords, place.class)))]),
     clauses(item.clauses),
   ]);
@@ -60,6 +60,7 @@ function partyHtml(inventory: Inventory, party: Inventory['items'][number]['part
     wordFor(memberWords, party),
     ['داده', 'دسته', 'هدف', 'کسانی که ممکن است ببینند', 'نگهداری', 'بند'],
     rows,
+    ['short', 'short', undefined, 'long', 'short', 'short'],
   );
 }
 
@@ -120,10 +121,18 @@ function disclosureRows({ disclosure }: Inventory): Row[] {
   ]);
 }
 
-function rowsHtml(heading: string, heads: readonly string[], rows: readonly Row[]): Html | undefined {
+type Width = 'short' | 'long' | undefined;
+
+function rowsHtml(
+  heading: string,
+  heads: readonly string[],
+  rows: readonly Row[],
+  widths: readonly Width[] = [],
+): Html | undefined {
   if (rows.length === 0) return undefined;
   return html`<h2>${heading}</h2>
-    <table>
+    <table class="cards">
+      ${widths.map((width) => html`<col class="${width ?? 'rest'}" />`)}
       <thead>
         <tr>
           ${heads.map((head) => html`<th scope="col">${head}</th> `)}
@@ -134,7 +143,7 @@ function rowsHtml(heading: string, heads: readonly string[], rows: readonly Row[
           ([first, ...rest]) =>
             html`<tr>
               <th scope="row">${first}</th>
-              ${rest.map((cell) => html`<td>${cell}</td> `)}
+              ${rest.map((cell, i) => html`<td data-head="${heads[i + 1]}">${cell}</td> `)}
             </tr> `,
         )}
       </tbody>

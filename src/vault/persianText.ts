@@ -17,6 +17,11 @@ export function latinHtml(text: string): Html {
   return html`<bdi dir="ltr">${text}</bdi>`;
 }
 
+/** Whom to ask: no number is broken at the end of a line, where its halves would change places. */
+export function contactHtml({ email, phone }: { readonly email: string; readonly phone: string }): Html {
+  return html`${latinHtml(email)}، <span class="whole">${latinHtml(phone)}</span>`;
+}
+
 /** What machines read: ids, digests. */
 export function codeHtml(code: string): Html {
   return html`<bdi dir="ltr" class="code">${code}</bdi>`;

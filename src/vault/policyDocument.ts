@@ -1,6 +1,6 @@
 import type { ArchivedVersion, PolicyHistory } from './policyArchive.ts';
-import { factsHtml, type Fact } from './orderFacts.ts';
-import { codeHtml, countText, dayHtml, latinHtml, momentHtml, textHtml } from './persianText.ts';
+import { factsHtml, listed, type Fact } from './orderFacts.ts';
+import { codeHtml, contactHtml, countText, dayHtml, momentHtml, textHtml } from './persianText.ts';
 import { letterheadHtml } from './letterhead.ts';
 import { html, printedPage, type Html } from './printedPage.ts';
 import { readableChanges, type ReadableChange } from './policyReading.ts';
@@ -54,7 +54,7 @@ function factsOf(history: PolicyHistory, version: ArchivedVersion, at: number): 
     { name: 'معتبر از', value: moment(inForceFrom) },
     { name: 'معتبر تا', value: moment(inForceUntil) },
     { name: 'نوع تغییر', value: html`${material ? 'مهم' : 'جزئی'}` },
-    { name: 'تماس', value: html`${latinHtml(profile.contact.email)}، ${latinHtml(profile.contact.phone)}`, wide: true },
+    { name: 'تماس', value: contactHtml(profile.contact), wide: true },
   ];
 }
 
@@ -67,8 +67,8 @@ function basisHtml({ profile }: ArchivedVersion): Html {
     ${profile.legalBasis.map(
       ({ instrument, articles, date, number }) =>
         html`<li>
-          ${textHtml(instrument.fa)}${number === undefined ? undefined : html` شمارهٔ ${textHtml(number)}`}، مادهٔ
-          ${textHtml(articles.join('، '))} ${dayHtml(date)}
+          ${textHtml(instrument.fa)}${number === undefined ? undefined : html` شمارهٔ ${textHtml(number)}`}،
+          ${articles.length > 1 ? 'مواد' : 'مادهٔ'} ${listed(articles)}، مصوب ${dayHtml(date)}
         </li> `,
     )}
   </ul>`;

@@ -52,6 +52,8 @@ col.name { width: 40mm; }
 col.time { width: 38mm; }
 col.count, col.step { width: 24mm; }
 col.staff { width: 40mm; }
+col.short { width: 13%; }
+col.long { width: 30%; }
 thead { display: table-header-group; break-inside: avoid; break-after: avoid; }
 tr { break-inside: avoid; }
 tbody tr:first-child { break-after: avoid; }
@@ -92,6 +94,13 @@ pre.receipt { direction: ltr; margin: 0; padding: 2mm 3mm; border: .5pt solid va
   col.step { width: 14%; }
   col.staff { width: 22%; }
   th, td { padding: .35rem .4rem; }
+  .cards, .cards tbody, .cards tr, .cards th, .cards td { display: block; }
+  .cards col, .cards thead tr:not(.title) { display: none; }
+  .cards tbody tr { margin-top: .6rem; border: .5pt solid var(--line); }
+  .cards tbody th { background: var(--faint); font-weight: bold; }
+  .cards tbody th, .cards tbody td { border-width: 0 0 .5pt; }
+  .cards tbody td:last-child { border: 0; }
+  .cards td[data-head]::before { content: attr(data-head) ': '; color: var(--soft); font-size: .9em; }
 }
 @media print {
   html { background: none; }

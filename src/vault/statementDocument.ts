@@ -1,5 +1,5 @@
 import { letterheadHtml } from './letterhead.ts';
-import { codeHtml, countText, latinHtml, momentHtml, textHtml } from './persianText.ts';
+import { codeHtml, contactHtml, countText, momentHtml, textHtml } from './persianText.ts';
 import { retentionWords } from './policyWords.ts';
 import { wordFor } from './persianWords.ts';
 import { html, printedPage, type Html } from './printedPage.ts';
@@ -20,8 +20,7 @@ export function statementDocument(statement: HeldStatement): string {
     html`${letterheadHtml({ from: controller.fa, title, at: madeAt })}
       <p>
         این گواهی می‌گوید چه قلم‌هایی دربارهٔ شما نگه می‌داریم، برای چه، چه کسانی ممکن است آنها را ببینند، تا کی و کجا.
-        خود داده‌ها در آن نیست؛ رونوشت آنها را می‌توانید جداگانه بخواهید. پرسش: ${latinHtml(contact.email)}،
-        ${latinHtml(contact.phone)}
+        خود داده‌ها در آن نیست؛ رونوشت آنها را می‌توانید جداگانه بخواهید. پرسش: ${contactHtml(contact)}
       </p>
       ${sectionHtml(
         'حساب شما',
@@ -61,7 +60,7 @@ function sectionHtml(
   since: string | undefined,
   lines: readonly { readonly item: Item; readonly kept: Kept }[],
 ): Html {
-  return html`<table>
+  return html`<table class="cards">
     <thead>
       <tr class="title">
         <th colspan="4">${heading}${since === undefined ? undefined : html`، از ${momentHtml(since)}`}</th>
@@ -78,9 +77,11 @@ function sectionHtml(
         ({ item, kept }) =>
           html`<tr>
             <th scope="row">${textHtml(item.title.fa)}</th>
-            <td>${textHtml(item.purposes.map((purpose) => purpose.title.fa).join('، '))}</td>
-            <td>${textHtml(item.seenBy.map((reader) => reader.title.fa).join('، '))}</td>
-            <td>${keptHtml(kept)}</td>
+            <td data-head="هدف">${textHtml(item.purposes.map((purpose) => purpose.title.fa).join('، '))}</td>
+            <td data-head="کسانی که ممکن است ببینند">
+              ${textHtml(item.seenBy.map((reader) => reader.title.fa).join('، '))}
+            </td>
+            <td data-head="تا کی">${keptHtml(kept)}</td>
           </tr> `,
       )}
     </tbody>
