@@ -8,7 +8,7 @@ export const advice: Readonly<Record<Code, string>> = {
   unauthenticated: 'Get an access token at /oauth/token and send it as a Bearer token.',
   insufficient_scope: 'Ask /oauth/token for a token with the scope this call needs.',
   not_permitted:
-    'The privacy policy gives this role, or this person, no such right. Asking again changes nothing; where `errors` names `header:actor`, ask for a token with `actor`.',
+    'The privacy policy gives this role, or this person, no such right. Asking again changes nothing, but for `actor_required` (ask for a token with `actor`) and `undertaking_required` (have the undertaking of the member of staff whom the token names recorded).',
   legal_order_required: 'Record a legal order and have it approved by a second person, then name it in the export.',
   legal_order_not_approved:
     'Have the order approved by an approver who is neither the registrar nor the same client; anew, when its approval has run out.',
@@ -27,7 +27,7 @@ export const advice: Readonly<Record<Code, string>> = {
   request_timeout: 'Send the whole request without pausing.',
   already_exists:
     'The record that holds it is already there: search for the identifier, or find the letter among the legal orders.',
-  conflict: 'Read the record and decide again.',
+  conflict: 'Read the record and decide again; where `errors` has a reason or a state, it is what stands in the way.',
   no_contact_point: 'Nothing was queued. Use the other channel, or have the person add a contact point.',
   channel_unavailable: 'Nothing was queued. The operator has to set up this channel.',
   idempotency_in_flight: 'Wait as long as Retry-After says and send the same request again.',

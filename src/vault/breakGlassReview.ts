@@ -6,7 +6,7 @@ import {
   type ReviewOutcome,
 } from '../db/breakGlass.ts';
 import { selectCustomersForRights } from '../db/rightsCustomers.ts';
-import { VaultError } from '../errors.ts';
+import { refuse, VaultError } from '../errors.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
 import { openGlassWords, sealGlass, signedGlass, viewGlass } from './breakGlassRecord.ts';
 import type { Caller } from './caller.ts';
@@ -90,7 +90,8 @@ export async function reviewGlass(
   const { tenantId } = caller;
   const row = await glassOf(vault, tenantId, id);
   expectTwo(person, { clientId: row.openedBy, actor: row.openedActor });
-  if (row.reviewedAt !== null || row.closesAt.getTime() > vault.now()) throw new VaultError('conflict');
+  if (row.reviewedAt !== null) throw refuse('conflict', '', 'reviewed');
+  if (row.closesAt.getTime() > vault.now()) throw refuse('conflict', '', 'still_open');
   const [[customer]] = await load(vault, tenantId, [selectCustomersForRights(tenantId, [row.customerId])]);
   const keys = await vault.keyring.tenant(tenantId);
   const next = signedGlass(keys, {

@@ -68,7 +68,7 @@ export async function acknowledgeComplaint(
   clauses: readonly string[] | undefined,
 ): Promise<Answer> {
   return step(vault, caller, act, 'complaints.acknowledge', id, (row, _person, at, profile) => {
-    if (row.state !== 'open') throw new VaultError('conflict');
+    if (row.state !== 'open') throw refuse('conflict', '', row.state);
     checkClauses(profile, clauses ?? []);
     const dueAt = addDuration(row.filedAt, termsOf(profile).answerWithin) ?? at;
     const next = { ...row, state: 'acknowledged', acknowledgedAt: at, dueAt, clauses: clauses ?? row.clauses } as const;
@@ -88,7 +88,7 @@ export async function assignComplaint(
   owner: ComplaintOwner,
 ): Promise<Answer> {
   return step(vault, caller, act, 'complaints.assign', id, (row, _person, _at, profile) => {
-    if (row.state !== 'acknowledged' && row.state !== 'assigned') throw new VaultError('conflict');
+    if (row.state !== 'acknowledged' && row.state !== 'assigned') throw refuse('conflict', '', row.state);
     if (!isDeclared(profile, owner)) throw refuse('invalid_body', '/role', 'not_declared');
     if (row.aboutActor?.toLowerCase() === owner.actor.toLowerCase())
       throw refuse('invalid_body', '/actor', 'it_is_about_them');
@@ -111,7 +111,7 @@ export async function closeComplaint(
   const { tenantId } = caller;
   const keys = await vault.keyring.tenant(tenantId);
   return step(vault, caller, act, 'complaints.close', id, async (row, { clientId, actor }, closedAt, profile) => {
-    if (row.state !== 'assigned') throw new VaultError('conflict');
+    if (row.state !== 'assigned') throw refuse('conflict', '', row.state);
     if (!isOwner(caller, row) && caller.role !== 'dpo') throw new VaultError('not_permitted');
     checkClauses(profile, clauses ?? []);
     const about = clauses ?? row.clauses;

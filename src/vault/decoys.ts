@@ -25,7 +25,8 @@ export async function createDecoy(vault: Vault, caller: Caller, act: Act, custom
   const keys = await vault.keyring.tenant(tenantId);
   const list = await decoyList(vault, keys);
   const taken = list.decoys.some((decoy) => decoy.customerId === customerId);
-  if (taken || list.decoys.length >= mostDecoys) throw new VaultError('conflict');
+  if (taken) throw refuse('conflict', '/customerId', 'decoy_already');
+  if (list.decoys.length >= mostDecoys) throw refuse('conflict', '', 'too_many');
   const now = vault.now();
   const decoy: Decoy = { id: newId(now), customerId, since: new Date(now).toISOString() };
   const next = sealedDecoys(keys, list, [...list.decoys, decoy], now);

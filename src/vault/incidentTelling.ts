@@ -9,7 +9,7 @@ import {
 } from '../db/incidentTellings.ts';
 import type { IncidentKind } from '../db/incidents.ts';
 import { selectMessagesAbout, type NewMessageRow } from '../db/messages.ts';
-import { VaultError } from '../errors.ts';
+import { refuse, VaultError } from '../errors.ts';
 import { commitAct, load, write, type Act, type Answer } from './act.ts';
 import type { Caller } from './caller.ts';
 import { decoysByCustomer } from './decoyList.ts';
@@ -53,7 +53,7 @@ export async function tellConcerned(vault: Vault, caller: Caller, act: Act, id: 
   const extent = await extentOf(vault, keys, id);
   const rule = vault.watch.policy(tenantId).profile.tells?.incident;
   if (rule === undefined) throw new VaultError('not_permitted');
-  if (extent?.phase !== 'done') throw new VaultError('conflict');
+  if (extent?.phase !== 'done') throw refuse('conflict', '', 'extent_not_done');
   const telling = signed(keys, {
     id: newId(vault.now()),
     incidentId: id,

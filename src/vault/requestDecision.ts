@@ -42,7 +42,7 @@ export async function decideRequest(
   const policy = vault.watch.policy(tenantId);
   const row = await requestOf(vault, caller, id);
   checkDecision(policy, row, decision);
-  if (row.state !== 'open' || row.outcome !== null) throw new VaultError('conflict');
+  if (row.state !== 'open' || row.outcome !== null) throw refuse('conflict', '', 'decided');
   if (row.askedRole !== 'subject' && isSame(person, { clientId: row.askedBy, actor: row.askedActor ?? '' }))
     throw new VaultError('self_approval');
   const [[customer]] = await load(vault, tenantId, [selectStandingCustomer(tenantId, row.customerId)]);

@@ -211,7 +211,8 @@ export async function listRequests(
 export async function readCertificate(vault: Vault, caller: Caller, act: Act, id: string): Promise<Answer> {
   permit(caller, 'requests.certificate');
   const { customerId, state, certificate } = await requestOf(vault, caller, id);
-  if (state === 'open' || certificate === null) throw new VaultError('conflict');
+  if (state === 'open') throw refuse('conflict', '', 'not_answered');
+  if (certificate === null) throw refuse('conflict', '', 'no_certificate');
   const deed = { subjectId: customerId, object: { kind: 'requests', id } };
   return commitAct(vault, caller, act, deed, [], { status: 200, body: { id, certificate } });
 }

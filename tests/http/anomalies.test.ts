@@ -218,7 +218,13 @@ describe('decoys', () => {
     expect(made(await dpo.get('/v1/decoys'), 200).items).toContainEqual(
       expect.objectContaining({ id, customerId: decoy.id }),
     );
-    expectRefusal(await dpo.post('/v1/decoys', { customerId: decoy.id }), 409, 'conflict');
+    expectRefusal(
+      await dpo.post('/v1/decoys', { customerId: decoy.id }),
+      409,
+      'conflict',
+      '/customerId',
+      'decoy_already',
+    );
     expectRefusal(await dpo.post('/v1/decoys', { customerId: id }), 422, 'invalid_body', '/customerId');
   });
 

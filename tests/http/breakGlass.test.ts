@@ -73,13 +73,13 @@ describe('an emergency', () => {
     expect(made(await read(), 200).fields.givenName.state, 'the last read was the last').toBe('withheld');
 
     const look = { outcome: 'not_justified', reason: 'نیازی نبود' };
-    expectRefusal(await dpo.post(`/v1/break-glass/${glass.id}/review`, look), 409, 'conflict');
+    expectRefusal(await dpo.post(`/v1/break-glass/${glass.id}/review`, look), 409, 'conflict', '', 'still_open');
     vault.advance(11 * minute);
     [admin, dpo, shop] = [await vault.admin.as('root-1'), await dpo.as('staff-9'), await shop.as(undefined)];
     const self = await dpo.as('Root-1');
     expectRefusal(await self.post(`/v1/break-glass/${glass.id}/review`, look), 403, 'self_approval');
     made(await dpo.post(`/v1/break-glass/${glass.id}/review`, look), 200);
-    expectRefusal(await dpo.post(`/v1/break-glass/${glass.id}/review`, look), 409, 'conflict');
+    expectRefusal(await dpo.post(`/v1/break-glass/${glass.id}/review`, look), 409, 'conflict', '', 'reviewed');
     expect(made(await dpo.get(`/v1/break-glass/${glass.id}`), 200)).toMatchObject({
       reason: 'پس از قطعی برق',
       finding: 'نیازی نبود',

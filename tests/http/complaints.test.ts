@@ -85,7 +85,7 @@ describe('a complaint', () => {
     const customer = await person();
     const subject = await subjectOf(vault, shop, customer);
     const id = await file(customer, {}, subject);
-    expectRefusal(await step(support, id, 'assign', owner), 409, 'conflict');
+    expectRefusal(await step(support, id, 'assign', owner), 409, 'conflict', '', 'open');
     expectRefusal(await step(await support.as(undefined), id, 'acknowledge'), 403, 'not_permitted');
     expect(made(await step(lead, id, 'acknowledge', { clauses: ['B5'] }), 200)).toMatchObject({
       state: 'acknowledged',
@@ -112,7 +112,7 @@ describe('a complaint', () => {
       outcome: 'upheld',
       closed: { actor: 'staff-3' },
     });
-    expectRefusal(await step(support, id, 'close', finding), 409, 'conflict');
+    expectRefusal(await step(support, id, 'close', finding), 409, 'conflict', '', 'closed');
     expect(await read(subject, id)).toMatchObject({ text: words, finding: finding.finding, remedy: finding.remedy });
     await sendDue(vault.vault);
     const told = [...box.sms, ...box.email]

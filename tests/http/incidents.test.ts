@@ -369,7 +369,7 @@ describe('telling those concerned', () => {
     for (const { id } of [seen, leaving]) made(await reader.get(`/v1/customers/${id}`), 200);
     expectRefusal(await reader.patch(`/v1/customers/${refused.id}`, {}, 1), 403, 'not_permitted');
     const { id } = await open();
-    expectRefusal(await dpo.post(`/v1/incidents/${id}/tellings`), 409, 'conflict');
+    expectRefusal(await dpo.post(`/v1/incidents/${id}/tellings`), 409, 'conflict', '', 'extent_not_done');
     expectRefusal(await dpo.get(`/v1/incidents/${id}/tellings`), 404, 'not_found');
     const extent = await extentOf(id, { clientId: reader.id });
     await atDatabase(vault, `update amanat.customers set status = 'leaving' where id = $1`, [leaving.id]);

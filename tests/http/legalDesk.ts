@@ -105,9 +105,10 @@ export async function legalDesk(vault: TestVault, seed: number): Promise<LegalDe
   };
 }
 
-export function expectRefusal(answer: Answer, status: number, code: string, pointer?: string): void {
+export function expectRefusal(answer: Answer, status: number, code: string, pointer?: string, reason?: string): void {
   expect({ status: answer.status, code: answer.body.code }, answer.text).toEqual({ status, code });
   if (pointer !== undefined) expect(answer.body.errors.map((e: { pointer: string }) => e.pointer)).toContain(pointer);
+  if (reason !== undefined) expect(answer.body.errors.map((e: { code: string }) => e.code)).toContain(reason);
 }
 
 export function statusesOf(answers: readonly Answer[]): number[] {

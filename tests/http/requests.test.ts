@@ -117,7 +117,7 @@ describe('the register', () => {
       decided: { actor: 'staff-9' },
     });
     expect((await read(asked.id)).why).toBe('مرسوله در راه است');
-    expectRefusal(await decide(dpo, asked.id), 409, 'conflict');
+    expectRefusal(await decide(dpo, asked.id), 409, 'conflict', '', 'decided');
     const leaves = await leavesOf(dpo, `subject=${asked.customerId}`);
     expect(leaves.map((leaf) => leaf.rule)).toEqual(expect.arrayContaining(['rights.erase', 'rights.erase.refused']));
     const told = made(await shop.get('/v1/events'), 200).items.map((e: { object: { id: string } }) => e.object.id);
@@ -203,7 +203,7 @@ describe('erasure', () => {
     await sweep();
     expect(await rows()).toEqual([{ status: 'erased', empty: true }]);
     expect(JSON.stringify(await read(asked.id)), 'nothing tells that the key went').toBe(before);
-    expectRefusal(await shop.get(`/v1/requests/${asked.id}/certificate`), 409, 'conflict');
+    expectRefusal(await shop.get(`/v1/requests/${asked.id}/certificate`), 409, 'conflict', '', 'not_answered');
     vault.advance(30 * day);
     [shop, support, dpo] = [await shop.as(undefined), await support.as('staff-3'), await dpo.as('staff-9')];
     await sweep();
