@@ -11,6 +11,7 @@ import { Pool } from 'pg';
 const pool = new Pool({ connectionString: process.env['FLOOR_URL'], max: 10 });
 
 const read = { name: 'read', text: 'select id, body from customers where id = $1::uuid' };
+const readMany = { name: 'read_many', text: 'select id, body from customers where id = any ($1::uuid[])' };
 const search = { name: 'search', text: 'select id from customers where national_id = $1::text' };
 const insert = {
   name: 'insert',
@@ -33,6 +34,10 @@ app.get('/customers/:id', async (req, res) => {
   const { rows } = await pool.query({ ...read, values: [req.params.id] });
   if (rows.length === 0) res.status(404).end();
   else res.json(rows[0]);
+});
+app.post('/customers/batch-read', async (req, res) => {
+  const { rows } = await pool.query({ ...readMany, values: [(req.body as { ids: readonly string[] }).ids] });
+  res.json({ results: rows });
 });
 app.post('/customers/search', async (req, res) => {
   const { rows } = await pool.query({ ...search, values: [(req.body as { value: string }).value] });

@@ -2,7 +2,7 @@ import { Client } from 'pg';
 import { synthetic } from '../src/cli/synthetic.ts';
 import type { Work } from './load.ts';
 
-export type FloorWork = 'read' | 'search' | 'create' | 'batch';
+export type FloorWork = 'read' | 'search' | 'create' | 'batch' | 'batchRead';
 
 /** A customer as a plain shop would hold it: the same twelve or so items, flat. */
 function plainCustomer(people: ReturnType<typeof synthetic>) {
@@ -46,6 +46,11 @@ export function floorWorks(url: string, seed: FloorSeed): Readonly<Record<FloorW
     read: { url, next: () => ({ method: 'GET', path: `/customers/${any(seed.ids)}` }) },
     search: { url, next: () => post('/customers/search', { value: any(seed.nationalIds) }) },
     create: { url, next: () => post('/customers', plainCustomer(fresh)) },
+    batchRead: {
+      url,
+      records: 100,
+      next: () => post('/customers/batch-read', { ids: Array.from({ length: 100 }, () => any(seed.ids)) }),
+    },
     batch: {
       url,
       records: 100,

@@ -88,10 +88,14 @@ export function vaultWorks(url: string, seed: Seed) {
     path,
     headers: { authorization: who() },
   });
-  const send = (path: string, body: unknown) => ({
+  const grantedItem = () => {
+    const { customerId, grantId } = any(seed.grants);
+    return { id: customerId, grant: grantId };
+  };
+  const send = (path: string, body: unknown, who = shop) => ({
     method: 'POST' as const,
     path,
-    headers: { authorization: shop() },
+    headers: { authorization: who() },
     body: JSON.stringify(body),
   });
   const three = 'givenName,familyName,mobile';
@@ -126,6 +130,25 @@ export function vaultWorks(url: string, seed: Seed) {
       goal: 0.65,
       against: 'search',
       next: () => send('/v1/customers/search', { by: 'nationalId', value: any(seed.nationalIds) }),
+    },
+    {
+      name: 'batch read of 100, masked, records',
+      goal: 0.13,
+      against: 'batchRead',
+      records: 100,
+      next: () =>
+        send(
+          '/v1/customers/batch-read',
+          { customers: Array.from({ length: 100 }, () => ({ id: any(seed.ids) })) },
+          support,
+        ),
+    },
+    {
+      name: 'batch read of 100, granted, records',
+      goal: 0.13,
+      against: 'batchRead',
+      records: 100,
+      next: () => send('/v1/customers/batch-read', { customers: Array.from({ length: 100 }, grantedItem) }, support),
     },
     { name: 'create', goal: 0.6, against: 'create', next: () => send('/v1/customers', fresh.naturalCustomer()) },
     {

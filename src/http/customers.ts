@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { refuse, VaultError } from '../errors.ts';
 import { addressParts } from '../vault/addressParts.ts';
 import { createBatch, type BatchItem } from '../vault/customerBatch.ts';
+import { readBatch } from '../vault/customerBatchRead.ts';
 import { searchable } from '../vault/customerFields.ts';
 import { readableFields } from '../vault/customerView.ts';
 import { createCustomer, listCustomers, patchCustomer, readCustomer, type NewCustomer } from '../vault/customers.ts';
@@ -92,6 +93,13 @@ const search = z.strictObject({ by: z.enum(searchable), value: z.string() });
 const match = z.strictObject({ id: z.uuid(), field: z.enum(searchable), value: z.string() });
 const batch = z.strictObject({ customers: z.array(z.unknown()).min(1).max(500) });
 const batchMaxBytes = 2 * 1024 * 1024;
+const batchRead = z.strictObject({
+  customers: z
+    .array(z.strictObject({ id: z.uuid(), grant: z.uuid().optional() }))
+    .min(1)
+    .max(100),
+  fields: z.array(z.string().max(64)).min(1).max(100).optional(),
+});
 
 /** Paths with a fixed word come before `:id`: the router takes the first that fits. */
 export function customers(declare: DeclareAct, vault: Vault): void {
@@ -107,7 +115,7 @@ export function customers(declare: DeclareAct, vault: Vault): void {
     readCustomer(vault, caller, act, {
       id: idOf(request),
       grantId: grantInQuery(request.query.grant),
-      fields: request.query.fields === undefined ? undefined : readableFields(request.query.fields),
+      fields: request.query.fields === undefined ? undefined : fieldsInQuery(request.query.fields),
     }),
   );
   declare('patch', '/v1/customers/:id', 'customers.patch', { body: 'mergePatch' }, (request, caller, act) => {
@@ -139,6 +147,12 @@ function batches(declare: DeclareAct, vault: Vault): void {
       return createBatch(vault, caller, act, items);
     },
   );
+  declare('post', '/v1/customers/batch-read', 'customers.read', { body: 'json' }, (request, caller, act) => {
+    const { customers: items, fields: names } = parseBody(batchRead, request.body);
+    const fields = names === undefined ? undefined : readableFields(names, unknownName);
+    const asked = items.map(({ id, grant }) => ({ id: id.toLowerCase(), grantId: grant?.toLowerCase(), fields }));
+    return readBatch(vault, caller, act, asked);
+  });
   declare(
     'post',
     '/v1/customers/import',
@@ -146,6 +160,12 @@ function batches(declare: DeclareAct, vault: Vault): void {
     { body: 'lines', query: ['firstLine'], produces: 'application/x-ndjson' },
     (request, caller, act) => importAnswers(vault, caller, act, request, (value) => itemOf(vault, value)),
   );
+}
+
+const unknownName = (at: number): VaultError => refuse('invalid_body', `/fields/${at}`, 'unknown_name');
+
+function fieldsInQuery(text: string) {
+  return readableFields(text.split(','), () => refuse('invalid_query', '?fields', 'unknown_name'));
 }
 
 function newCustomerOf(vault: Vault, body: unknown): NewCustomer {

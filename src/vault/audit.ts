@@ -1,5 +1,5 @@
 import { decodeLeaf, encodeLeaf, leafHash, type AuditLeaf } from '../crypto/leaf.ts';
-import { insertLeaf, selectLeaves, type LeafRow } from '../db/audit.ts';
+import { insertLeaf, insertLeaves, selectLeaves, type LeafRow } from '../db/audit.ts';
 import type { Statement } from '../db/statement.ts';
 import { refuse, VaultError, type Code } from '../errors.ts';
 import type { Field } from '../policy/profile.ts';
@@ -88,16 +88,34 @@ export async function recordRefusal(
   objectId?: string,
   concerns: Pick<Deed, 'legalOrderId'> = {},
 ): Promise<void> {
-  const deed: Deed = {
-    outcome: 'refused',
-    rule: code,
-    ...concerns,
-    ...(objectId === undefined ? {} : refusedObject(act, objectId)),
-  };
+  await recordRefusals(vault, caller, act, [{ code, objectId, concerns }]);
+}
+
+export interface Refusal {
+  readonly code: Code;
+  readonly objectId?: string | undefined;
+  readonly concerns?: Pick<Deed, 'legalOrderId'>;
+}
+
+/** Those of one request, in one commit. */
+export async function recordRefusals(
+  vault: Vault,
+  caller: Doer,
+  act: Act,
+  refusals: readonly Refusal[],
+): Promise<void> {
+  const leaves = refusals.map(({ code, objectId, concerns }) =>
+    leafOf(vault, caller, act, {
+      outcome: 'refused',
+      rule: code,
+      ...concerns,
+      ...(objectId === undefined ? {} : refusedObject(act, objectId)),
+    }),
+  );
   try {
-    await write(vault, caller.tenantId, [leafStatement(vault, caller, act, deed)]);
+    await write(vault, caller.tenantId, [insertLeaves(leaves)]);
   } catch {
-    vault.notice('refusal_unrecorded', code);
+    for (const { code } of refusals) vault.notice('refusal_unrecorded', code);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { CustomerReadRow } from '../db/customerReads.ts';
 import type { Decision } from '../policy/judge.ts';
-import { refuse } from '../errors.ts';
+import type { VaultError } from '../errors.ts';
 import { fields as allFields, type Field } from '../policy/profile.ts';
 import { isDeclared } from '../policy/items.ts';
 import { singleFieldsOf, type SingleField } from './customerFields.ts';
@@ -58,12 +58,12 @@ export function viewCustomer(
   };
 }
 
-/** `?fields=`: names of fields, `phones` and `addresses` for all of theirs. Throws `invalid_query`. */
-export function readableFields(text: string): ReadonlySet<Field> {
+/** Names of fields; `phones` and `addresses` for all of theirs. A name that is none is refused as `unknown` says. */
+export function readableFields(names: readonly string[], unknown: (at: number) => VaultError): ReadonlySet<Field> {
   const wanted = new Set<Field>();
-  for (const name of text.split(',')) {
+  for (const [at, name] of names.entries()) {
     const known = groups[name] ?? allFields.filter((field) => field === name);
-    if (known.length === 0) throw refuse('invalid_query', '?fields', 'unknown_name');
+    if (known.length === 0) throw unknown(at);
     for (const field of known) wanted.add(field);
   }
   return wanted;

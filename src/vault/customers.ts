@@ -9,7 +9,7 @@ import { admitFullRead } from './ceilings.ts';
 import { checkCustomer, type CustomerInput } from './customerRecord.ts';
 import { editCustomer, type CustomerChange } from './customerEdit.ts';
 import { rowOf, sealCustomer, tagsOf } from './customerSeal.ts';
-import { viewCustomer } from './customerView.ts';
+import { viewCustomer, type CustomerView } from './customerView.ts';
 import { customerMeant, withShownIds } from './firmIds.ts';
 import { closedDecision, grantOf, judged, seenAs, stateAt, type GrantState } from './grantOf.ts';
 import { newId } from './ids.ts';
@@ -73,12 +73,21 @@ export interface ReadRequest {
 /** One customer as this caller may see it now. The answer leaves only after its audit leaf is durable. */
 export async function readCustomer(vault: Vault, caller: Caller, act: Act, request: ReadRequest): Promise<Answer> {
   permit(caller, 'customers.read');
+  const body = (await readView(vault, caller, act, request))();
+  return { status: 200, headers: { ETag: `"${body.version}"` }, body };
+}
+
+/** Once the leaf is durable: how to open what the judge released. Throws `not_found`. */
+export async function readView(
+  vault: Vault,
+  caller: Caller,
+  act: Act,
+  request: ReadRequest,
+): Promise<() => CustomerView> {
   const id = await customerMeant(vault, caller, request.id, request.grantId);
   const { row, decision, policy } = await readGranted(vault, caller, act, { ...request, id });
   const keys = await vault.keyring.tenant(caller.tenantId);
-  const view = viewCustomer(keys, policy, row, decision, request.fields);
-  const body = withShownIds(keys, caller, request.id, view);
-  return { status: 200, headers: { ETag: `"${row.version}"` }, body };
+  return () => withShownIds(keys, caller, request.id, viewCustomer(keys, policy, row, decision, request.fields));
 }
 
 /** The row, once its leaf is durable, and what the judge lets out of it. Throws `not_found`. */

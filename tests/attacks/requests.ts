@@ -48,6 +48,7 @@ const bodies: Readonly<Record<string, Body>> = {
   checkCookie: () => ({ value: 'basket=7f3a' }),
   matchCustomer: (_, { people, ids }) => ({ id: ids.customer, field: 'nationalId', value: people.nationalId() }),
   createCustomers: (_, { people }) => ({ customers: [people.naturalCustomer(), people.legalCustomer()] }),
+  readCustomers: (_, { ids }) => ({ customers: [{ id: ids.customer }] }),
   importCustomers: (_, { people }) => people.naturalCustomer(),
   // Support names a call, the person none: without one each is heard, and whoever may not is told so.
   confirmContactPoint: () => ({ contactPoint: 'email' }),
