@@ -69,9 +69,10 @@ export const commands: readonly Listed[] = [
     load: async () => (await import('./auditVerify.ts')).auditVerify,
   },
   {
-    name: 'verify records',
-    summary: 'open every stored value under its key, and make every MAC anew: is what is stored whole?',
-    load: async () => (await import('./verifyRecords.ts')).verifyRecords,
+    name: 'verify',
+    summary:
+      'is what is stored whole? Opens every value, makes every MAC and index tag anew, holds it all against the log',
+    load: async () => (await import('./verify.ts')).verify,
   },
   {
     name: 'retention run',

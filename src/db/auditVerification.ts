@@ -37,6 +37,14 @@ export function selectNewestLeaf(tenantId: string): Statement<{ id: string }> {
   );
 }
 
+export function selectOldestLeaf(tenantId: string): Statement<{ id: string }> {
+  return statement(
+    'select_oldest_leaf',
+    `select l.id from amanat.audit_leaves l where l.tenant_id = $1::uuid order by l.id limit 1`,
+    [tenantId],
+  );
+}
+
 /** Bit 5 of the second byte says that a leaf binds a digest (src/crypto/leaf.ts): the leaves of writes. */
 export function selectWriteLeaves(
   tenantId: string,

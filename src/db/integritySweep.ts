@@ -1,4 +1,4 @@
-/** What `amanat verify records` reads: every sealed value with the key it stands under, and every row that carries a MAC. */
+/** What `amanat verify` reads: every sealed value with the key it stands under, and every row that carries a MAC. */
 import { statement, type Statement } from './statement.ts';
 
 /** One sealed record, or one former state of a record, as it stands. */

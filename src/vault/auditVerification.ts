@@ -5,18 +5,13 @@
  * on (a read's, a refusal's) only a Merkle tree over the leaves can show, which these leaves are laid out for.
  */
 import { decodeLeaf, leafHash, type AuditLeaf } from '../crypto/leaf.ts';
-import {
-  selectLeafPage,
-  selectNewestLeaf,
-  selectRecordedVersions,
-  selectShippedOrders,
-  type VerifiedLeafRow,
-} from '../db/auditVerification.ts';
+import { selectLeafPage, selectNewestLeaf, type VerifiedLeafRow } from '../db/auditVerification.ts';
 import { commit } from '../db/commit.ts';
 import type { Database } from '../db/database.ts';
-import { writeOf, type Breach, type BreachCode } from './breach.ts';
+import type { Breach, BreachCode } from './breach.ts';
 import { timeOf } from './idTime.ts';
 import { verifyRecords } from './recordVerification.ts';
+import { contradicted } from './toldObjects.ts';
 
 export interface Verification {
   readonly tenantId: string;
@@ -111,25 +106,4 @@ function decoded(bytes: Buffer): AuditLeaf | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** The first write told of here whose row is gone or older than it was. Rows are read after the leaves: never older by chance. */
-async function contradicted(db: Database, tenantId: string, leaves: readonly AuditLeaf[]): Promise<Breach | undefined> {
-  const writes = leaves.flatMap((leaf) => writeOf(leaf) ?? []);
-  if (writes.length === 0) return undefined;
-  const scope = { tenantIds: [tenantId] };
-  const parcels = writes.filter((w) => w.kind === 'shipments').map((w) => w.id);
-  const [shipped] = await commit(db, scope, [selectShippedOrders(tenantId, parcels)]);
-  const orderOf = new Map(shipped.map((s) => [s.id, s.orderId]));
-  const ids = [...writes.map((w) => w.id), ...orderOf.values()];
-  const [rows] = await commit(db, scope, [selectRecordedVersions(tenantId, ids)]);
-  const versions = new Map(rows.map((row) => [`${row.kind}/${row.id}`, row.version]));
-  for (const write of writes) {
-    const kind = write.kind === 'shipments' ? 'orders' : write.kind;
-    const id = write.kind === 'shipments' ? (orderOf.get(write.id) ?? write.id) : write.id;
-    const version = versions.get(`${kind}/${id}`);
-    if (version === undefined) return { code: 'record_missing', kind, id };
-    if (version < write.version) return { code: 'record_older', kind, id };
-  }
-  return undefined;
 }

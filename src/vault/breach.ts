@@ -1,11 +1,12 @@
 import type { AuditLeaf } from '../crypto/leaf.ts';
 import type { RecordedKind } from '../db/auditVerification.ts';
+import type { KeptTable } from '../db/recordStandings.ts';
 
 /** The first thing found wrong. */
 export interface Breach {
   readonly code: BreachCode;
   /** A leaf, or a kind of record. */
-  readonly kind: 'leaf' | RecordedKind;
+  readonly kind: 'leaf' | RecordedKind | KeptTable | 'policy_heads' | 'policy_versions';
   readonly id: string;
 }
 

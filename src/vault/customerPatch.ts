@@ -4,7 +4,7 @@ import type { Address, Location, PlaceInput } from './addressParts.ts';
 import { singleFields } from './customerFields.ts';
 import type { CustomerInput, PhoneInput } from './customerRecord.ts';
 import { labels, type CustomerHeader } from './customerSeal.ts';
-import { forResealing, headerOf, openRecord, type OpenRecord } from './record.ts';
+import { forResealing, headerOf, openRecord, type OpenRecord, type StoredRecord } from './record.ts';
 import type { TenantKeys } from './keyring.ts';
 
 /** A phone of the patched list: a new one, or by its id one that stands, changed where a member is given. */
@@ -34,7 +34,7 @@ export interface CustomerPatch {
 /** The whole customer as it will be. Opens every stored value, so a damaged record is never carried over. */
 export function mergeCustomer(
   keys: TenantKeys,
-  stored: CustomerRow,
+  stored: Pick<CustomerRow, 'kind'> & StoredRecord,
   patch: CustomerPatch,
   newMemberId: () => string,
 ): CustomerInput {

@@ -160,7 +160,10 @@ function missingPointer(field: Field): string {
 }
 
 /** Everything a customer is found by. */
-export function keysOf(data: CustomerData): Key[] {
+export function keysOf(data: {
+  readonly single: Iterable<readonly [SingleField, string]>;
+  readonly phones: readonly Pick<Phone, 'kind' | 'number'>[];
+}): Key[] {
   const keys: Key[] = [];
   for (const [field, canonical] of data.single) {
     if (isSearchable(field)) keys.push({ field, key: searchKey(field, canonical) });

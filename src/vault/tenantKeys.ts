@@ -31,6 +31,8 @@ export interface TenantKeys {
   tags(field: string, canonical: string): readonly Buffer[];
   /** The tags that a write stores: while the key is renewed, under the next version too. */
   newTags(field: string, canonical: string): readonly IndexTag[];
+  /** The same under each live version, with what becomes of it: what a stored tag is held against. */
+  everyTag(field: string, canonical: string): readonly (IndexTag & { readonly state: TenantKeyState })[];
   /** Keyed hash of values that must be compared and never read back (32 bytes). The same for as long as the tenant lives. */
   hash(purpose: string, ...parts: readonly (string | Buffer)[]): Buffer;
   readonly hashVersion: number;
@@ -76,6 +78,12 @@ export function tenantKeys(
       index
         .filter(({ state }) => state !== 'former')
         .map(({ subkeyOf, version }) => ({ tag: indexTag(subkeyOf(field), canonical), keyVersion: version })),
+    everyTag: (field, canonical) =>
+      index.map(({ subkeyOf, version, state }) => ({
+        tag: indexTag(subkeyOf(field), canonical),
+        keyVersion: version,
+        state,
+      })),
     hash: (purpose, ...parts) => keyedHash(hashSubkeys(`hash/${purpose}`), ...parts),
     hashVersion: hashKey.version,
     *macs(purpose, ...parts) {

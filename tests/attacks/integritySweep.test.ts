@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { synthetic } from '../../src/cli/synthetic.ts';
-import { sweepIntegrity, type Sweep } from '../../src/vault/integritySweep.ts';
 import { legalDesk } from '../http/legalDesk.ts';
-import { withClient } from '../support/postgres.ts';
+import { sweepAfter, sweepOf } from '../support/sweeps.ts';
 import { startVault, type TestVault } from '../support/vault.ts';
 import { made, newOrder, newParcel, newPerson, type Person } from '../support/work.ts';
 
@@ -34,24 +33,8 @@ beforeAll(async () => {
 });
 afterAll(() => vault.stop());
 
-const sweep = (sample?: number): Promise<Sweep> =>
-  sweepIntegrity(vault.vault.db, vault.vault.keyring, vault.tenantId, sample, () => undefined);
-
-/** The sweep after a superuser's change behind every guard, which is then undone. */
-async function after(table: string, change: string): Promise<Sweep> {
-  return withClient(vault.db.superuserUrl, async (client) => {
-    await client.query('set session_replication_role = replica');
-    await client.query(`create temporary table kept as select * from amanat.${table}`);
-    const { rowCount } = await client.query(change);
-    expect(rowCount, change).toBe(1);
-    vault.vault.keyring.forget();
-    const found = await sweep();
-    await client.query(`delete from amanat.${table}`);
-    await client.query(`insert into amanat.${table} select * from kept`);
-    await client.query('drop table kept');
-    return found;
-  });
-}
+const sweep = (size?: number) => sweepOf(vault, size);
+const after = (table: string, change: string) => sweepAfter(vault, table, change);
 
 const flip = (table: string, column: string, where = 'true') =>
   `update amanat.${table} set ${column} = set_byte(${column}, length(${column}) - 20, get_byte(${column}, length(${column}) - 20) # 1)

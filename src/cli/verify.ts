@@ -3,26 +3,37 @@ import { commit } from '../db/commit.ts';
 import { selectTenants } from '../db/tenants.ts';
 import { loadKeyFolder } from '../keys/folder.ts';
 import { breachMeanings } from '../vault/breach.ts';
-import { flawMeanings, sweepIntegrity, type Sweep } from '../vault/integritySweep.ts';
+import { newSalt } from '../crypto/salt.ts';
+import type { Sample } from '../vault/customerSweep.ts';
+import { sweepIntegrity, type Sweep } from '../vault/integritySweep.ts';
 import { openKeyring } from '../vault/keyring.ts';
+import { flawMeanings } from '../vault/sweepGround.ts';
 import { exit, noWords, UsageFault, type Arguments, type Command } from './command.ts';
 import { progress } from './progress.ts';
 import { withDatabase } from './vaultDatabase.ts';
 
-export const verifyRecords: Command = {
+export const verify: Command = {
   words: '',
-  options: { tenant: { type: 'string' }, sample: { type: 'string' }, all: { type: 'boolean' } },
+  options: {
+    tenant: { type: 'string' },
+    sample: { type: 'string' },
+    seed: { type: 'string' },
+    all: { type: 'boolean' },
+  },
   help: {
     tenant: 'id of one tenant; all of them when left out',
-    sample: 'so many customers of each tenant, drawn by lot, with all that belongs to them',
-    all: 'every customer; the default',
+    sample:
+      'so many customers of each tenant and so many places in its log, drawn by lot, with all that belongs to them',
+    seed: 'of an earlier sample, to draw the same again; a new one is drawn and printed when left out',
+    all: 'everything; the default',
   },
   found: 'something is not whole; the first bad record is named',
   more: [
     'Needs the database and the keys; changes nothing, prints no value, may run beside the service. Opens every sealed value under',
     'its key and in its place, makes the MAC of every row that carries one anew, and holds customers, orders and invoices against',
-    'the audit leaves of their writing. A sample is of customers, orders and invoices; the rest is always looked at whole.',
-    'Not looked at yet: index tags, the scans of letters, and whether a row was taken away (amanat audit verify).',
+    'the audit leaves of their writing, index tags against the values they stand for, how customers stand against the acts that',
+    'brought it about, and what the log names against what is there. A sample is of customers with what is theirs, and of the log;',
+    'the rest is always looked at whole. Whether the log itself holds says amanat audit verify.',
   ],
   async run(args, out) {
     noWords(args);
@@ -39,29 +50,37 @@ export const verifyRecords: Command = {
         throw new UsageFault('there is no such tenant; see amanat tenants list');
       const found: Sweep[] = [];
       for (const [i, { id }] of asked.entries()) {
-        const one = await sweepIntegrity(db, keyring, id, sample, (share, { records, rows }) =>
-          bar.at((i + share) / asked.length, `${records} records, ${rows} rows`),
+        const one = await sweepIntegrity(db, keyring, id, sample, (share, { records, rows, leaves }) =>
+          bar.at((i + share) / asked.length, `${records} records, ${leaves} leaves, ${rows} rows`),
         );
         found.push(one);
       }
       return found;
     }).finally(() => bar.end());
     const whole = sweeps.every(({ flaw }) => flaw === undefined);
-    out.result({ whole, tenants: sweeps }, () => sweeps.map(readable).join('\n'));
+    const seed = sample === undefined ? {} : { seed: sample.seed };
+    out.result({ whole, ...seed, tenants: sweeps }, () => [...drawn(sample), ...sweeps.map(readable)].join('\n'));
     return whole ? exit.ok : exit.found;
   },
 };
 
-function sampleOf(args: Arguments): number | undefined {
-  const text = args.text('sample');
-  if (text === undefined) return undefined;
+function sampleOf(args: Arguments): Sample | undefined {
+  const [text, seed = newSalt()] = [args.text('sample'), args.text('seed')];
+  if (text === undefined) {
+    if (args.text('seed') !== undefined) throw new UsageFault('--seed goes with --sample');
+    return undefined;
+  }
   if (args.flag('all')) throw new UsageFault('give --sample or --all');
   if (!/^[1-9]\d{0,6}$/.test(text)) throw new UsageFault('--sample is a number of customers');
-  return Number(text);
+  if (!/^[0-9a-f]{32}$/.test(seed)) throw new UsageFault('--seed is the one an earlier sample printed');
+  return { size: Number(text), seed };
 }
 
-function readable({ tenantId, records, values, rows, flaw }: Sweep): string {
-  const looked = `${records} records with ${values} values and ${rows} rows`;
+const drawn = (sample: Sample | undefined): string[] =>
+  sample === undefined ? [] : [`sample drawn by seed ${sample.seed}`];
+
+function readable({ tenantId, records, values, rows, tags, leaves, flaw }: Sweep): string {
+  const looked = `${records} records with ${values} values, ${tags} index tags, ${leaves} leaves and ${rows} rows`;
   if (flaw === undefined) return `tenant ${tenantId}: ${looked} are whole`;
   const meaning = { ...breachMeanings, ...flawMeanings }[flaw.code];
   return [

@@ -1,0 +1,84 @@
+import { decodeLeaf, type AuditLeaf } from '../crypto/leaf.ts';
+import { commit } from '../db/commit.ts';
+import type { Database } from '../db/database.ts';
+import { selectPurposesOf, selectStandings, type StandingRow } from '../db/recordStandings.ts';
+import type { ProfileOf } from './tagVerification.ts';
+
+/** How a customer stands: what no sealed value and no MAC vouches for, and every read takes. */
+interface Standing {
+  status: string;
+  editsFrozen: boolean;
+  revealsFrozen: boolean;
+  /** Objections that stand: ids of requests. */
+  readonly objections: Set<string>;
+}
+
+/**
+ * Of these customers the first whose status, freezes or closed purposes are not what the log tells: the acts that bring them about
+ * are taken from the leaves, in their order. Undefined when all agree.
+ */
+export async function standingFlaw(
+  db: Database,
+  tenantId: string,
+  profileOf: ProfileOf,
+  ids: readonly string[],
+): Promise<string | undefined> {
+  const scope = { tenantIds: [tenantId] };
+  const [rows] = await commit(db, scope, [selectStandings(tenantId, ids)]);
+  const customers = new Map<string, { readonly row: StandingRow; readonly told: Standing }>();
+  for (const row of rows) {
+    const known = customers.get(row.id) ?? { row, told: newStanding() };
+    customers.set(row.id, known);
+    if (row.leaf !== null) follow(known.told, decodeLeaf(row.leaf), profileOf);
+  }
+  const objections = [...customers.values()].flatMap(({ told }) => [...told.objections]);
+  const [requests] = objections.length === 0 ? [[]] : await commit(db, scope, [selectPurposesOf(tenantId, objections)]);
+  const purposes = new Map(requests.map(({ id, purpose }) => [id, purpose]));
+  for (const [id, { row, told }] of customers) if (!agrees(row, told, purposes)) return id;
+  return undefined;
+}
+
+const newStanding = (): Standing => ({
+  status: 'active',
+  editsFrozen: false,
+  revealsFrozen: false,
+  objections: new Set(),
+});
+
+function follow(standing: Standing, leaf: AuditLeaf, profileOf: ProfileOf): void {
+  if (leaf.outcome !== 'allowed') return;
+  const { action, rule, objectKind, objectId = '' } = leaf;
+  if (action === 'misuse_reports.create' || (action === 'incidents.contain' && objectKind === 'incidents')) {
+    const freezes: readonly string[] = profileOf(leaf.policyVersion)?.misuse.freezes ?? [];
+    standing.editsFrozen = freezes.includes('edits');
+    standing.revealsFrozen = freezes.includes('reveals');
+  }
+  if (action === 'misuse_reports.resolve' || action === 'incidents.thaw') {
+    standing.editsFrozen = false;
+    standing.revealsFrozen = false;
+  }
+  if (action === 'requests.decide' && rule === 'rights.object.done') standing.objections.add(objectId);
+  if (action === 'requests.withdraw' && rule === 'rights.object.withdrawn') standing.objections.delete(objectId);
+  const status = statusAfter(leaf);
+  if (status !== undefined) standing.status = status;
+}
+
+function statusAfter({ action, rule }: AuditLeaf): string | undefined {
+  if (action === 'customers.erase') return 'erased';
+  if (action === 'customers.deactivate') return 'deactivated';
+  if (action !== 'requests.decide') return undefined;
+  return rule === 'rights.erase.done' ? 'leaving' : rule === 'rights.deactivate.done' ? 'deactivated' : undefined;
+}
+
+function agrees(row: StandingRow, told: Standing, purposes: ReadonlyMap<string, string | null>): boolean {
+  if (row.status !== told.status) return false;
+  // Who was erased is read by nobody, and the requests may have gone.
+  if (row.status === 'erased') return true;
+  const closed = new Set([...told.objections].map((id) => purposes.get(id) ?? null));
+  return (
+    row.editsFrozen === told.editsFrozen &&
+    row.revealsFrozen === told.revealsFrozen &&
+    row.objected.length === closed.size &&
+    row.objected.every((purpose) => closed.has(purpose))
+  );
+}

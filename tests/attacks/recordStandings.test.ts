@@ -1,0 +1,186 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { synthetic } from '../../src/cli/synthetic.ts';
+import { sweepErasures } from '../../src/vault/erasure.ts';
+import type { Sweep } from '../../src/vault/integritySweep.ts';
+import { withClient } from '../support/postgres.ts';
+import { sweepAfter, sweepOf } from '../support/sweeps.ts';
+import { undertaken } from '../support/undertakings.ts';
+import { startVault, type TestVault } from '../support/vault.ts';
+import { atDatabase, made, newPerson, type Person } from '../support/work.ts';
+
+/** What no sealed value vouches for: index tags, how customers stand, whether a row is there. Each is held against values and log. */
+
+let vault: TestVault;
+const people = synthetic(1207);
+const persons: Person[] = [];
+
+beforeAll(async () => {
+  vault = await startVault();
+  const shop = await vault.client('shop_backend');
+  const dpo = await vault.client('dpo', { actor: 'officer-1' });
+  for (let n = 0; n < 3; n += 1) persons.push(await newPerson(shop, people.naturalCustomer()));
+  const [first, second] = persons as [Person, Person];
+  const asked = { customerId: first.id, kind: 'object', purpose: 'support', asker: 'subject', checked: 'account' };
+  const { id } = made(await shop.post('/v1/requests', asked));
+  made(await dpo.post(`/v1/requests/${id}/decide`, { outcome: 'done' }), 200);
+  made(await shop.post('/v1/misuse-reports', { customerId: second.id, text: 'خریدهایی که از او نیست' }));
+  const closesAt = new Date(vault.vault.now() + 3_600_000).toISOString();
+  const third = persons[2]?.id;
+  made(await shop.post('/v1/grants', { kind: 'ticket', customerId: third, grantee: { role: 'support' }, closesAt }));
+  await undertaken(dpo, 'Staff-7');
+});
+afterAll(() => vault.stop());
+
+const after = (table: string, change: string) => sweepAfter(vault, table, change);
+
+test('control: untouched it is whole', async () => {
+  const { flaw, tags, leaves } = await sweepOf(vault);
+  expect(flaw).toBeUndefined();
+  expect(tags).toBeGreaterThan(9);
+  expect(leaves).toBeGreaterThan(8);
+});
+
+/** A customer is gone without a trace but in the log. */
+async function withoutThird(): Promise<Sweep> {
+  const id = persons[2]?.id ?? '';
+  return withClient(vault.db.superuserUrl, async (client) => {
+    await client.query('set session_replication_role = replica');
+    await client.query(`create temporary table tags as select * from amanat.index_tags where customer_id = '${id}'`);
+    await client.query(`delete from amanat.index_tags where customer_id = '${id}'`);
+    const found = await after('customers', `delete from amanat.customers where id = '${id}'`);
+    await client.query('insert into amanat.index_tags select * from tags');
+    return found;
+  });
+}
+
+/** Named by their customer: index tags have no id of their own. */
+describe('an index tag', () => {
+  const ofSecond = () => `customer_id = '${persons[1]?.id}' and field = 'nationalId'`;
+  test.each([
+    ['taken away', () => `delete from amanat.index_tags where ${ofSecond()}`, 'tag_missing', 1],
+    [
+      'changed by a bit',
+      () => `update amanat.index_tags set tag = set_byte(tag, 3, get_byte(tag, 3) # 1) where ${ofSecond()}`,
+      'tag_unfounded',
+      1,
+    ],
+    [
+      'moved to another customer',
+      () => `update amanat.index_tags set customer_id = '${persons[0]?.id}' where ${ofSecond()}`,
+      'tag_unfounded',
+      0,
+    ],
+    [
+      'moved to another field',
+      () => `update amanat.index_tags set field = 'foreignerId' where ${ofSecond()}`,
+      'tag_unfounded',
+      1,
+    ],
+    [
+      'said to be of another key',
+      () => `update amanat.index_tags set key_version = key_version + 1 where ${ofSecond()}`,
+      'tag_unfounded',
+      1,
+    ],
+    [
+      'copied to another customer',
+      () =>
+        `insert into amanat.index_tags select tenant_id, field, tag, '${persons[2]?.id}', key_version, false from amanat.index_tags where ${ofSecond()}`,
+      'tag_unfounded',
+      2,
+    ],
+    [
+      'no longer kept from others',
+      () => `update amanat.index_tags set exclusive = false where ${ofSecond()}`,
+      'tag_not_exclusive',
+      1,
+    ],
+    [
+      'kept from others though it is not its alone',
+      () => `update amanat.index_tags set exclusive = true where customer_id = '${persons[1]?.id}' and field = 'email'`,
+      'tag_exclusive',
+      1,
+    ],
+  ] as const)('%s is found', async (_how, change, code, whose) => {
+    const { flaw } = await after('index_tags', change());
+    expect(flaw).toEqual({ code, kind: 'index_tags', id: persons[whose]?.id });
+  });
+
+  test('that leads to nobody is found', async () => {
+    const nobody = '01990000-0000-7000-8000-00000000abcd';
+    const { flaw } = await after(
+      'index_tags',
+      `update amanat.index_tags set customer_id = '${nobody}' where ${ofSecond()}`,
+    );
+    // The value that has lost its tag comes first.
+    expect(flaw).toEqual({ code: 'tag_missing', kind: 'index_tags', id: persons[1]?.id });
+    const added = await after(
+      'index_tags',
+      `insert into amanat.index_tags select tenant_id, field, tag, '${nobody}', key_version, false from amanat.index_tags where ${ofSecond()}`,
+    );
+    expect(added.flaw).toEqual({ code: 'tag_of_nobody', kind: 'index_tags', id: nobody });
+  });
+});
+
+describe('what stands under no MAC', () => {
+  test.each([
+    ['a freeze taken away', 1, 'reveals_frozen = false, edits_frozen = false'],
+    ['half a freeze taken away', 1, 'reveals_frozen = false'],
+    ['a freeze that nobody reported', 2, 'edits_frozen = true'],
+    ['a closed purpose opened', 0, `objected = '{}'`],
+    ['another purpose closed in its place', 0, `objected = '{marketing}'`],
+    ['an account deactivated', 2, `status = 'deactivated'`],
+    ['an erasure begun', 2, `status = 'leaving'`],
+  ])('%s is found', async (_how, whose, change) => {
+    const { flaw } = await after(
+      'customers',
+      `update amanat.customers set ${change} where id = '${persons[whose]?.id}'`,
+    );
+    expect(flaw?.id).toBe(persons[whose]?.id);
+    expect(flaw?.code).toBe(change.includes('leaving') ? 'tag_exclusive' : 'standing_contradicted');
+  });
+
+  test.each(['requests', 'cases', 'grants', 'undertakings'])(
+    'a row of %s that the log names is missed',
+    async (table) => {
+      const [row] = await atDatabase<{ id: string }>(vault, `select id from amanat.${table}`);
+      const { flaw } = await after(table, `delete from amanat.${table}`);
+      // A customer whose standing rests on it comes first.
+      expect(flaw).toEqual(
+        flaw?.kind === 'customers'
+          ? { code: 'standing_contradicted', kind: 'customers', id: persons[0]?.id }
+          : { code: 'record_missing', kind: table, id: row?.id },
+      );
+    },
+  );
+
+  test('who may read, taken out of what every process believes, is missed', async () => {
+    const { flaw } = await after('admissions', `delete from amanat.admissions`);
+    expect(flaw).toMatchObject({ code: 'admission_contradicted', kind: 'admissions' });
+  });
+
+  test('a record that is gone with all that led to it is missed', async () => {
+    const { flaw } = await withoutThird();
+    expect(flaw).toEqual({ code: 'record_missing', kind: 'customers', id: persons[2]?.id });
+  });
+});
+
+test('control: what was lifted, withdrawn and erased agrees with the log too', async () => {
+  const [shop, dpo] = [await vault.client('shop_backend'), await vault.client('dpo', { actor: 'officer-2' })];
+  const { id: customerId } = await newPerson(shop, people.naturalCustomer());
+  const asked = { customerId, asker: 'subject', checked: 'account' };
+  const objection = made(await shop.post('/v1/requests', { ...asked, kind: 'object', purpose: 'support' }));
+  made(await dpo.post(`/v1/requests/${objection.id}/decide`, { outcome: 'done' }), 200);
+  made(await shop.post(`/v1/requests/${objection.id}/withdraw`), 200);
+  const report = made(await shop.post('/v1/misuse-reports', { customerId }));
+  made(await dpo.post(`/v1/misuse-reports/${report.id}/resolve`, { outcome: 'unfounded', finding: 'خود او بود' }), 200);
+  expect((await sweepOf(vault)).flaw).toBeUndefined();
+  const erasure = made(await shop.post('/v1/requests', { ...asked, kind: 'erase' }));
+  made(await dpo.post(`/v1/requests/${erasure.id}/decide`, { outcome: 'done' }), 200);
+  expect((await sweepOf(vault)).flaw, 'leaving').toBeUndefined();
+  await sweepErasures(vault.vault);
+  const [row] = await atDatabase<{ status: string }>(vault, 'select status from amanat.customers where id = $1', [
+    customerId,
+  ]);
+  expect([row?.status, (await sweepOf(vault)).flaw]).toEqual(['erased', undefined]);
+});
