@@ -2,20 +2,26 @@
 import type { InvoiceRow } from './invoices.ts';
 import { messageColumns, type MessageRow } from './messages.ts';
 import type { OrderRow } from './orders.ts';
+import { clockValues, overFrom, type OrderClocks } from './orderTime.ts';
 import { statement, type Statement } from './statement.ts';
 
-/** Newest first. */
-export function selectCopiedOrders(tenantId: string, customerId: string, limit: number): Statement<OrderRow> {
+/** Newest first; none that has had its time. */
+export function selectCopiedOrders(
+  tenantId: string,
+  customerId: string,
+  clocks: OrderClocks,
+  limit: number,
+): Statement<OrderRow> {
   return statement(
     'select_copied_orders',
     `select o.id, o.customer_id as "customerId", o.status, o.delivery_to as "deliveryTo", o.version,
             o.key_version as "keyVersion", o.data_key as "dataKey", o.sealed, o.created_at as "createdAt",
             o.updated_at as "updatedAt"
        from amanat.orders o
-      where o.tenant_id = $1::uuid and o.customer_id = $2::uuid and o.data_key is not null
+      where o.tenant_id = $1::uuid and o.customer_id = $2::uuid and o.data_key is not null and not ${overFrom(4)}
       order by o.id desc
       limit $3::integer`,
-    [tenantId, customerId, limit],
+    [tenantId, customerId, limit, ...clockValues(clocks)],
   );
 }
 
@@ -35,17 +41,23 @@ export function selectCarriers(
   );
 }
 
-/** Newest first. */
-export function selectCopiedInvoices(tenantId: string, customerId: string, limit: number): Statement<InvoiceRow> {
+/** Newest first; none that was made before `since`. */
+export function selectCopiedInvoices(
+  tenantId: string,
+  customerId: string,
+  since: Date,
+  limit: number,
+): Statement<InvoiceRow> {
   return statement(
     'select_copied_invoices',
     `select i.id, i.order_id as "orderId", i.customer_id as "customerId", i.version, i.key_version as "keyVersion",
             i.data_key as "dataKey", i.sealed, i.created_at as "createdAt"
        from amanat.invoices i
       where i.tenant_id = $1::uuid and i.customer_id = $2::uuid and i.data_key is not null
+        and i.created_at >= $4::timestamptz
       order by i.id desc
       limit $3::integer`,
-    [tenantId, customerId, limit],
+    [tenantId, customerId, limit, since],
   );
 }
 

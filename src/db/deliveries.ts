@@ -1,15 +1,26 @@
 import type { DeliveryReadRow } from './deliveryReads.ts';
+import type { OrderClocks } from './orderTime.ts';
 import { parcelColumns, type ParcelFacts } from './shipments.ts';
 import { statement, type Statement } from './statement.ts';
 
-/** What of a parcel its courier may act on: its own, open, inside its window. Everything else is no row. */
-const open = `amanat.shipments s
+/**
+ * What of a parcel its courier may act on: its own, open, inside its window, of an order that has not had its time; one that is
+ * on its way has that only from the order itself on. Everything else is no row. `most` names the parameter of a customer's own
+ * order's terms; a recipient's stands after it.
+ */
+const openBy = (most: number): string => `amanat.shipments s
        join amanat.grants g
          on g.tenant_id = s.tenant_id and g.id = s.grant_id and g.closed_at is null
         and g.opens_at <= $3::timestamptz and g.closes_at > $3::timestamptz
        join amanat.orders o on o.tenant_id = s.tenant_id and o.id = s.order_id and o.data_key is not null
+        and (o.created_at <= $3::timestamptz
+               - (case o.delivery_to when 'recipient' then $${most + 1}::interval else $${most}::interval end)) is not true
        join amanat.customers c on c.tenant_id = s.tenant_id and c.id = s.customer_id
       where s.tenant_id = $1::uuid and s.courier_client_id = $2::uuid and s.status = 'open'`;
+
+/** When, and by which terms its order is over. */
+export type DeliveryClocks = NonNullable<OrderClocks>;
+const mosts = ({ customer, recipient }: DeliveryClocks) => [customer.most, recipient.most];
 
 export interface ListedDelivery extends ParcelFacts, Omit<DeliveryReadRow, 'n'> {
   readonly customerKind: 'natural' | 'legal';
@@ -19,7 +30,7 @@ export interface ListedDelivery extends ParcelFacts, Omit<DeliveryReadRow, 'n'> 
 export function listDeliveries(
   tenantId: string,
   courierClientId: string,
-  now: Date,
+  clocks: DeliveryClocks,
   beforeId: string | undefined,
   limit: number,
 ): Statement<ListedDelivery> {
@@ -27,12 +38,12 @@ export function listDeliveries(
     'list_deliveries',
     `select ${parcelColumns}, o.delivery_to as "deliveryTo", c.kind as "customerKind", o.version,
             o.key_version as "keyVersion", o.data_key as "dataKey", o.sealed
-       from ${open}
+       from ${openBy(6)}
         and (g.max_reads is null or g.reads < g.max_reads)
         and ($4::uuid is null or s.id < $4::uuid)
       order by s.id desc
       limit $5::integer`,
-    [tenantId, courierClientId, now, beforeId ?? null, limit],
+    [tenantId, courierClientId, clocks.now, beforeId ?? null, limit, ...mosts(clocks)],
   );
 }
 
@@ -49,24 +60,29 @@ export interface OpenDeliveryRow extends ParcelFacts {
 export function selectOpenDelivery(
   tenantId: string,
   courierClientId: string,
-  now: Date,
+  clocks: DeliveryClocks,
   id: string,
 ): Statement<OpenDeliveryRow> {
   return statement(
     'select_open_delivery',
     `select ${parcelColumns}, s.code_hash as "codeHash", s.code_mac as "codeMac", s.code_tries as "codeTries",
             s.attempts, o.key_version as "keyVersion", o.data_key as "dataKey"
-       from ${open} and s.id = $4::uuid`,
-    [tenantId, courierClientId, now, id],
+       from ${openBy(5)} and s.id = $4::uuid`,
+    [tenantId, courierClientId, clocks.now, id, ...mosts(clocks)],
   );
 }
 
 /** Guarded: not_found unless the parcel is still this courier's and open. To follow `takeOrder`. */
-export function requireOpenDelivery(tenantId: string, courierClientId: string, now: Date, id: string): Statement {
+export function requireOpenDelivery(
+  tenantId: string,
+  courierClientId: string,
+  clocks: DeliveryClocks,
+  id: string,
+): Statement {
   return statement(
     'require_open_delivery',
-    `select amanat.require(exists (select 1 from ${open} and s.id = $4::uuid), 'not_found')`,
-    [tenantId, courierClientId, now, id],
+    `select amanat.require(exists (select 1 from ${openBy(5)} and s.id = $4::uuid), 'not_found')`,
+    [tenantId, courierClientId, clocks.now, id, ...mosts(clocks)],
   );
 }
 

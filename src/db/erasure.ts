@@ -4,6 +4,7 @@ import { destroyFeedbackOf } from './feedback.ts';
 import { emptyGlassOf } from './breakGlass.ts';
 import { emptyCasesOf } from './cases.ts';
 import { emptyPermissionsOf } from './permissions.ts';
+import { clockValues, overBy, overFrom, termsFrom, type OrderClocks } from './orderTime.ts';
 import { deleteVersionsOf } from './versions.ts';
 import { statement, type Statement } from './statement.ts';
 import { forgetAnswersOf } from './retentionAnswers.ts';
@@ -13,7 +14,7 @@ import { forgetAnswersOf } from './retentionAnswers.ts';
  * for others, work and parcels closed, orders on their way cancelled, stored answers emptied. Guarded: conflict unless the
  * customer is there. Orders are taken first, as every act on a parcel takes its own before the customer.
  */
-export function hideCustomer(tenantId: string, id: string, at: Date): Statement[] {
+export function hideCustomer(tenantId: string, id: string, at: Date, clocks: OrderClocks): Statement[] {
   return [
     statement(
       'take_orders_of_customer',
@@ -41,13 +42,13 @@ export function hideCustomer(tenantId: string, id: string, at: Date): Statement[
         where tenant_id = $1::uuid and customer_id = $2::uuid and exclusive`,
       [tenantId, id],
     ),
-    ...closeWorkOf(tenantId, id, at),
+    ...closeWorkOf(tenantId, id, at, clocks),
     emptyAnswersOf(tenantId, id),
   ];
 }
 
-/** What is open on a customer: parcels and their codes, grants, orders on their way. */
-function closeWorkOf(tenantId: string, id: string, at: Date): Statement[] {
+/** What is open on a customer: parcels and their codes, grants, orders on their way that have not had their time. */
+function closeWorkOf(tenantId: string, id: string, at: Date, clocks: OrderClocks): Statement[] {
   return [
     statement(
       'close_parcels_of_customer',
@@ -65,10 +66,11 @@ function closeWorkOf(tenantId: string, id: string, at: Date): Statement[] {
     ),
     statement(
       'cancel_orders_of_customer',
-      `update amanat.orders
+      `update amanat.orders o
           set status = 'cancelled', updated_at = $3::timestamptz
-        where tenant_id = $1::uuid and customer_id = $2::uuid and status in ('placed', 'dispatched', 'returned')`,
-      [tenantId, id, at],
+        where o.tenant_id = $1::uuid and o.customer_id = $2::uuid and o.status in ('placed', 'dispatched', 'returned')
+          and not ${overFrom(4)}`,
+      [tenantId, id, at, ...clockValues(clocks)],
     ),
   ];
 }
@@ -107,10 +109,13 @@ export interface LeavingRow {
   readonly tags: number;
 }
 
-/** Customers whose erasure was decided `keep` ago (ISO 8601), after the one named; the order is that of their ids. */
+/**
+ * Customers whose erasure was decided `keep` ago (ISO 8601), after the one named; the order is that of their ids. Former states
+ * that had had their time by then, `keepStates` after they were replaced, are not counted: a hold kept them, if they are there.
+ */
 export function selectLeaving(
   tenantId: string,
-  { keep, at }: { readonly keep: string; readonly at: Date },
+  { keep, keepStates, at }: { readonly keep: string; readonly keepStates: string | undefined; readonly at: Date },
   afterId: string | undefined,
   limit: number,
 ): Statement<LeavingRow> {
@@ -118,7 +123,8 @@ export function selectLeaving(
     'select_leaving',
     `select c.id, c.version,
             (select count(*)::integer from amanat.customer_versions v
-              where v.tenant_id = $1::uuid and v.customer_id = c.id) as versions,
+              where v.tenant_id = $1::uuid and v.customer_id = c.id
+                and (v.replaced_at <= c.updated_at - $6::interval) is not true) as versions,
             (select count(*)::integer from amanat.index_tags t
               where t.tenant_id = $1::uuid and t.customer_id = c.id) as tags
        from amanat.customers c
@@ -126,7 +132,7 @@ export function selectLeaving(
         and c.updated_at <= $5::timestamptz - $4::interval
       order by c.id
       limit $3::integer`,
-    [tenantId, afterId ?? null, limit, keep, at],
+    [tenantId, afterId ?? null, limit, keep, at, keepStates ?? null],
   );
 }
 
@@ -141,23 +147,32 @@ export interface LeftRecord {
   readonly createdAt: Date;
   /** When it was delivered; null for one that was not. */
   readonly deliveredAt: Date | null;
+  /** An order that had had its time when the customer was last changed, which is when a leaving one's erasure was decided. */
+  readonly over: boolean;
 }
 
 /** Orders and invoices of these customers that still have their keys. */
-export function selectLeft(tenantId: string, customerIds: readonly string[]): Statement<LeftRecord> {
+export function selectLeft(
+  tenantId: string,
+  customerIds: readonly string[],
+  clocks: OrderClocks,
+): Statement<LeftRecord> {
+  const over = overBy({ ...termsFrom(3), now: 'least(c.updated_at, $3::timestamptz)' });
   return statement(
     'select_left_records',
     `select 'orders' as kind, o.id, o.customer_id as "customerId", o.version, o.status,
             o.delivery_to as "deliveryTo", o.created_at as "createdAt",
             (select max(s.closed_at) from amanat.shipments s
-              where s.tenant_id = $1::uuid and s.order_id = o.id and s.status = 'delivered') as "deliveredAt"
+              where s.tenant_id = $1::uuid and s.order_id = o.id and s.status = 'delivered') as "deliveredAt",
+            ${over} as over
        from amanat.orders o
+       join amanat.customers c on c.tenant_id = $1::uuid and c.id = o.customer_id
       where o.tenant_id = $1::uuid and o.customer_id = any ($2::uuid[]) and o.data_key is not null
      union all
-     select 'invoices', i.id, i.customer_id, i.version, 'issued', 'customer', i.created_at, null
+     select 'invoices', i.id, i.customer_id, i.version, 'issued', 'customer', i.created_at, null, false
        from amanat.invoices i
       where i.tenant_id = $1::uuid and i.customer_id = any ($2::uuid[]) and i.data_key is not null`,
-    [tenantId, customerIds],
+    [tenantId, customerIds, ...clockValues(clocks)],
   );
 }
 

@@ -44,14 +44,17 @@ export function insertInvoice(invoice: InvoiceRow & { readonly tenantId: string 
   );
 }
 
-/** Without a leaf: only for work that goes on to commit one. An invoice outlives its customer. */
-export function selectInvoice(tenantId: string, id: string): Statement<InvoiceRow> {
+/**
+ * Without a leaf: only for work that goes on to commit one. An invoice outlives its customer; one made before `since` has had
+ * its time, whether or not it is still there.
+ */
+export function selectInvoice(tenantId: string, id: string, since: Date): Statement<InvoiceRow> {
   return statement(
     'select_invoice',
     `select i.id, i.order_id as "orderId", i.customer_id as "customerId", i.version, i.key_version as "keyVersion",
             i.data_key as "dataKey", i.sealed, i.created_at as "createdAt"
        from amanat.invoices i
-      where i.tenant_id = $1::uuid and i.id = $2::uuid and i.data_key is not null`,
-    [tenantId, id],
+      where i.tenant_id = $1::uuid and i.id = $2::uuid and i.data_key is not null and i.created_at >= $3::timestamptz`,
+    [tenantId, id, since],
   );
 }

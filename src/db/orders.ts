@@ -1,3 +1,4 @@
+import { clockValues, overFrom, type OrderClocks } from './orderTime.ts';
 import { statement, type Statement } from './statement.ts';
 
 export type OrderStatus = 'placed' | 'dispatched' | 'delivered' | 'returned' | 'cancelled';
@@ -52,8 +53,8 @@ export function insertOrder(order: OrderRow & { readonly tenantId: string }): St
   );
 }
 
-/** Without a leaf: only for work that goes on to commit one. Orders of active customers only. */
-export function selectOrders(tenantId: string, ids: readonly string[]): Statement<OrderRow> {
+/** Without a leaf: only for work that goes on to commit one. Orders of active customers only, and none that has had its time. */
+export function selectOrders(tenantId: string, ids: readonly string[], clocks: OrderClocks): Statement<OrderRow> {
   return statement(
     'select_orders',
     `select o.id, o.customer_id as "customerId", o.status, o.delivery_to as "deliveryTo", o.version,
@@ -61,8 +62,8 @@ export function selectOrders(tenantId: string, ids: readonly string[]): Statemen
             o.updated_at as "updatedAt"
        from amanat.orders o
        join amanat.customers c on c.tenant_id = o.tenant_id and c.id = o.customer_id and c.status = 'active'
-      where o.tenant_id = $1::uuid and o.id = any ($2::uuid[]) and o.data_key is not null`,
-    [tenantId, ids],
+      where o.tenant_id = $1::uuid and o.id = any ($2::uuid[]) and o.data_key is not null and not ${overFrom(3)}`,
+    [tenantId, ids, ...clockValues(clocks)],
   );
 }
 
@@ -70,7 +71,8 @@ export interface ListedOrder {
   readonly id: string;
   readonly customerId: string;
   readonly status: OrderStatus;
-  readonly version: number;
+  /** Null once what it held has had its time, whether or not it is still there. */
+  readonly version: number | null;
   readonly createdAt: Date;
 }
 
@@ -80,17 +82,20 @@ export function listOrders(
   customerId: string | undefined,
   beforeId: string | undefined,
   limit: number,
+  clocks: OrderClocks,
 ): Statement<ListedOrder> {
   return statement(
     'list_orders',
-    `select o.id, o.customer_id as "customerId", o.status, o.version, o.created_at as "createdAt"
+    `select o.id, o.customer_id as "customerId", o.status,
+            case when o.data_key is not null and not ${overFrom(5)} then o.version end as version,
+            o.created_at as "createdAt"
        from amanat.orders o
        join amanat.customers c on c.tenant_id = o.tenant_id and c.id = o.customer_id and c.status = 'active'
       where o.tenant_id = $1::uuid and ($2::uuid is null or o.customer_id = $2::uuid)
         and ($3::uuid is null or o.id < $3::uuid)
       order by o.id desc
       limit $4::integer`,
-    [tenantId, customerId ?? null, beforeId ?? null, limit],
+    [tenantId, customerId ?? null, beforeId ?? null, limit, ...clockValues(clocks)],
   );
 }
 

@@ -1,15 +1,6 @@
 /** Orders and invoices that have had their time. What is due is computed here, so that a page of rows is a page of due ones. */
+import { overBy, type OrderTerms } from './orderTime.ts';
 import { statement, type Statement } from './statement.ts';
-
-/** ISO 8601 durations; null where the profile sets none, and then nothing is due by it. */
-export interface OrderTerms {
-  readonly deliveryTo: 'customer' | 'recipient';
-  /** From delivery, return or cancellation. */
-  readonly keep: string | null;
-  readonly cancelled: string | null;
-  /** From the order, whatever became of it. */
-  readonly most: string | null;
-}
 
 /** A row that has had its time. */
 export interface DueRecord {
@@ -27,15 +18,7 @@ export interface DueVersion extends DueRecord {
 /** Of `amanat.orders o`; $2 to whom, $3 keep, $4 keep when cancelled, $5 most, $6 now. A null term makes nothing due. */
 const dueOrders = `
       where o.tenant_id = $1::uuid and o.data_key is not null and o.delivery_to = $2::text
-        and (case o.status
-               when 'delivered' then coalesce(
-                 (select max(s.closed_at) from amanat.shipments s
-                   where s.tenant_id = $1::uuid and s.order_id = o.id and s.status = 'delivered'), o.updated_at)
-                 <= $6::timestamptz - $3::interval
-               when 'returned' then o.updated_at <= $6::timestamptz - $3::interval
-               when 'cancelled' then o.updated_at <= $6::timestamptz - coalesce($4::interval, $3::interval)
-             end is true
-             or (o.created_at <= $6::timestamptz - $5::interval) is true)`;
+        and ${overBy({ keep: '$3::interval', cancelled: '$4::interval', most: '$5::interval', now: '$6::timestamptz' })}`;
 
 /** Of customers under no standing hold, so that those who are held do not fill the page; the vault judges by their MACs. */
 export const unheld = (alias: string): string => `

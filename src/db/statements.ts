@@ -1,5 +1,6 @@
 /** What a statement of what is held is made of: rows, times and the labels of sealed values. Nothing here is asked of holds. */
 import type { OrderStatus } from './orders.ts';
+import { clockValues, overFrom, type OrderClocks } from './orderTime.ts';
 import { statement, type Statement } from './statement.ts';
 
 export interface HeldOrder {
@@ -19,31 +20,42 @@ export interface HeldInvoice {
   readonly sealed: Buffer;
 }
 
-/** Newest first. */
-export function selectHeldOrders(tenantId: string, customerId: string, limit: number): Statement<HeldOrder> {
+/** Newest first; none that has had its time. */
+export function selectHeldOrders(
+  tenantId: string,
+  customerId: string,
+  clocks: OrderClocks,
+  limit: number,
+): Statement<HeldOrder> {
   return statement(
     'select_held_orders',
     `select o.id, o.status, o.delivery_to as "deliveryTo", o.created_at as "createdAt", o.updated_at as "updatedAt",
             (select max(s.closed_at) from amanat.shipments s
               where s.tenant_id = $1::uuid and s.order_id = o.id and s.status = 'delivered') as "deliveredAt", o.sealed
        from amanat.orders o
-      where o.tenant_id = $1::uuid and o.customer_id = $2::uuid and o.data_key is not null
+      where o.tenant_id = $1::uuid and o.customer_id = $2::uuid and o.data_key is not null and not ${overFrom(4)}
       order by o.id desc
       limit $3::integer`,
-    [tenantId, customerId, limit],
+    [tenantId, customerId, limit, ...clockValues(clocks)],
   );
 }
 
-/** Newest first. */
-export function selectHeldInvoices(tenantId: string, customerId: string, limit: number): Statement<HeldInvoice> {
+/** Newest first; none that was made before `since`. */
+export function selectHeldInvoices(
+  tenantId: string,
+  customerId: string,
+  since: Date,
+  limit: number,
+): Statement<HeldInvoice> {
   return statement(
     'select_held_invoices',
     `select i.id, i.created_at as "createdAt", i.sealed
        from amanat.invoices i
       where i.tenant_id = $1::uuid and i.customer_id = $2::uuid and i.data_key is not null
+        and i.created_at >= $4::timestamptz
       order by i.id desc
       limit $3::integer`,
-    [tenantId, customerId, limit],
+    [tenantId, customerId, limit, since],
   );
 }
 

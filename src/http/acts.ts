@@ -88,12 +88,16 @@ function isRecorded(error: VaultError): boolean {
   return error.status < 500 && (error.code !== 'too_many_requests' || ceiling);
 }
 
-/** What one person of a client was answered answers no other: each takes the step, or is refused it. */
-function idempotencyOf(request: Incoming<Caller>, { actor }: Caller): Idempotency | undefined {
+/**
+ * What one person of a client was answered answers no other: each takes the step, or is refused it. A person's own token has keys
+ * of its own, whichever client asked for it: a space is in no key.
+ */
+function idempotencyOf(request: Incoming<Caller>, { actor, subjectId }: Caller): Idempotency | undefined {
   const key = request.headers['idempotency-key'];
   if (key === undefined) return undefined;
+  const own = idempotencyKey(String(key));
   return {
-    key: idempotencyKey(String(key)),
+    key: subjectId === undefined ? own : `${subjectId} ${own}`,
     target: [request.method, request.path, ...(actor === undefined ? [] : [actor])].join(' '),
     body: request.bytes ?? Buffer.alloc(0),
   };

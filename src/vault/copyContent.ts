@@ -15,6 +15,7 @@ import { classOfItem, classOfOrder } from './heldItems.ts';
 import { invoiceFields } from './invoiceRecord.ts';
 import { itemsOf, openOrder, referenceLabel } from './orderRecord.ts';
 import { headerOf, openRecord } from './record.ts';
+import { clocksOf, invoicesSince } from './retentionTerms.ts';
 import { jalaliDayOf } from './tehranDay.ts';
 
 /** What a copy holds beside the account itself. */
@@ -140,8 +141,9 @@ const orderWords: Readonly<Record<OrderStatus, string>> = {
 };
 
 async function copiedOrders(copying: Copying): Promise<CopiedRecord[]> {
-  const { vault, keys, customer, limit } = copying;
-  const [rows] = await load(vault, keys.tenantId, [selectCopiedOrders(keys.tenantId, customer.id, limit)]);
+  const { vault, keys, policy, customer, at, limit } = copying;
+  const clocks = clocksOf(policy.profile, at);
+  const [rows] = await load(vault, keys.tenantId, [selectCopiedOrders(keys.tenantId, customer.id, clocks, limit)]);
   const orderIds = rows.map(({ id }) => id);
   const [carried] = await load(vault, keys.tenantId, [selectCarriers(keys.tenantId, orderIds)]);
   return rows.map((row) => {
@@ -166,8 +168,9 @@ function orderItems({ keys, make }: Copying, row: OrderRow): CopiedItem[] {
 }
 
 async function copiedInvoices(copying: Copying): Promise<CopiedRecord[]> {
-  const { vault, keys, customer, limit } = copying;
-  const [rows] = await load(vault, keys.tenantId, [selectCopiedInvoices(keys.tenantId, customer.id, limit)]);
+  const { vault, keys, policy, customer, at, limit } = copying;
+  const since = invoicesSince(policy.profile, at);
+  const [rows] = await load(vault, keys.tenantId, [selectCopiedInvoices(keys.tenantId, customer.id, since, limit)]);
   return rows.map((row) => copiedRecord(row, { items: invoiceItems(copying, row) }));
 }
 

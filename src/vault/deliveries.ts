@@ -2,6 +2,7 @@ import { listDeliveries as listStatement, type ListedDelivery } from '../db/deli
 import type { DeliveryReadRow } from '../db/deliveryReads.ts';
 import { selectParcelGrants } from '../db/grantFacts.ts';
 import { VaultError } from '../errors.ts';
+import { addDuration } from '../policy/duration.ts';
 import type { Decision, JudgedGrant } from '../policy/judge.ts';
 import { fields as allFields, type Field, type Party } from '../policy/profile.ts';
 import { commitAct, load, refusalOf, type Act, type Answer } from './act.ts';
@@ -11,6 +12,7 @@ import type { Caller } from './caller.ts';
 import { takeFullRead } from './ceilings.ts';
 import type { KnownParcel } from './deliveryMemory.ts';
 import { stateAt } from './grantOf.ts';
+import { timeOf } from './ids.ts';
 import type { TenantKeys } from './keyring.ts';
 import { cityLabel, itemsOf, partyOf, type Item } from './orderRecord.ts';
 import { pageOf, type Page } from './page.ts';
@@ -18,6 +20,7 @@ import { permit } from './permit.ts';
 import { openRecord, reveal, type OpenRecord } from './record.ts';
 import { believes, checkParcel } from './rowMac.ts';
 import { weakest } from './shown.ts';
+import { clocksOf } from './retentionTerms.ts';
 import type { Vault } from './vault.ts';
 import type { Policy } from './watch.ts';
 
@@ -40,7 +43,8 @@ export async function readDelivery(vault: Vault, caller: Caller, act: Act, id: s
   const policy = vault.watch.policy(caller.tenantId);
   for (let attempt = 1; attempt <= mostReads; attempt += 1) {
     const parcel = await parcelOf(vault, caller, id);
-    if (stateAt(parcel, vault.now()) !== 'open') throw new VaultError('not_found');
+    if (stateAt(parcel, vault.now()) !== 'open' || isOver(policy, parcel, vault.now()))
+      throw new VaultError('not_found');
     const release = releaseOf(policy, caller, partyOf(parcel.customerKind, parcel.deliveryTo), admitted);
     if (attempt === 1) await takeFullRead(vault, policy, caller);
     const row = await readOpen(vault, caller, act, parcel, release);
@@ -51,6 +55,13 @@ export async function readDelivery(vault: Vault, caller: Caller, act: Act, id: s
     vault.deliveries.forget(caller.tenantId, caller.clientId, id);
   }
   throw new VaultError('not_found');
+}
+
+/** Has its order had its time? One that is on its way has that only from the order itself on, and an id tells when it was made. */
+function isOver({ profile }: Policy, { orderId, deliveryTo }: KnownParcel, now: number): boolean {
+  const { most } = clocksOf(profile, new Date(now))[deliveryTo];
+  const end = most === null ? undefined : addDuration(new Date(timeOf(orderId)), most);
+  return end !== undefined && end.getTime() <= now;
 }
 
 async function parcelOf(vault: Vault, caller: Caller, id: string): Promise<KnownParcel> {
@@ -164,8 +175,8 @@ export async function listDeliveries(vault: Vault, caller: Caller, act: Act, pag
   const admitted = expectRecipient(vault, caller);
   const { tenantId, clientId } = caller;
   const policy = vault.watch.policy(tenantId);
-  const now = new Date(vault.now());
-  const [rows] = await load(vault, tenantId, [listStatement(tenantId, clientId, now, page.after, page.limit + 1)]);
+  const clocks = clocksOf(policy.profile, new Date(vault.now()));
+  const [rows] = await load(vault, tenantId, [listStatement(tenantId, clientId, clocks, page.after, page.limit + 1)]);
   const [grants] = await load(vault, tenantId, [selectParcelGrants(rows.map(({ id }) => ({ tenantId, id })))]);
   const keys = await vault.keyring.tenant(tenantId);
   const masked = new Set<Field>();

@@ -14,11 +14,12 @@ import { VaultError } from '../errors.ts';
 import { load, write } from './act.ts';
 import { certificateOf } from './erasureCertificate.ts';
 import { eventStatement } from './events.ts';
+import { keptFor } from './formerVersions.ts';
 import { clearanceOf, type Clearance } from './holds.ts';
 import { keptOf, type Kept } from './keptByLaw.ts';
 import type { TenantKeys } from './keyring.ts';
 import { signed } from './requestRecord.ts';
-import { durationOf } from './retentionTerms.ts';
+import { clocksOf, durationOf } from './retentionTerms.ts';
 import { believes } from './rowMac.ts';
 import { sweepLeaf } from './sweepLeaf.ts';
 import type { Vault } from './vault.ts';
@@ -42,7 +43,9 @@ async function sweepTenant(vault: Vault, tenantId: string): Promise<void> {
   const policy = vault.watch.policy(tenantId);
   const keys = await vault.keyring.tenant(tenantId);
   // Where counsel says that the law binds the shop to keep what it had: out of everybody's reach, for so long.
-  const decided = { keep: durationOf(policy.profile.retention.erased_hold.keep) ?? 'P0D', at: new Date(vault.now()) };
+  const { profile } = policy;
+  const keep = durationOf(profile.retention.erased_hold.keep) ?? 'P0D';
+  const decided = { keep, keepStates: keptFor(profile, 'customers'), at: new Date(vault.now()) };
   for (let after: string | undefined; ;) {
     const [leaving] = await load(vault, tenantId, [selectLeaving(tenantId, decided, after, atMost)]);
     if (leaving.length > 0) await erasePage(vault, policy, keys, leaving);
@@ -57,7 +60,7 @@ async function erasePage(vault: Vault, policy: Policy, keys: TenantKeys, leaving
   const at = new Date(vault.now());
   const clearance = await clearanceOf(vault, keys, ids, at);
   const [left, requests] = await load(vault, keys.tenantId, [
-    selectLeft(keys.tenantId, ids),
+    selectLeft(keys.tenantId, ids, clocksOf(policy.profile, at)),
     selectRequestsOf(keys.tenantId, ids),
   ]);
   const asked = requests.filter((row) => believes(vault, keys, 'requests', row));
@@ -94,7 +97,10 @@ async function eraseCustomer(
   const kept = records.flatMap((record) => keptOf(policy.profile, record, granted.decidedAt ?? at) ?? []);
   const orders = records.filter((record) => record.kind === 'orders' && !kept.some((one) => one.record === record));
   const gone = [customer.id, ...orders.map(({ id }) => id)].map((recordId) => ({ recordId, customerId: customer.id }));
-  const certificate = certificateOf(vault.keys.exportSigning, policy, granted.id, { customer, orders, kept, by });
+  // What a hold had kept past its time was gone for everybody before it was asked for.
+  const counted = orders.filter(({ over }) => !over);
+  const erased = { customer, orders: counted, kept, by };
+  const certificate = certificateOf(vault.keys.exportSigning, policy, granted.id, erased);
   const silenced = requests.map((row) => ({
     ...signed(keys, {
       ...row,

@@ -6,6 +6,7 @@ import { load } from './act.ts';
 import type { ExplainedAct } from './explainedExport.ts';
 import { keptOf } from './keptByLaw.ts';
 import { believes } from './rowMac.ts';
+import { clocksOf } from './retentionTerms.ts';
 import { timeView } from './shownTime.ts';
 import type { Vault } from './vault.ts';
 import type { Policy } from './watch.ts';
@@ -29,7 +30,7 @@ export async function explainErasure(
 ): Promise<ExplainedAct & { readonly kept: readonly KeptClass[] }> {
   const { profile } = policy;
   const [left, requests] = await load(vault, tenantId, [
-    selectLeft(tenantId, [customerId]),
+    selectLeft(tenantId, [customerId], clocksOf(profile, new Date(vault.now()))),
     selectRequestsOf(tenantId, [customerId]),
   ]);
   const keys = await vault.keyring.tenant(tenantId);

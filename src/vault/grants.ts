@@ -20,6 +20,7 @@ import type { TenantKeys } from './keyring.ts';
 import { pageOf, type Page } from './page.ts';
 import { permit } from './permit.ts';
 import { believes, checkMac, macOf } from './rowMac.ts';
+import { clocksOf } from './retentionTerms.ts';
 import type { Vault } from './vault.ts';
 import type { Policy } from './watch.ts';
 
@@ -59,7 +60,7 @@ export async function openGrant(vault: Vault, caller: Caller, act: Act, input: N
   const byClient = 'clientId' in input.grantee ? input.grantee : undefined;
   const [[customer], [order], [client]] = await load(vault, tenantId, [
     selectCustomers(tenantId, [input.customerId]),
-    selectOrders(tenantId, input.orderId === undefined ? [] : [input.orderId]),
+    selectOrders(tenantId, input.orderId === undefined ? [] : [input.orderId], clocksOf(policy.profile, new Date(now))),
     selectClientsInService(tenantId, byClient === undefined ? [] : [byClient.clientId]),
   ]);
   if (customer === undefined) throw refuse('invalid_body', '/customerId', 'unknown_id');

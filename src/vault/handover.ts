@@ -20,6 +20,7 @@ import type { Caller } from './caller.ts';
 import { permit } from './permit.ts';
 import { checkMac, checkParcel } from './rowMac.ts';
 import { codeHash } from './deliveryCode.ts';
+import { clocksOf } from './retentionTerms.ts';
 import type { Vault } from './vault.ts';
 
 /** Tries at a delivery code, all couriers' requests together. The right code is no longer taken after them. */
@@ -59,7 +60,7 @@ async function wrongCode(
   const { tenantId, clientId } = caller;
   await write(vault, tenantId, [
     takeOrder(tenantId, parcel.orderId),
-    requireOpenDelivery(tenantId, clientId, at, parcel.id),
+    requireOpenDelivery(tenantId, clientId, clocksAt(vault, tenantId, at), parcel.id),
     countCodeTry(tenantId, parcel.id, mostTries),
     leafStatement(vault, caller, act, { ...deedOf(vault, caller, parcel), outcome: 'refused', rule: 'wrong_code' }),
   ]);
@@ -97,7 +98,7 @@ export async function failDelivery(
   const at = new Date(vault.now());
   const statements = [
     takeOrder(tenantId, orderId),
-    requireOpenDelivery(tenantId, clientId, at, id),
+    requireOpenDelivery(tenantId, clientId, clocksAt(vault, tenantId, at), id),
     recordFailedAttempt(tenantId, id, attempts, sealed),
   ];
   const deed = { ...deedOf(vault, caller, parcel), recordVersion: attempts };
@@ -108,13 +109,15 @@ export async function failDelivery(
 async function openParcel(vault: Vault, caller: Caller, id: string): Promise<OpenDeliveryRow> {
   const { tenantId, clientId } = caller;
   const [[parcel], [grant]] = await load(vault, tenantId, [
-    selectOpenDelivery(tenantId, clientId, new Date(vault.now()), id),
+    selectOpenDelivery(tenantId, clientId, clocksAt(vault, tenantId, new Date(vault.now())), id),
     selectParcelGrants([{ tenantId, id }]),
   ]);
   if (parcel === undefined) throw new VaultError('not_found');
   checkParcel(await vault.keyring.tenant(tenantId), parcel, grant);
   return parcel;
 }
+
+const clocksAt = (vault: Vault, tenantId: string, at: Date) => clocksOf(vault.watch.policy(tenantId).profile, at);
 
 /** Shipment, grant and order close in one commit; the guard says under what condition. */
 function close(
@@ -129,7 +132,7 @@ function close(
   const { tenantId, clientId } = caller;
   const statements = [
     takeOrder(tenantId, parcel.orderId),
-    requireOpenDelivery(tenantId, clientId, at, parcel.id),
+    requireOpenDelivery(tenantId, clientId, clocksAt(vault, tenantId, at), parcel.id),
     ...guards,
     closeOpenShipment(tenantId, parcel.orderId, status, at),
     moveOrder(tenantId, parcel.orderId, ['dispatched'], status, at),

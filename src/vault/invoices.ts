@@ -14,6 +14,7 @@ import { freezeBuyer, invoiceFields, type InvoiceField, type InvoiceHeader } fro
 import { permit } from './permit.ts';
 import { headerOf, openRecord } from './record.ts';
 import { show, type Shown } from './shown.ts';
+import { clocksOf, invoicesSince } from './retentionTerms.ts';
 import type { Vault } from './vault.ts';
 
 /**
@@ -23,8 +24,10 @@ import type { Vault } from './vault.ts';
 export async function createInvoice(vault: Vault, caller: Caller, act: Act, orderId: string): Promise<Answer> {
   permit(caller, 'invoices.create');
   const { tenantId } = caller;
-  if (vault.watch.policy(tenantId).profile.grantKinds.invoice === undefined) throw new VaultError('not_permitted');
-  const [[order]] = await load(vault, tenantId, [selectOrders(tenantId, [orderId])]);
+  const { profile } = vault.watch.policy(tenantId);
+  if (profile.grantKinds.invoice === undefined) throw new VaultError('not_permitted');
+  const clocks = clocksOf(profile, new Date(vault.now()));
+  const [[order]] = await load(vault, tenantId, [selectOrders(tenantId, [orderId], clocks)]);
   if (order === undefined) throw new VaultError('not_found');
   if (order.status === 'cancelled') throw new VaultError('conflict');
   const [[customer]] = await load(vault, tenantId, [selectCustomers(tenantId, [order.customerId])]);
@@ -55,7 +58,8 @@ export async function readInvoice(vault: Vault, caller: Caller, act: Act, id: st
   const decision = policy.decide(caller, work, invoiceFields);
   if (decision.full.length === 0) throw new VaultError('not_permitted');
   expectUndertaking(vault, caller);
-  const [[row]] = await load(vault, tenantId, [selectInvoice(tenantId, id)]);
+  const since = invoicesSince(policy.profile, new Date(vault.now()));
+  const [[row]] = await load(vault, tenantId, [selectInvoice(tenantId, id, since)]);
   if (row === undefined) throw new VaultError('not_found');
   const record = openRecord(await vault.keyring.tenant(tenantId), 'invoice', row);
   const held = invoiceFields.filter((field) => record.labels.has(field));

@@ -1,4 +1,4 @@
-import type { OrderTerms } from '../db/retention.ts';
+import type { OrderTerms } from '../db/orderTime.ts';
 import type { HeldInvoice, HeldOrder } from '../db/statements.ts';
 import { addDuration } from '../policy/duration.ts';
 import type { Profile } from '../policy/profile.ts';

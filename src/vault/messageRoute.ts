@@ -17,6 +17,7 @@ import type { TenantKeys } from './keyring.ts';
 import { openOrder } from './orderRecord.ts';
 import { forResealing, headerOf, openRecord } from './record.ts';
 import { checkMac } from './rowMac.ts';
+import { clocksOf } from './retentionTerms.ts';
 import type { Vault } from './vault.ts';
 import type { Policy } from './watch.ts';
 
@@ -97,7 +98,9 @@ export async function verificationRoute(
 
 /** The alternate recipient's mobile, for as long as their order holds it. */
 export async function recipientRoute(vault: Vault, keys: TenantKeys, orderId: string): Promise<Route> {
-  const [[order]] = await load(vault, keys.tenantId, [selectOrders(keys.tenantId, [orderId])]);
+  const [[order]] = await load(vault, keys.tenantId, [
+    selectOrders(keys.tenantId, [orderId], clocksOf(vault.watch.policy(keys.tenantId).profile, new Date(vault.now()))),
+  ]);
   if (order === undefined) return { obstacle: 'over' };
   const to = recipientMobile(keys, order);
   return to === undefined ? { obstacle: 'contact' } : { to };

@@ -27,6 +27,7 @@ import { fieldsOfOrder, releasedFields, viewOrder } from './orderView.ts';
 import { pageOf, type Page } from './page.ts';
 import { permit } from './permit.ts';
 import type { Value } from './record.ts';
+import { clocksFor } from './retentionTerms.ts';
 import type { Vault } from './vault.ts';
 
 export interface NewOrder {
@@ -146,9 +147,10 @@ async function readLoaded(
   return { status: 200, headers: { ETag: `"${row.version}"` }, body };
 }
 
-/** The order, if it is of this tenant and, for a data subject's token, of this person. */
+/** The order, if it has not had its time, is of this tenant and, for a data subject's token, of this person. */
 async function orderOf(vault: Vault, caller: Caller, id: string): Promise<OrderRow> {
-  const [[row]] = await load(vault, caller.tenantId, [selectOrders(caller.tenantId, [id])]);
+  const clocks = clocksFor(vault.watch.policy(caller.tenantId).profile, new Date(vault.now()), caller);
+  const [[row]] = await load(vault, caller.tenantId, [selectOrders(caller.tenantId, [id], clocks)]);
   if (row === undefined) throw new VaultError('not_found');
   if (caller.subjectId !== undefined && caller.subjectId !== row.customerId) throw new VaultError('not_found');
   return row;
@@ -223,12 +225,19 @@ export async function listOrders(
   if (subjectId !== undefined && customerId !== undefined && subjectId !== customerId)
     throw new VaultError('not_found');
   const of = subjectId ?? customerId;
-  const [rows] = await load(vault, tenantId, [listStatement(tenantId, of, page.after, page.limit + 1)]);
+  const clocks = clocksFor(vault.watch.policy(tenantId).profile, new Date(vault.now()), caller);
+  const [rows] = await load(vault, tenantId, [listStatement(tenantId, of, page.after, page.limit + 1, clocks)]);
   const body = pageOf(
     rows,
     page.limit,
     (row) => row.id,
-    ({ createdAt, ...row }) => ({ ...row, createdAt: createdAt.toISOString() }),
+    ({ id, customerId: whose, status, version, createdAt }) => ({
+      id,
+      customerId: whose,
+      status,
+      ...(version === null ? {} : { version }),
+      createdAt: createdAt.toISOString(),
+    }),
   );
   return commitAct(vault, caller, act, { subjectId: of }, [], { status: 200, body });
 }

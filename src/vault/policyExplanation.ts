@@ -16,6 +16,7 @@ import { operatorLeaf } from './operatorLeaf.ts';
 import { permit } from './permit.ts';
 import type { PolicyArchive } from './policyArchive.ts';
 import { checkMac } from './rowMac.ts';
+import { clocksOf } from './retentionTerms.ts';
 import type { Vault } from './vault.ts';
 import type { Policy } from './watch.ts';
 
@@ -219,7 +220,9 @@ async function grantFor(
   const [[row]] = await load(vault, tenantId, [selectGrant(tenantId, { everyone: true }, grantId)]);
   if (row === undefined) return undefined;
   checkMac(await vault.keyring.tenant(tenantId), 'grants', row);
-  const [[order]] = await load(vault, tenantId, [selectOrders(tenantId, row.orderId === null ? [] : [row.orderId])]);
+  const clocks = clocksOf(vault.watch.policy(tenantId).profile, new Date(vault.now()));
+  const ofOrder = row.orderId === null ? [] : [row.orderId];
+  const [[order]] = await load(vault, tenantId, [selectOrders(tenantId, ofOrder, clocks)]);
   const grant = { row, orderStatus: order?.status };
   return counts(grant, reader, customerId) ? grant : undefined;
 }

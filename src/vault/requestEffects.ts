@@ -3,6 +3,7 @@ import { requireEdits } from '../db/freezes.ts';
 import { closePurpose } from '../db/objections.ts';
 import type { Outcome, RequestRow } from '../db/requests.ts';
 import type { StandingCustomerRow, TagRow } from '../db/customers.ts';
+import type { OrderClocks } from '../db/orderTime.ts';
 import type { Statement } from '../db/statement.ts';
 import { refuse, VaultError } from '../errors.ts';
 import type { Act } from './act.ts';
@@ -11,6 +12,7 @@ import type { Caller } from './caller.ts';
 import { editCustomer } from './customerEdit.ts';
 import type { TenantKeys } from './keyring.ts';
 import { openProposal, partsOf, pointersOf } from './proposal.ts';
+import { clocksOf } from './retentionTerms.ts';
 import type { Vault } from './vault.ts';
 import type { Policy } from './watch.ts';
 
@@ -43,17 +45,19 @@ export interface Deciding {
 
 /** What is done at once; of a granted erasure, all but the key. */
 export function effectsOf(deciding: Deciding, row: RequestRow, applying: Applying): Effects {
-  const { keys, customer, at } = deciding;
+  const { policy, keys, at } = deciding;
   if (row.kind === 'correct') return corrected(deciding, row, applying);
   if (applying.apply !== undefined) throw refuse('invalid_body', '/apply', 'not_for_kind');
   if (applying.version !== undefined) throw refuse('invalid_body', '/version', 'not_for_kind');
-  return { statements: statementsOf(keys.tenantId, row, customer.id, applying.outcome, at), applied: null, tags: [] };
+  const clocks = clocksOf(policy.profile, at);
+  return { statements: statementsOf(keys.tenantId, row, applying.outcome, at, clocks), applied: null, tags: [] };
 }
 
-function statementsOf(tenantId: string, row: RequestRow, id: string, outcome: Outcome, at: Date): Statement[] {
+function statementsOf(tenantId: string, row: RequestRow, outcome: Outcome, at: Date, clocks: OrderClocks): Statement[] {
+  const { customerId: id } = row;
   if (outcome === 'refused') return [];
   const free = requireEdits(tenantId, id);
-  if (row.kind === 'erase') return [free, ...hideCustomer(tenantId, id, at)];
+  if (row.kind === 'erase') return [free, ...hideCustomer(tenantId, id, at, clocks)];
   if (row.kind === 'deactivate') return [free, deactivateCustomer(tenantId, id, at)];
   return row.kind === 'object' && row.purpose !== null ? closePurpose(tenantId, id, row.purpose, at) : [];
 }

@@ -1,9 +1,10 @@
-import type { OrderTerms } from '../db/retention.ts';
+import type { OrderClocks, OrderTerms } from '../db/orderTime.ts';
 import { addDuration, durationPattern } from '../policy/duration.ts';
 import type { Profile } from '../policy/profile.ts';
 import type { RetentionClass } from '../policy/vocabulary.ts';
 import { endOfIranianYear } from './tehranDay.ts';
 
+type Retaining = Pick<Profile, 'retention'>;
 export type RetentionRule = Profile['retention'][RetentionClass];
 
 /** From the end of a year to some moment of the year before it; a year has 366 days at most. */
@@ -22,6 +23,25 @@ export function orderTermsOf({ keep, cases, most }: RetentionRule, deliveryTo: O
     most: most?.clock === 'order' ? most.length : null,
   };
 }
+
+/** The legal desk sees what a hold keeps; for everybody else what has had its time is gone, whether or not it is. */
+const desk: ReadonlySet<string> = new Set(['legal_registrar', 'legal_approver']);
+
+/** By which terms an order is over for this reader, at `at`. */
+export function clocksFor(profile: Retaining, at: Date, { role }: { readonly role: string }): OrderClocks {
+  return desk.has(role) ? undefined : clocksOf(profile, at);
+}
+
+export function clocksOf({ retention }: Retaining, at: Date): NonNullable<OrderClocks> {
+  return {
+    now: at,
+    customer: orderTermsOf(retention.order_shipping, 'customer'),
+    recipient: orderTermsOf(retention.alternate_recipient, 'recipient'),
+  };
+}
+
+/** What was invoiced before then has had its time. */
+export const invoicesSince = ({ retention }: Retaining, at: Date): Date => booksClosed(retention.invoice_snapshot, at);
 
 /** The end of the last fiscal year that has been over for so long: what was invoiced before is due. */
 export function booksClosed({ keep }: RetentionRule, at: Date): Date {

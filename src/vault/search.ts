@@ -30,7 +30,8 @@ export async function searchCustomers(
     others.map((match) => audited(vault, vault.reads.leaf(leafOf(vault, caller, act, { subjectId: match.id, rule })))),
   );
   const deed = { subjectId: first?.id, rule };
-  if (act.idempotency !== undefined) return commitAct(vault, caller, act, deed, [], answer);
+  // An answer about several is stored for none of them: it would go on finding whoever is erased meanwhile.
+  if (act.idempotency !== undefined && others.length === 0) return commitAct(vault, caller, act, deed, [], answer);
   await audited(vault, vault.reads.leaf(leafOf(vault, caller, act, deed)));
   return answer;
 }

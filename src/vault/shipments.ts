@@ -24,6 +24,7 @@ import { permit } from './permit.ts';
 import type { SealedRecord } from './record.ts';
 import { checkMac, checkParcel, macOf } from './rowMac.ts';
 import { queued } from './tellings.ts';
+import { clocksOf } from './retentionTerms.ts';
 import type { Vault } from './vault.ts';
 import type { Policy } from './watch.ts';
 
@@ -104,7 +105,7 @@ function dispatched(tenantId: string, order: OrderRow, sealed: SealedRecord | un
 async function loadDispatch(vault: Vault, keys: TenantKeys, orderId: string, clientId: string) {
   const { tenantId } = keys;
   const [[order], [courier]] = await load(vault, tenantId, [
-    selectOrders(tenantId, [orderId]),
+    selectOrders(tenantId, [orderId], clocksOf(vault.watch.policy(tenantId).profile, new Date(vault.now()))),
     selectClientsInService(tenantId, [clientId]),
   ]);
   if (order === undefined) throw new VaultError('not_found');

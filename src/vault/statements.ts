@@ -26,6 +26,7 @@ import { permit } from './permit.ts';
 import { endOfAccount, endOfInvoice, endOfOrder } from './keptUntil.ts';
 import { timeView } from './shownTime.ts';
 import { jalaliDayOf } from './tehranDay.ts';
+import { clocksOf, invoicesSince } from './retentionTerms.ts';
 import type { Vault } from './vault.ts';
 import type { Policy } from './watch.ts';
 
@@ -66,8 +67,8 @@ async function heldOf(vault: Vault, tenantId: string, id: string, profile: Profi
     selectStandingCustomer(tenantId, id),
     selectTaggedFields(tenantId, id),
     selectLastOrder(tenantId, id),
-    selectHeldOrders(tenantId, id, atMost + 1),
-    selectHeldInvoices(tenantId, id, atMost + 1),
+    selectHeldOrders(tenantId, id, clocksOf(profile, at), atMost + 1),
+    selectHeldInvoices(tenantId, id, invoicesSince(profile, at), atMost + 1),
     countFormerStates(tenantId, id, keptFor(profile, 'customers'), at),
     countEntries(tenantId, id, ownSince(profile, at.getTime())),
   ]);
@@ -88,7 +89,6 @@ export type HeldStatement = ReturnType<typeof view>;
 function view(policy: Policy, held: Held, at: Date) {
   const { customer, orders, invoices } = held;
   const { profile, label } = policy;
-  const stands = ({ until }: { readonly until: Date | undefined }) => until === undefined || until > at;
   const kept = orders.slice(0, atMost).map((order) => ({ order, until: endOfOrder(profile, order) }));
   const issued = invoices.slice(0, atMost).map((invoice) => ({ invoice, until: endOfInvoice(profile, invoice) }));
   return {
@@ -100,8 +100,8 @@ function view(policy: Policy, held: Held, at: Date) {
     madeAt: at.toISOString(),
     madeAtJalali: jalaliDayOf(at),
     account: accountView(profile, held),
-    orders: kept.filter(stands).map(({ order, until }) => orderView(profile, customer.kind, order, until)),
-    invoices: issued.filter(stands).map(({ invoice, until }) => ({
+    orders: kept.map(({ order, until }) => orderView(profile, customer.kind, order, until)),
+    invoices: issued.map(({ invoice, until }) => ({
       ...recordView(profile, customer.kind, invoice),
       kept: keptView(profile, 'invoice_snapshot', until),
     })),

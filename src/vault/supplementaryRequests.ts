@@ -31,6 +31,7 @@ import {
   viewSupplementary,
 } from './supplementaryRecord.ts';
 import { tellSubject } from './tellings.ts';
+import { clocksOf } from './retentionTerms.ts';
 import type { Vault } from './vault.ts';
 import type { Policy } from './watch.ts';
 
@@ -55,7 +56,9 @@ export async function createSupplementary(
   const { tenantId, clientId, role, actor = null } = caller;
   const policy = vault.watch.policy(tenantId);
   const rule = ruleFor(policy, input);
-  const [[order]] = await load(vault, tenantId, [selectOrders(tenantId, [input.orderId])]);
+  const [[order]] = await load(vault, tenantId, [
+    selectOrders(tenantId, [input.orderId], clocksOf(policy.profile, new Date(vault.now()))),
+  ]);
   if (order === undefined) throw refuse('invalid_body', '/orderId', 'unknown_id');
   if (order.status === 'cancelled') throw new VaultError('conflict');
   const [[customer]] = await load(vault, tenantId, [selectCustomers(tenantId, [order.customerId])]);

@@ -12,8 +12,8 @@ import {
   type DueCount,
   type DueRecord,
   type DueVersion,
-  type OrderTerms,
 } from '../db/retention.ts';
+import type { OrderTerms } from '../db/orderTime.ts';
 import {
   countDueCodes,
   countDueParcelGrants,

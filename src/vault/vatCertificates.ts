@@ -13,6 +13,7 @@ import { headerOf, openRecord } from './record.ts';
 import { checkMac, macOf } from './rowMac.ts';
 import { show, type Shown } from './shown.ts';
 import { timeView } from './shownTime.ts';
+import { invoicesSince } from './retentionTerms.ts';
 import type { Vault } from './vault.ts';
 
 /** The purpose of a policy that issues such certificates. */
@@ -57,7 +58,7 @@ export async function readVatCertificate(vault: Vault, caller: Caller, act: Act,
   if (decision.full.length === 0) throw new VaultError('not_permitted');
   const [[asked], [invoice]] = await load(vault, tenantId, [
     selectVatCertificate(tenantId, invoiceId),
-    selectInvoice(tenantId, invoiceId),
+    selectInvoice(tenantId, invoiceId, invoicesSince(profile, new Date(vault.now()))),
   ]);
   if (asked === undefined || invoice === undefined) throw new VaultError('not_found');
   const keys = await vault.keyring.tenant(tenantId);
@@ -88,7 +89,8 @@ const servesCertificate = (profile: Profile, field: CertifiedField): boolean =>
   profile.items.legal[field]?.purposes.includes(purpose) === true;
 
 async function companyInvoice(vault: Vault, keys: TenantKeys, id: string): Promise<InvoiceRow> {
-  const [[invoice]] = await load(vault, keys.tenantId, [selectInvoice(keys.tenantId, id)]);
+  const since = invoicesSince(vault.watch.policy(keys.tenantId).profile, new Date(vault.now()));
+  const [[invoice]] = await load(vault, keys.tenantId, [selectInvoice(keys.tenantId, id, since)]);
   if (invoice === undefined) throw new VaultError('not_found');
   const record = openRecord(keys, 'invoice', invoice);
   if (headerOf<InvoiceHeader>(record).kind !== 'legal') throw refuse('not_permitted', '', 'natural_person');

@@ -299,7 +299,7 @@ describe('P6: row level security behind it', () => {
 
   const readers: readonly (readonly [string, (tenantId: string, shop: Shop) => Statement<{ id: string }>])[] = [
     ['customers', (tenantId, shop) => selectCustomers(tenantId, [shop.ids.customer])],
-    ['orders', (tenantId, shop) => selectOrders(tenantId, [shop.ids.order])],
+    ['orders', (tenantId, shop) => selectOrders(tenantId, [shop.ids.order], undefined)],
     ['shipments', (tenantId, shop) => selectShipment(tenantId, shop.ids.shipment)],
     ['exports', (tenantId, shop) => selectExport(tenantId, shop.ids.export)],
   ];
