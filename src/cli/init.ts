@@ -36,7 +36,7 @@ async function refuseWhereDataExist(config: Config): Promise<void> {
     }
     throw new KeyFault(
       'keys_not_empty',
-      'Data exist already, sealed under other keys. Put the keys folder back from your backup; nothing was made.',
+      'Data exist already, and new keys would not open them; nothing was made. If their keys folder is gone, put it back from your backup.',
     );
   });
 }
