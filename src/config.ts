@@ -1,5 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { resolve } from 'node:path';
+import { isArchivable } from './db/embeddedArchive.ts';
 import { readSending, type SendingConfig } from './sendingConfig.ts';
 
 /** What the environment asks for. Read once, checked whole. */
@@ -27,6 +28,8 @@ export interface Config {
   readonly metricsPort: number | undefined;
   /** Requests a client may make to one route in ten seconds. */
   readonly rateLimit: number;
+  /** Where backups of the embedded database go, and its archived WAL; absent: none is archived. */
+  readonly backupDir: string | undefined;
   /** How messages go out; a channel that is absent is off. */
   readonly sending: SendingConfig;
   /** NODE_ENV=production, or a database of one's own: example keys are refused. */
@@ -86,6 +89,7 @@ export function readConfig(env: Environment): Config {
     profile: text('AMANAT_PROFILE') ?? 'kalak',
     metricsPort: text('AMANAT_METRICS_PORT') === undefined ? undefined : number('AMANAT_METRICS_PORT', 0, 0, 65_535),
     rateLimit: number('AMANAT_RATE_LIMIT', 60_000, 1, 10_000_000),
+    backupDir: text('AMANAT_BACKUP_DIR') === undefined ? undefined : resolve(text('AMANAT_BACKUP_DIR') ?? ''),
     sending: readSending(env, faults),
     production: env['NODE_ENV'] === 'production' || text('AMANAT_DATABASE_URL') !== undefined,
   };
@@ -102,6 +106,8 @@ function faultsTogether(config: Config): readonly string[] {
   if (config.databaseOwnerUrl !== undefined && config.databaseUrl === undefined) {
     faults.push('AMANAT_DATABASE_OWNER_URL goes with AMANAT_DATABASE_URL.');
   }
+  if (config.backupDir !== undefined && !isArchivable(config.backupDir))
+    faults.push('AMANAT_BACKUP_DIR must be a path without quotes, backslash, dollar, backtick or percent sign.');
   if (config.production && isPlainBeyond(config))
     faults.push(
       'AMANAT_HOST is beyond this machine: give AMANAT_TLS_CERT and AMANAT_TLS_KEY, or an https:// AMANAT_ISSUER where something in front ends TLS.',

@@ -11,6 +11,7 @@ import { selectPolicyVersions } from './db/policies.ts';
 import type { Statement } from './db/statement.ts';
 import { selectTenantKeys, selectTenants, type TenantKeyRow } from './db/tenants.ts';
 import { createKeyFolder, KeyFault, loadKeyFolder, type KeyFolder } from './keys/folder.ts';
+import { refuseKeysBeside } from './keysApart.ts';
 import { missingTenantKeys, openKeyring } from './vault/keyring.ts';
 import { newTenant } from './vault/tenants.ts';
 
@@ -50,8 +51,7 @@ export function readProfile(name: string): Promise<string> {
 export async function prepare(config: Config, address: { url: string; issuer: string }): Promise<Ground> {
   await refuseUnusable(config);
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
-  const embedded =
-    config.databaseUrl === undefined ? await startEmbedded({ folder: join(config.dataDir, 'postgres') }) : undefined;
+  const embedded = config.databaseUrl === undefined ? await startOwn(config) : undefined;
   try {
     const access = await openAccess(config, embedded?.ownerUrl);
     const empty = await withDatabase(config, access.url, isEmpty);
@@ -71,6 +71,14 @@ export async function prepare(config: Config, address: { url: string; issuer: st
     await embedded?.stop();
     throw error;
   }
+}
+
+/** The embedded PostgreSQL, which archives its WAL where a folder for backups is set. */
+async function startOwn({ dataDir, keysDir, backupDir }: Config): Promise<Embedded> {
+  const folder = join(dataDir, 'postgres');
+  if (backupDir === undefined) return startEmbedded({ folder });
+  await refuseKeysBeside(keysDir, backupDir);
+  return startEmbedded({ folder, archive: backupDir });
 }
 
 /** What can be told before anything is made or asked. Throws `ConfigFault`, `DatabaseRefusal`. */

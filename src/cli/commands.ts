@@ -75,6 +75,21 @@ export const commands: readonly Listed[] = [
     load: async () => (await import('./verify.ts')).verify,
   },
   {
+    name: 'witness',
+    summary: 'keep the last checkpoint of each log in a place of its own, and sign none that does not begin with it',
+    load: async () => (await import('./witness.ts')).witness,
+  },
+  {
+    name: 'witness init',
+    summary: 'make the folder and the key of a witness',
+    load: async () => (await import('./witness.ts')).witnessInit,
+  },
+  {
+    name: 'witness trust',
+    summary: 'tell a witness of a log: a new tenant, or a log that goes on after a database was restored',
+    load: async () => (await import('./witness.ts')).witnessTrust,
+  },
+  {
     name: 'retention run',
     summary: 'destroy the keys of records that have had their time, or count them (--dry-run)',
     load: async () => (await import('./retentionRun.ts')).retentionRun,
@@ -83,6 +98,21 @@ export const commands: readonly Listed[] = [
     name: 'receipt check',
     summary: "check the receipt of an export offline, and the package with it, against the vault's export certificate",
     load: async () => (await import('./receiptCheck.ts')).receiptCheck,
+  },
+  {
+    name: 'backup',
+    summary: 'copy the embedded database while it serves, apart from the keys',
+    load: async () => (await import('./backup.ts')).backup,
+  },
+  {
+    name: 'backup check',
+    summary: 'is there a backup, is it young enough, whole, and do these keys open it?',
+    load: async () => (await import('./backupCheck.ts')).backupCheck,
+  },
+  {
+    name: 'restore',
+    summary: 'put a backup of the embedded database back, and roll it forward to a moment',
+    load: async () => (await import('./restore.ts')).restore,
   },
   {
     name: 'demo',

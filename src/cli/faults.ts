@@ -5,12 +5,22 @@ import { DbFault } from '../db/fault.ts';
 import { MigrationFault } from '../db/migrationFault.ts';
 import { VaultError } from '../errors.ts';
 import { KeyFault } from '../keys/keyFault.ts';
+import { WitnessFolderFault } from '../witness/witnessFolder.ts';
 import { exit, UsageFault, type Exit } from './command.ts';
 import { ServiceFault } from './service.ts';
 
 /** Messages of these classes are written for the operator and hold no data. */
-const known = [UsageFault, ServiceFault, ConfigFault, KeyFault, MigrationFault, DatabaseRefusal, EmbeddedFault];
-const settings = [ConfigFault, KeyFault, MigrationFault, DatabaseRefusal];
+const known = [
+  UsageFault,
+  ServiceFault,
+  ConfigFault,
+  KeyFault,
+  MigrationFault,
+  DatabaseRefusal,
+  EmbeddedFault,
+  WitnessFolderFault,
+];
+const settings = [ConfigFault, KeyFault, MigrationFault, DatabaseRefusal, WitnessFolderFault];
 
 /** What a fault means to a shell. */
 export function exitOf(error: unknown): Exit {

@@ -39,7 +39,9 @@ export async function withOwner<T>(
   const folder = join(config.dataDir, 'postgres');
   const running = await runningOwnerUrl(folder);
   if (running !== undefined) return work(running);
-  const embedded = await startEmbedded({ folder });
+  // WAL that is written without being archived would be a gap in the archive.
+  const archiving = config.backupDir === undefined ? {} : { archive: config.backupDir };
+  const embedded = await startEmbedded({ folder, ...archiving });
   try {
     return await work(embedded.ownerUrl);
   } finally {

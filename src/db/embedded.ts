@@ -1,6 +1,7 @@
 import { chmod, mkdir, realpath, stat, truncate } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { archiveSettings, makeArchive } from './embeddedArchive.ts';
 import { findBinaries } from './embeddedBinaries.ts';
 import { ensureCluster, ensureOwner, ownerUrl } from './embeddedCluster.ts';
 import { EmbeddedFault } from './embeddedFault.ts';
@@ -15,6 +16,8 @@ export interface EmbeddedOptions {
   /** Made when missing. Any path; its owner and nobody else may read it afterwards. */
   readonly folder: string;
   readonly log?: (event: SupervisorEvent) => void;
+  /** Folder below which WAL is archived; none is when left out. */
+  readonly archive?: string;
   /** PostgreSQL settings on top of ours. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -57,7 +60,8 @@ async function startLocked(folder: string, lock: FolderLock, options: EmbeddedOp
   const cluster = await ensureCluster(folder, binaries, runAs);
   await stopLeftover(cluster.path);
   const port = await freePort();
-  const settings = { ...embeddedSettings, port: String(port), ...options.settings };
+  const archiving = options.archive === undefined ? {} : await archiveInto(options.archive, folder);
+  const settings = { ...embeddedSettings, ...archiving, port: String(port), ...options.settings };
   const order: SupervisorOrder = {
     command: [...runAs.prefix, binaries.postgres, '-D', cluster.path, ...settingFlags(settings)],
     ...(runAs.ids === undefined ? {} : { ids: runAs.ids }),
@@ -84,6 +88,16 @@ async function startLocked(folder: string, lock: FolderLock, options: EmbeddedOp
     stop,
     onExit: (callback) => supervisor.onExit(callback),
   };
+}
+
+async function archiveInto(archive: string, folder: string): Promise<Readonly<Record<string, string>>> {
+  await makeArchive(archive, folder).catch(() => {
+    throw new EmbeddedFault(
+      'folder_unusable',
+      `${archive} cannot be made or is not ours. Choose another AMANAT_BACKUP_DIR.`,
+    );
+  });
+  return archiveSettings(archive);
 }
 
 function settingFlags(settings: Readonly<Record<string, string>>): string[] {

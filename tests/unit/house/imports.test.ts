@@ -148,6 +148,11 @@ const walls: readonly { readonly from: string; readonly never: readonly string[]
       may: ['./sender.ts', 'nodemailer', 'node:net'],
     },
     {
+      from: 'src/witness',
+      never: ['../http/x.ts', '../cli/x.ts', '../keys/x.ts', '../policy/x.ts', '../app.ts', 'express', 'pg', 'pino'],
+      may: ['../errors.ts', '../crypto/x.ts', '../vault/witness.ts', 'node:crypto', 'node:http'],
+    },
+    {
       from: 'src/vault',
       never: [
         '../http/x.ts',

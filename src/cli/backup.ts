@@ -1,0 +1,75 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ConfigFault, readConfig, type Config } from '../config.ts';
+import { selectNewestMigration } from '../db/backupState.ts';
+import { commit } from '../db/commit.ts';
+import type { Database } from '../db/database.ts';
+import { selectTenantKeys, selectTenants } from '../db/tenants.ts';
+import { refuseKeysBeside } from '../keysApart.ts';
+import { backUp, type Contents } from './backupFolder.ts';
+import { exit, noWords, UsageFault, type Arguments, type Command } from './command.ts';
+import { progress } from './progress.ts';
+import { withDatabase } from './vaultDatabase.ts';
+
+export const backup: Command = {
+  words: '',
+  options: { to: { type: 'string' } },
+  help: { to: 'folder for backups; AMANAT_BACKUP_DIR when left out. Each backup is a folder in it, named by its time' },
+  more: [
+    'Copies the embedded database while it serves, with the WAL that the copy needs and a list of checksums. The keys folder is',
+    'not in it, and may not lie where the backups are: together they open everything. A copy that was cut short has no',
+    'manifest.json and counts for nothing. For a PostgreSQL of your own use its own tools: docs/operations.md, Backup.',
+  ],
+  async run(args, out) {
+    noWords(args);
+    const config = readConfig(process.env);
+    const to = backupFolder(config, args, 'to');
+    await refuseKeysBeside(config.keysDir, to);
+    refuseOwn(config);
+    const bar = progress();
+    const made = await withDatabase(config, async (db) => {
+      const folder = join(config.dataDir, 'postgres');
+      return backUp({ folder, port: await portOf(folder) }, to, await contentsOf(db), (done, all) =>
+        bar.at(done / all, `${done} of ${all} files`),
+      );
+    }).finally(() => bar.end());
+    const { path, manifest } = made;
+    const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
+    out.result({ path, startedAt: manifest.startedAt, files: manifest.files.length, bytes }, () =>
+      [
+        `Backup of ${manifest.startedAt} in ${path}: ${manifest.files.length} files, ${Math.ceil(bytes / 1e6)} MB.`,
+        `It opens with the root keys ${manifest.rootKeyIds.join(', ')} alone, which are not in it.`,
+      ].join('\n'),
+    );
+    return exit.ok;
+  },
+};
+
+/** Of an option, or AMANAT_BACKUP_DIR. Throws `UsageFault` where neither is given. */
+export function backupFolder(config: Config, args: Arguments, option: string): string {
+  const folder = args.text(option) ?? config.backupDir;
+  if (folder === undefined || folder === '')
+    throw new UsageFault(`--${option} is missing, and AMANAT_BACKUP_DIR is not set`);
+  return folder;
+}
+
+/** Throws `ConfigFault` for a database that is not the embedded one. */
+export function refuseOwn(config: Config): void {
+  if (config.databaseUrl !== undefined)
+    throw new ConfigFault([
+      'AMANAT_DATABASE_URL names a PostgreSQL of your own: back it up with pg_basebackup or pg_dump.',
+    ]);
+}
+
+/** postmaster.pid, line 4. */
+async function portOf(folder: string): Promise<number> {
+  const lines = (await readFile(join(folder, 'cluster', 'postmaster.pid'), 'utf8')).split('\n');
+  return Number(lines[3]);
+}
+
+export async function contentsOf(db: Database): Promise<Contents> {
+  const [tenants] = await commit(db, 'directory', [selectTenants()]);
+  const ids = tenants.map(({ id }) => id);
+  const [[newest], keys] = await commit(db, { tenantIds: ids }, [selectNewestMigration(), selectTenantKeys(ids)]);
+  return { schema: newest?.schema ?? 0, rootKeyIds: [...new Set(keys.map(({ rootId }) => rootId))].toSorted() };
+}

@@ -1,0 +1,139 @@
+import { join } from 'node:path';
+import { readConfig, type Config } from '../config.ts';
+import { selectDurabilityState, type DurabilityState } from '../db/backupState.ts';
+import { commit } from '../db/commit.ts';
+import { loadKeyFolder } from '../keys/folder.ts';
+import { refuseKeysBeside } from '../keysApart.ts';
+import { backupsIn, damagedFiles, type Manifest } from './backupFolder.ts';
+import { contentsOf } from './backup.ts';
+import { exit, noWords, UsageFault, type Arguments, type Command } from './command.ts';
+import { progress } from './progress.ts';
+import { table } from './table.ts';
+import { withDatabase } from './vaultDatabase.ts';
+
+export interface Finding {
+  /** `warn` costs data in some disaster; `fail` means that a backup would not bring everything back. */
+  readonly level: 'ok' | 'warn' | 'fail';
+  readonly code: string;
+  readonly says: string;
+}
+
+const ok = (code: string, says: string): Finding => ({ level: 'ok', code, says });
+const warn = (code: string, says: string): Finding => ({ level: 'warn', code, says });
+const fail = (code: string, says: string): Finding => ({ level: 'fail', code, says });
+
+const defaultAgeHours = 26;
+
+export const backupCheck: Command = {
+  words: '',
+  options: { in: { type: 'string' }, 'max-age': { type: 'string' }, files: { type: 'boolean' } },
+  help: {
+    in: 'folder for backups of the embedded database; AMANAT_BACKUP_DIR when left out',
+    'max-age': `hours that the newest backup may be old; ${defaultAgeHours} when left out`,
+    files: 'hold every file of the newest backup against its checksum as well',
+  },
+  found: 'a backup is missing, old, damaged or of other keys, or the database may lose what it answered',
+  more: [
+    'Looks at the database that the settings name, and at the backups of the embedded one. Of a PostgreSQL of your own it tells',
+    'what the server itself tells: whether it keeps what it answers, and whether and when it last archived its WAL.',
+    'That a backup can be restored only a restore shows: amanat restore, then amanat restore check.',
+  ],
+  async run(args, out) {
+    noWords(args);
+    const config = readConfig(process.env);
+    const keys = await loadKeyFolder(config.keysDir, { production: config.production });
+    const findings = await withDatabase(config, async (db) => {
+      const [[state]] = await commit(db, 'directory', [selectDurabilityState()]);
+      const { rootKeyIds } = await contentsOf(db);
+      return [
+        ...(state === undefined ? [] : ofServer(state, config)),
+        ...ofKeys(rootKeyIds, keys.root.byId, 'database'),
+      ];
+    });
+    if (config.databaseUrl === undefined) findings.push(...(await ofBackups(config, args, keys.root.byId)));
+    const found = findings.some(({ level }) => level === 'fail');
+    out.result({ holds: !found, findings }, () =>
+      table(
+        ['', 'what', ''],
+        findings.map(({ level, code, says }) => [level, code, says]),
+      ),
+    );
+    return found ? exit.found : exit.ok;
+  },
+};
+
+function ofServer(state: DurabilityState, { databaseUrl, backupDir }: Config): Finding[] {
+  const settings = {
+    fsync: state.fsync,
+    full_page_writes: state.fullPageWrites,
+    synchronous_commit: state.synchronousCommit,
+  };
+  const findings = Object.entries(settings).map(([name, value]) =>
+    value === 'off' ? fail(name, `${name} is off: a crash loses what was answered`) : ok(name, value),
+  );
+  findings.push(
+    state.dataChecksums === 'on'
+      ? ok('data_checksums', 'on')
+      : warn('data_checksums', 'off: a page that the disk changed is not noticed by PostgreSQL'),
+  );
+  return [...findings, ...ofArchive(state, databaseUrl === undefined && backupDir === undefined)];
+}
+
+function ofArchive(state: DurabilityState, noFolder: boolean): Finding[] {
+  if (state.archiveMode === 'off') {
+    const how = noFolder ? 'set AMANAT_BACKUP_DIR' : 'set archive_mode, or stream the WAL away';
+    return [warn('archive_mode', `off: what was written after the newest backup is lost with the disk; ${how}`)];
+  }
+  if (state.archiveFailedAt !== null)
+    return [
+      fail('archive', `archiving fails since the last success; last tried ${state.archiveFailedAt.toISOString()}`),
+    ];
+  if (state.archivedAt === null) return [warn('archive', 'on, and nothing was archived yet')];
+  return [ok('archive', `last archived ${state.archivedAt.toISOString()}`)];
+}
+
+function ofKeys(needed: readonly string[], have: ReadonlyMap<string, unknown>, what: string): Finding[] {
+  const missing = needed.filter((id) => !have.has(id));
+  return [
+    missing.length === 0
+      ? ok(`${what}_keys`, `opens with root key ${needed.join(', ')}, which the keys folder has`)
+      : fail(`${what}_keys`, `needs root key ${missing.join(', ')}, which the keys folder has not`),
+  ];
+}
+
+async function ofBackups(
+  config: Config,
+  args: Arguments,
+  have: ReadonlyMap<string, unknown>,
+): Promise<readonly Finding[]> {
+  const folder = args.text('in') ?? config.backupDir;
+  if (folder === undefined) return [fail('backup', 'no folder for backups is set: AMANAT_BACKUP_DIR, or --in')];
+  await refuseKeysBeside(config.keysDir, folder);
+  const [newest] = await backupsIn(folder);
+  if (newest === undefined) return [fail('backup', `${folder} holds no whole backup. Run: amanat backup`)];
+  const { path, manifest } = newest;
+  return [
+    ...ofAge(manifest, args.text('max-age') ?? String(defaultAgeHours)),
+    ...ofKeys(manifest.rootKeyIds, have, 'backup'),
+    ...(args.flag('files') ? await ofFiles(path, manifest) : []),
+  ];
+}
+
+function ofAge({ startedAt }: Manifest, most: string): Finding[] {
+  if (!/^\d{1,5}$/.test(most)) throw new UsageFault('--max-age is a number of hours');
+  const hours = Math.floor((Date.now() - Date.parse(startedAt)) / 3_600_000);
+  const says = `the newest is of ${startedAt}, ${hours} hours ago`;
+  return [hours <= Number(most) ? ok('backup', says) : fail('backup', `${says}, more than ${most}`)];
+}
+
+async function ofFiles(path: string, manifest: Manifest): Promise<Finding[]> {
+  const bar = progress();
+  const damaged = await damagedFiles(path, manifest, (done, all) => bar.at(done / all, `${done} of ${all} files`));
+  bar.end();
+  const [first] = damaged;
+  return [
+    first === undefined
+      ? ok('backup_files', `all ${manifest.files.length} are as they were written`)
+      : fail('backup_files', `${damaged.length} are not as they were written: ${join(path, first)}`),
+  ];
+}

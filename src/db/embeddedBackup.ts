@@ -1,0 +1,171 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { copyFile, mkdir, open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Client } from 'pg';
+import { databaseName, superuser } from './embeddedCluster.ts';
+
+/**
+ * A consistent copy of the embedded cluster while it serves: PostgreSQL's low-level backup (PostgreSQL 18, section 25.3.4), as
+ * the package brings no pg_basebackup. The copy holds the WAL it needs, so it is whole without an archive.
+ */
+export interface ClusterCopy {
+  /** Names of the first and the last WAL segment that the copy needs. */
+  readonly firstSegment: string;
+  readonly lastSegment: string;
+  /** By PostgreSQL's clock. */
+  readonly startedAt: Date;
+  readonly endedAt: Date;
+  readonly files: readonly CopiedFile[];
+}
+
+export interface CopiedFile {
+  /** Below the copy, with slashes. */
+  readonly path: string;
+  readonly bytes: number;
+  /** Hexadecimal. */
+  readonly sha256: string;
+}
+
+/** Their content is of the running server only (section 25.3.4.3); the folders themselves are needed. */
+const emptied = new Set([
+  'pg_wal',
+  'pg_replslot',
+  'pg_dynshmem',
+  'pg_notify',
+  'pg_serial',
+  'pg_snapshots',
+  'pg_stat_tmp',
+  'pg_subtrans',
+]);
+const leftOut = /^(?:postmaster\.(?:pid|opts)|pg_internal\.init|pgsql_tmp.*|backup_label.*|.*\.signal)$/;
+/** Copied last: it says from where recovery begins. */
+const control = 'global/pg_control';
+
+/** `to` must not be there yet. `onFile` hears of each file, and how many there are. */
+export async function copyCluster(
+  folder: string,
+  port: number,
+  to: string,
+  onFile: (done: number, all: number) => void = () => undefined,
+): Promise<ClusterCopy> {
+  const secret = (await readFile(join(folder, 'superuser.secret'), 'utf8')).trim();
+  const client = new Client({
+    connectionString: `postgres://${superuser}:${secret}@127.0.0.1:${port}/${databaseName}`,
+    application_name: 'amanat backup',
+  });
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    // Keeps the WAL from now on; goes with this connection, however it ends.
+    await client.query(`select pg_create_physical_replication_slot('amanat_backup', true, true)`);
+    const begun = await client.query<{ segment: string; at: Date }>(
+      `select pg_walfile_name(pg_backup_start('amanat', true)) as segment, clock_timestamp() as at`,
+    );
+    const cluster = join(folder, 'cluster');
+    const files = await copyFiles(cluster, to, onFile);
+    const ended = await client.query<{ segment: string; label: string; at: Date }>(
+      `select pg_walfile_name(b.lsn) as segment, b.labelfile as label, clock_timestamp() as at
+         from pg_backup_stop(false) b`,
+    );
+    await client.query(`select pg_switch_wal()`);
+    const [first, last] = [begun.rows[0], ended.rows[0]];
+    if (first === undefined || last === undefined) throw new Error('PostgreSQL did not begin or end the backup');
+    await writeFile(join(to, 'backup_label'), last.label, { mode: 0o600, flush: true });
+    const wal = await copySegments(cluster, to, first.segment, last.segment);
+    const label = await copiedOf(to, 'backup_label');
+    await syncTree(to);
+    return {
+      firstSegment: first.segment,
+      lastSegment: last.segment,
+      startedAt: first.at,
+      endedAt: last.at,
+      files: [...files, label, ...wal],
+    };
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+async function copyFiles(
+  cluster: string,
+  to: string,
+  onFile: (done: number, all: number) => void,
+): Promise<CopiedFile[]> {
+  const { files, folders } = await contentOf(cluster);
+  for (const path of ['', ...folders]) await mkdir(join(to, path), { recursive: true, mode: 0o700 });
+  const copied: CopiedFile[] = [];
+  for (const [i, path] of [...files.filter((file) => file !== control), control].entries()) {
+    if (await copyDurably(join(cluster, path), join(to, path))) copied.push(await copiedOf(to, path));
+    onFile(i + 1, files.length);
+  }
+  return copied;
+}
+
+async function contentOf(cluster: string): Promise<{ readonly files: string[]; readonly folders: string[] }> {
+  const files: string[] = [];
+  const folders: string[] = [];
+  const walk = async (below: string): Promise<void> => {
+    for (const entry of await readdir(join(cluster, below), { withFileTypes: true })) {
+      const path = below === '' ? entry.name : `${below}/${entry.name}`;
+      if (leftOut.test(entry.name)) continue;
+      if (entry.isDirectory()) {
+        folders.push(path);
+        if (!emptied.has(path)) await walk(path);
+      } else if (entry.isFile()) files.push(path);
+    }
+  };
+  await walk('');
+  return { files, folders };
+}
+
+/** Segments of one timeline are named in their order. */
+async function copySegments(cluster: string, to: string, first: string, last: string): Promise<CopiedFile[]> {
+  const copied: CopiedFile[] = [];
+  for (const name of (await readdir(join(cluster, 'pg_wal'))).toSorted()) {
+    const wanted = /^[0-9A-F]{24}$/.test(name) ? name >= first && name <= last : name.endsWith('.history');
+    if (!wanted) continue;
+    await copyDurably(join(cluster, 'pg_wal', name), join(to, 'pg_wal', name));
+    copied.push(await copiedOf(to, `pg_wal/${name}`));
+  }
+  if (!copied.some(({ path }) => path === `pg_wal/${first}`)) throw new Error('the WAL of the backup is gone already');
+  return copied;
+}
+
+/** False for a file that was dropped meanwhile: the WAL knows of it. */
+async function copyDurably(from: string, to: string): Promise<boolean> {
+  try {
+    await copyFile(from, to);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    throw error;
+  }
+  const handle = await open(to, 'r+');
+  try {
+    await handle.chmod(0o600);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  return true;
+}
+
+/** Of a file below `folder`, as it is. */
+export async function copiedOf(folder: string, path: string): Promise<CopiedFile> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(join(folder, path))) hash.update(chunk as Buffer);
+  return { path, bytes: (await stat(join(folder, path))).size, sha256: hash.digest('hex') };
+}
+
+async function syncTree(folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true }))
+    if (entry.isDirectory()) await syncTree(join(folder, entry.name));
+  for (const path of [folder, dirname(folder)]) {
+    const handle = await open(path);
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  }
+}

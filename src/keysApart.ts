@@ -1,0 +1,29 @@
+import { realpath } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { ConfigFault } from './config.ts';
+
+/** Throws `ConfigFault` where whoever takes the one away takes the other with it. */
+export async function refuseKeysBeside(keysDir: string, folder: string): Promise<void> {
+  const [keys, backups] = await Promise.all([realOf(keysDir), realOf(folder)]);
+  if (isWithin(keys, backups) || isWithin(backups, keys)) {
+    throw new ConfigFault([
+      'The backups of the database and the keys folder must not lie in each other: together they open everything.',
+    ]);
+  }
+}
+
+/** Through symbolic links, as far as the path is there. */
+async function realOf(path: string): Promise<string> {
+  for (let at = resolve(path), rest = ''; ;) {
+    const real = await realpath(at).catch(() => undefined);
+    if (real !== undefined) return join(real, rest);
+    if (dirname(at) === at) return resolve(path);
+    rest = join(basename(at), rest);
+    at = dirname(at);
+  }
+}
+
+function isWithin(path: string, folder: string): boolean {
+  const way = relative(folder, path);
+  return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
+}

@@ -1,0 +1,151 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { digestOf } from '../crypto/digest.ts';
+
+/**
+ * What a witness keeps of a log, in a folder `logs/<SHA-256 of the origin, hex>`. Files are replaced whole: written beside
+ * their place, made durable, renamed. Modes 0600 and 0700.
+ *
+ * | file         | what                                                                                           |
+ * | ------------ | ---------------------------------------------------------------------------------------------- |
+ * | `checkpoint` | the last checkpoint, as a signed note, with this witness's cosignature where it makes any       |
+ * | `journal`    | every piece of the journal that tells of an act, appended: its length in bytes, decimal, a line  |
+ * |              | feed, the signed note                                                                          |
+ * | `head`       | the newest piece of the journal, whether it tells of an act or not                             |
+ * | `end`        | the log's end, as a signed note                                                                |
+ *
+ * A power failure can leave part of a piece at the end of `journal`: it counts for nothing and is overwritten by the next.
+ * One writer at a time: whoever writes holds the folder's lock.
+ */
+export interface LogFolder {
+  readonly read: (origin: string) => Promise<KeptLog>;
+  readonly putCheckpoint: (origin: string, note: string) => Promise<void>;
+  /** `keep`: it tells of an act. */
+  readonly putJournal: (origin: string, note: string, keep: boolean) => Promise<void>;
+  readonly putEnd: (origin: string, note: string) => Promise<void>;
+  /** The pieces that tell of an act, oldest first. */
+  readonly journal: (origin: string) => Promise<readonly string[]>;
+}
+
+export interface KeptLog {
+  readonly checkpoint?: string;
+  readonly head?: string;
+  readonly end?: string;
+}
+
+export function openLogFolder(folder: string): LogFolder {
+  const ends: Ends = new Map();
+  const placeOf = (origin: string): string => join(folder, 'logs', digestOf(Buffer.from(origin)).toString('hex'));
+  const put = async (origin: string, name: keyof KeptLog, note: string): Promise<void> => {
+    const place = placeOf(origin);
+    await mkdir(place, { recursive: true, mode: 0o700 });
+    await replaceDurably(place, name, note);
+  };
+  return {
+    async read(origin) {
+      const texts = await Promise.all(
+        (['checkpoint', 'head', 'end'] as const).map(async (name) => [name, await textOf(join(placeOf(origin), name))]),
+      );
+      return Object.fromEntries(texts.filter(([, text]) => text !== undefined)) as KeptLog;
+    },
+    putCheckpoint: (origin, note) => put(origin, 'checkpoint', note),
+    putEnd: (origin, note) => put(origin, 'end', note),
+    async putJournal(origin, note, keep) {
+      await mkdir(placeOf(origin), { recursive: true, mode: 0o700 });
+      if (keep) await append(ends, placeOf(origin), note);
+      await put(origin, 'head', note);
+    },
+    journal: async (origin) => (await readPieces(placeOf(origin))).pieces,
+  };
+}
+
+async function textOf(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+export async function replaceDurably(folder: string, name: string, text: string): Promise<void> {
+  const draft = join(folder, `.${name}-${randomBytes(8).toString('hex')}`);
+  try {
+    const handle = await open(draft, 'wx', 0o600);
+    try {
+      await handle.writeFile(text);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(draft, join(folder, name));
+  } catch (error) {
+    await rm(draft, { force: true }).catch(() => undefined);
+    throw error;
+  }
+  await syncFolder(folder);
+  await syncFolder(join(folder, '..'));
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+interface Whole {
+  readonly pieces: readonly string[];
+  /** Bytes of them. */
+  readonly length: number;
+}
+
+/** What this process knows of the ends of journals, so that they are not read again for each piece. */
+type Ends = Map<string, { readonly last: string | undefined; readonly length: number }>;
+
+/** A piece that is there already, because the process died before it answered, is not written twice. */
+async function append(ends: Ends, place: string, note: string): Promise<void> {
+  const { last, length } = await endOf(ends, place);
+  if (last === note) return;
+  const path = join(place, 'journal');
+  const handle = await open(path, (await stat(path).catch(() => undefined)) === undefined ? 'wx+' : 'r+', 0o600);
+  try {
+    await handle.truncate(length);
+    const bytes = Buffer.from(`${Buffer.byteLength(note)}\n${note}`);
+    await handle.write(bytes, 0, bytes.length, length);
+    await handle.sync();
+    ends.set(place, { last: note, length: length + bytes.length });
+  } finally {
+    await handle.close();
+  }
+}
+
+async function endOf(
+  ends: Ends,
+  place: string,
+): Promise<{ readonly last: string | undefined; readonly length: number }> {
+  const size = (await stat(join(place, 'journal')).catch(() => undefined))?.size ?? 0;
+  const known = ends.get(place);
+  if (known?.length === size) return known;
+  const { pieces, length } = await readPieces(place);
+  return { last: pieces.at(-1), length };
+}
+
+async function readPieces(place: string): Promise<Whole> {
+  const bytes = await readFile(join(place, 'journal')).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return Buffer.alloc(0);
+    throw error;
+  });
+  const pieces: string[] = [];
+  for (let at = 0; ;) {
+    const feed = bytes.indexOf('\n', at);
+    const digits = feed < 0 ? '' : bytes.toString('latin1', at, feed);
+    const end = feed + 1 + Number(digits);
+    if (!/^[1-9][0-9]{0,5}$/.test(digits) || end > bytes.length) return { pieces, length: at };
+    pieces.push(bytes.toString('utf8', feed + 1, end));
+    at = end;
+  }
+}

@@ -1,0 +1,118 @@
+import { randomBytes, createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { mkdir, open, readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseVkey, verifierKey, vkeyOf, type NoteSigner, type VerifierKey } from '../crypto/signedNote.ts';
+import { replaceDurably } from './logFolder.ts';
+
+/**
+ * The folder of a witness: `witness.pem` (its Ed25519 key, PKCS#8), `name` (the name that its cosignatures bear), `logs.txt`
+ * (the logs that it knows, one vkey a line; `#` begins a remark) and `logs/` (logFolder.ts). Nobody else may read it.
+ */
+export type WitnessFaultCode =
+  'witness_missing' | 'witness_not_empty' | 'witness_loose' | 'witness_malformed' | 'witness_name';
+
+export class WitnessFolderFault extends Error {
+  readonly code: WitnessFaultCode;
+
+  constructor(code: WitnessFaultCode, message: string) {
+    super(message);
+    this.name = 'WitnessFolderFault';
+    this.code = code;
+  }
+}
+
+const keyFile = 'witness.pem';
+const nameFile = 'name';
+const logsFile = 'logs.txt';
+const groupAndOthers = 0o077;
+const heading = '# One vkey of a log a line. A line that is added here holds at once, without a restart.\n';
+
+/** Makes folder and key. Throws `WitnessFolderFault` where there is one already: a witness that forgets is none. */
+export async function makeWitness(folder: string, name: string): Promise<VerifierKey> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  if ((await stat(join(folder, keyFile)).catch(() => undefined)) !== undefined)
+    throw new WitnessFolderFault('witness_not_empty', `${folder} is a witness already. Its key is never overwritten.`);
+  if (!/^[!-~]{1,100}$/.test(name) || name.includes('+'))
+    throw new WitnessFolderFault(
+      'witness_name',
+      'The name must be printable ASCII without space or +, like a host name.',
+    );
+  const { privateKey } = generateKeyPairSync('ed25519', {
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  });
+  await replaceDurably(folder, nameFile, `${name}\n`);
+  await replaceDurably(folder, logsFile, heading);
+  await replaceDurably(folder, keyFile, privateKey);
+  return (await loadCosigner(folder)).key;
+}
+
+/** Throws `WitnessFolderFault`. */
+export async function loadCosigner(folder: string): Promise<NoteSigner> {
+  for (const name of ['', keyFile]) {
+    const found = await stat(join(folder, name)).catch(() => undefined);
+    if (found === undefined)
+      throw new WitnessFolderFault(
+        'witness_missing',
+        `${folder} is no witness yet. Run: amanat witness init --dir ${folder}`,
+      );
+    if ((found.mode & groupAndOthers) !== 0)
+      throw new WitnessFolderFault(
+        'witness_loose',
+        `${join(folder, name)} is open to other users. Take their rights away.`,
+      );
+  }
+  const pem = await readFile(join(folder, keyFile), 'utf8');
+  const name = (await readFile(join(folder, nameFile), 'utf8').catch(() => '')).trim();
+  try {
+    const privateKey = createPrivateKey(pem);
+    return { key: verifierKey(name, createPublicKey(privateKey), 'cosignature'), privateKey };
+  } catch {
+    throw new WitnessFolderFault('witness_malformed', `${folder} does not hold a name and an Ed25519 key.`);
+  }
+}
+
+/** The logs of the folder's list, as it is at this moment. Throws `WitnessFolderFault` for a line that is no vkey. */
+export async function trustedLogs(folder: string): Promise<readonly VerifierKey[]> {
+  const text = await readFile(join(folder, logsFile), 'utf8').catch(() => '');
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map(logKey);
+}
+
+/** Throws `WitnessFolderFault`. */
+export function logKey(vkey: string): VerifierKey {
+  const key = parseVkey(vkey);
+  if (key?.kind !== 'ed25519')
+    throw new WitnessFolderFault(
+      'witness_malformed',
+      'A log must be given as the vkey of an Ed25519 key: amanat audit vkey',
+    );
+  return key;
+}
+
+/** Adds logs to the list; those that are in it already are left as they are. */
+export async function trustLogs(folder: string, vkeys: readonly string[]): Promise<readonly VerifierKey[]> {
+  const text = await readFile(join(folder, logsFile), 'utf8').catch(() => heading);
+  const known = new Set((await trustedLogs(folder)).map(vkeyOf));
+  const added = vkeys.map(logKey).filter((key) => !known.has(vkeyOf(key)));
+  const lines = added.map((key) => `${vkeyOf(key)}\n`).join('');
+  if (added.length > 0) await replaceDurably(folder, logsFile, `${text}${text.endsWith('\n') ? '' : '\n'}${lines}`);
+  return added;
+}
+
+/** Can this folder be written, or made? Leaves nothing behind. */
+export async function isWritable(folder: string): Promise<boolean> {
+  const probe = join(folder, `.probe-${randomBytes(8).toString('hex')}`);
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await (await open(probe, 'wx', 0o600)).close();
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await rm(probe, { force: true }).catch(() => undefined);
+  }
+}
