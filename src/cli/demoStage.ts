@@ -32,6 +32,8 @@ export interface Stage {
   /** Values in the last column, so that right-to-left text disturbs nothing after it. */
   rows(head: readonly string[], rows: readonly (readonly string[])[]): void;
   actor(name: string, url: string, client: { id: string; secret: string }, staff?: string): Actor;
+  /** A customer, on the page that the shop's client serves them. */
+  person(name: string, url: string, client: { id: string; secret: string }, customerId: string): Actor;
 }
 
 const indent = '     ';
@@ -53,6 +55,10 @@ export function openStage(print: (line: string) => void): Stage {
     actor: (name, url, { id, secret }, staff) => ({
       name,
       session: openSession({ url, clientId: id, clientSecret: secret, actor: staff }),
+    }),
+    person: (name, url, { id, secret }, customerId) => ({
+      name,
+      session: openSession({ url, clientId: id, clientSecret: secret, customerId }),
     }),
     ask: (who, call, body, expected) => send(who, call, body === undefined ? {} : jsonOf(body), expected),
     upload: (who, call, { bytes, type }, expected) =>

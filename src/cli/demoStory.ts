@@ -22,6 +22,8 @@ export interface Stored {
   readonly customerId: string;
   readonly addressOrderId: string;
   readonly giftOrderId: string;
+  /** Somebody else, who leaves. */
+  readonly leavingId: string;
 }
 
 /** The shop fills the vault. */
@@ -47,7 +49,8 @@ export async function storeCustomers(stage: Stage, { shop }: Cast): Promise<Stor
   const more = {
     customers: Array.from({ length: 20 }, (_, i) => (i % 5 === 4 ? people.legalCustomer() : people.naturalCustomer())),
   };
-  await stage.ask(shop, 'POST /v1/customers/batch', more, 200);
+  const batch = await stage.ask(shop, 'POST /v1/customers/batch', more, 200);
+  const [other] = batch.body['results'] as Json[];
 
   stage.chapter('It orders twice: once for itself, once for somebody else');
   const own = await stage.ask(shop, `GET /v1/customers/${customerId}`, undefined, 200);
@@ -58,7 +61,12 @@ export async function storeCustomers(stage: Stage, { shop }: Cast): Promise<Stor
   const gift = { customerId, externalRef: 'ORDER-2', delivery: { to: 'recipient', recipient } };
   const giftOrder = await stage.ask(shop, 'POST /v1/orders', gift, 201);
   stage.say("The recipient is sealed under that order's own key and is found by no search.");
-  return { customerId, addressOrderId: textOf(addressOrder.body, 'id'), giftOrderId: textOf(giftOrder.body, 'id') };
+  return {
+    customerId,
+    addressOrderId: textOf(addressOrder.body, 'id'),
+    giftOrderId: textOf(giftOrder.body, 'id'),
+    leavingId: textOf(other ?? {}, 'id'),
+  };
 }
 
 /** Masks without work, the phone with it. */

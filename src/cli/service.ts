@@ -19,6 +19,8 @@ export interface Credentials {
   readonly clientSecret: string;
   /** The staff member the client acts for. */
   readonly actor?: string | undefined;
+  /** The customer whose own view it is: the token is exchanged for one that is theirs alone. */
+  readonly customerId?: string | undefined;
 }
 
 export interface Sending {
@@ -74,9 +76,16 @@ export function openSession(credentials: Credentials): Session {
 const bytesOf = (body: string | Buffer): string | Uint8Array<ArrayBuffer> =>
   typeof body === 'string' ? body : new Uint8Array(body);
 
-/** Client credentials (RFC 6749 section 4.4), the client by HTTP Basic. */
-async function requestToken({ url, clientId, clientSecret, actor }: Credentials) {
-  const form = new URLSearchParams({ grant_type: 'client_credentials', ...(actor === undefined ? {} : { actor }) });
+const tokenExchange = 'urn:ietf:params:oauth:grant-type:token-exchange';
+
+/** Client credentials (RFC 6749 section 4.4) or token exchange (RFC 8693), the client by HTTP Basic. */
+async function requestToken({ url, clientId, clientSecret, actor, customerId }: Credentials) {
+  const form = new URLSearchParams({
+    ...(customerId === undefined
+      ? { grant_type: 'client_credentials' }
+      : { grant_type: tokenExchange, requested_subject: customerId }),
+    ...(actor === undefined ? {} : { actor }),
+  });
   const pair = `${encodeURIComponent(clientId)}:${encodeURIComponent(clientSecret)}`;
   const answer = await reach(`${url}/oauth/token`, {
     method: 'POST',

@@ -10,12 +10,18 @@ test('npm run demo tells its story to the end, as made-up people, and leaves not
   const told = [
     /mobile +masked +no_grant/,
     /mobile +full/,
+    /address +masked +no_grant/,
+    /what would show it +open_grant ticket/,
     /courier A .* 404 not_found/,
     /422 wrong_code/,
     /403 legal_order_required/,
     /403 legal_order_not_approved/,
     /403 self_approval/,
     /403 legal_order_used/,
+    /withdrew +marketing +sms +withdrawn +no/,
+    /customer  GET .*accesses.* 200/,
+    /support +shown +givenName mobile/,
+    /409 conflict/,
     /rule that refused/,
     /records hold/,
   ];
