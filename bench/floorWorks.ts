@@ -2,7 +2,7 @@ import { Client } from 'pg';
 import { synthetic } from '../src/cli/synthetic.ts';
 import type { Work } from './load.ts';
 
-export type FloorWork = 'read' | 'search' | 'create' | 'batch' | 'batchRead';
+export type FloorWork = 'read' | 'search' | 'create' | 'patch' | 'batch' | 'batchRead';
 
 /** A customer as a plain shop would hold it: the same twelve or so items, flat. */
 function plainCustomer(people: ReturnType<typeof synthetic>) {
@@ -46,6 +46,14 @@ export function floorWorks(url: string, seed: FloorSeed): Readonly<Record<FloorW
     read: { url, next: () => ({ method: 'GET', path: `/customers/${any(seed.ids)}` }) },
     search: { url, next: () => post('/customers/search', { value: any(seed.nationalIds) }) },
     create: { url, next: () => post('/customers', plainCustomer(fresh)) },
+    patch: {
+      url,
+      next: () => ({
+        method: 'PATCH',
+        path: `/customers/${any(seed.ids)}`,
+        body: JSON.stringify({ email: fresh.email() }),
+      }),
+    },
     batchRead: {
       url,
       records: 100,

@@ -1,7 +1,7 @@
 import autocannon from 'autocannon';
 
 export interface Request {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PATCH';
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
@@ -33,15 +33,17 @@ export async function load(work: Work, connections: number, seconds: number): Pr
     url: work.url,
     connections,
     duration: seconds,
+    timeout: 30,
     requests: [
       {
         setupRequest: (request) => {
           const { method, path, headers, body } = work.next();
+          const typed = body === undefined ? {} : { 'content-type': 'application/json' };
           return {
             ...request,
             method,
             path,
-            headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+            headers: { ...typed, ...headers },
             ...(body === undefined ? {} : { body }),
           };
         },

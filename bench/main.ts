@@ -1,113 +1,146 @@
-import { writeFile } from 'node:fs/promises';
-import { cpus } from 'node:os';
 import { Client } from 'pg';
 import { runningOwnerUrl } from '../src/db/embeddedAttach.ts';
-import { seedFloor, floorWorks } from './floorWorks.ts';
-import { load, median, type Measured, type Work } from './load.ts';
-import { startFloor, startService } from './processes.ts';
-import { seedVault, vaultWorks } from './vaultWorks.ts';
+import { freePort } from '../src/worker.ts';
+import { mostMemory, sizes, startedAgain, type Figure } from './figures.ts';
+import { floorWorks, seedFloor } from './floorWorks.ts';
+import { measure, type Row, type Terms } from './measure.ts';
+import { startFloor, startService, type Service } from './processes.ts';
+import { judgement, lineOf, machine, table, writeResults } from './report.ts';
+import { seedVault } from './seed.ts';
+import { vaultWorks, type VaultWork } from './vaultWorks.ts';
 
-/** `npm run bench`, or `npm run bench -- quick`. Ratios to the floor of the same run are what counts; rates alone mean nothing. */
-const quick = process.argv.includes('quick');
-/** Further words choose the works whose names hold them: `npm run bench -- quick create`. */
-const chosen = process.argv.slice(2).filter((word) => word !== 'quick');
-const customers = quick ? 1_000 : 10_000;
-const rounds = quick ? 3 : 5;
-const seconds = quick ? 1 : 3;
-const connections = 32;
-/** A ratio whose rounds lie further apart than this says nothing. */
-const noisy = 0.35;
+/**
+ * `npm run bench`, or `npm run bench -- quick`: the service as shipped against the floor, real processes on one embedded
+ * PostgreSQL, in interleaved rounds. Ratios within a run are what counts; rates alone mean nothing. Further words choose the
+ * works whose names hold them (`npm run bench -- quick create`); `publish` writes the results into docs/ as well.
+ */
+const words = new Set(process.argv.slice(2));
+const quick = words.delete('quick');
+const publish = words.delete('publish');
+words.delete('profile');
+const size = quick ? 3_000 : 10_000;
+const base: Terms = { rounds: quick ? 3 : 5, seconds: quick ? 1 : 2, connections: 32, processes: 1 };
 
-interface Row {
-  readonly work: string;
-  readonly goal: number;
-  readonly ratio: number;
-  readonly spread: number;
-  readonly floor: Measured;
-  readonly vault: Measured;
+const everything: readonly VaultWork[] = [
+  'masked read',
+  'granted read, 3 fields',
+  'granted read, all fields',
+  'courier read',
+  'search',
+  'create',
+  'patch',
+  'batch create of 100, records',
+  'batch read of 100 in masks, records',
+  'batch read of 100 in full, records',
+  'import, records',
+];
+const ways: readonly VaultWork[] = ['masked read', 'granted read, 3 fields', 'create'];
+const reads: readonly VaultWork[] = ['masked read', 'granted read, 3 fields', 'granted read, all fields'];
+
+interface Part {
+  readonly terms: Terms;
+  readonly works: readonly VaultWork[];
 }
 
-async function measure(name: string, goal: number, floor: Work, vault: Work): Promise<Row> {
-  // A request of a hundred records is work for a hundred.
-  const open = vault.records === undefined || vault.records === 1 ? connections : connections / 8;
-  const ratios: number[] = [];
-  let last: { floor: Measured; vault: Measured } | undefined;
-  for (let round = 0; round < rounds; round += 1) {
-    // Interleaved, and turned about, so that drift of the machine hits both alike.
-    const order = round % 2 === 0 ? ['floor', 'vault'] : ['vault', 'floor'];
-    const seen: Record<string, Measured> = {};
-    for (const who of order) seen[who] = await load(who === 'floor' ? floor : vault, open, seconds);
-    const [f, v] = [seen['floor'], seen['vault']];
-    if (f === undefined || v === undefined) throw new Error('no measurement');
-    if (f.failures + v.failures > 0) throw new Error(`${name}: ${f.failures} and ${v.failures} requests failed`);
-    ratios.push(v.rate / f.rate);
-    last = { floor: f, vault: v };
+const onOneProcess: readonly Part[] = [
+  { terms: base, works: everything },
+  ...(quick ? [] : [1, 8].map((connections) => ({ terms: { ...base, rounds: 3, connections }, works: ways }))),
+];
+const onTwo: Part = { terms: { ...base, rounds: 3, processes: 2 }, works: [...reads, 'create'] };
+
+interface Side {
+  readonly service: Service;
+  readonly ownerUrl: string;
+  readonly postgres: string;
+  readonly floor: ReturnType<typeof floorWorks>;
+  readonly vault: ReturnType<typeof vaultWorks>;
+  stop(): Promise<void>;
+}
+
+async function bothSides(processes: number, customers: number): Promise<Side> {
+  const service = await startService(processes);
+  const ownerUrl = await runningOwnerUrl(`${service.folder}/postgres`);
+  if (ownerUrl === undefined) throw new Error('no embedded PostgreSQL');
+  const { floorUrl, postgres } = await floorDatabase(ownerUrl);
+  const floor = await startFloor(floorUrl, processes);
+  console.log(`seeding ${customers} customers on both sides, ${processes} process(es) each …`);
+  return {
+    service,
+    ownerUrl,
+    postgres,
+    floor: floorWorks(floor.url, await seedFloor(floorUrl, customers)),
+    vault: vaultWorks(service.url, await seedVault(service, customers)),
+    async stop() {
+      await floor.stop();
+      await service.stop();
+    },
+  };
+}
+
+async function rowsOf(side: Side, { terms, works }: Part): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const name of works.filter((work) => words.size === 0 || [...words].some((word) => work.includes(word)))) {
+    const row = await measure(side.vault[name], side.floor, terms);
+    rows.push(row);
+    console.log(lineOf(row));
   }
-  if (last === undefined) throw new Error('no rounds');
-  const ratio = median(ratios);
-  return { work: name, goal, ratio, spread: (Math.max(...ratios) - Math.min(...ratios)) / ratio, ...last };
-}
-
-function table(rows: readonly Row[]): string {
-  const number = (value: number, digits = 2) => value.toFixed(digits);
-  return [
-    '| work | ratio to floor | at least | spread | floor /s | vault /s | p50 ms floor/vault | p99 ms floor/vault |',
-    '| --- | --- | --- | --- | --- | --- | --- | --- |',
-    ...rows.map(
-      (r) =>
-        `| ${r.work} | ${number(r.ratio)} | ${number(r.goal)} | ${number(r.spread)}${r.spread > noisy ? ' (noisy)' : ''} | ${number(r.floor.rate, 0)} | ${number(r.vault.rate, 0)} | ${r.floor.p50}/${r.vault.p50} | ${r.floor.p99}/${r.vault.p99} |`,
-    ),
-  ].join('\n');
+  return rows;
 }
 
 async function main(): Promise<void> {
-  const service = await startService(1);
-  const ownerUrl = await runningOwnerUrl(`${service.folder}/postgres`);
-  if (ownerUrl === undefined) throw new Error('no embedded PostgreSQL');
-  const floorUrl = await floorDatabase(ownerUrl);
-  const floor = await startFloor(floorUrl);
+  const rows: Row[] = [];
+  const figures: Figure[] = [];
+  const first = await bothSides(1, size);
+  const { service } = first;
   try {
-    console.log(`seeding ${customers} customers on both sides …`);
-    const floorSide = floorWorks(floor.url, await seedFloor(floorUrl, customers));
-    const vaultSide = vaultWorks(service.url, await seedVault(service, customers));
-    const rows: Row[] = [];
-    for (const { name, goal, against } of vaultSide.works) {
-      if (chosen.length > 0 && !chosen.some((word) => name.includes(word))) continue;
-      rows.push(await measure(name, goal, floorSide[against], vaultSide.of(name)));
-      console.log(table(rows.slice(-1)).split('\n')[2]);
-    }
-    const machine = {
-      cpu: cpus()[0]?.model,
-      cores: cpus().length,
-      node: process.version,
-      date: new Date().toISOString(),
-    };
-    console.log(
-      `\n${table(rows)}\n\n${connections} connections (${connections / 8} for batches), one process, ${rounds} interleaved rounds of ${seconds} s, medians; ${machine.cores} cores, Node ${machine.node}.`,
-    );
-    if (rows.some((r) => r.spread > noisy))
-      console.log('The machine was too noisy to judge the rows marked so: run again.');
-    await writeFile(
-      'dist-bench/results.json',
-      `${JSON.stringify({ machine, customers, connections, rounds, seconds, rows }, null, 2)}\n`,
-    );
+    figures.push({ name: 'first start, to listening', value: Math.round(service.startMs), unit: 'ms' });
+    const { result, megabytes } = await mostMemory(service, async () => {
+      const found: Row[] = [];
+      for (const part of onOneProcess) found.push(...(await rowsOf(first, part)));
+      return found;
+    });
+    rows.push(...result);
+    figures.push({
+      name: 'memory of the process, at most',
+      value: Math.round(megabytes),
+      unit: 'MB',
+      goal: '250, at most 400',
+    });
+    if (!quick) figures.push(...(await sizes(first.ownerUrl)));
   } finally {
-    await floor.stop();
-    await service.stop();
+    await first.stop();
   }
+  if (!quick) {
+    const read = first.vault['masked read'].work;
+    figures.push(...(await startedAgain(service, await freePort('127.0.0.1'), (url) => ({ ...read, url }))));
+    const second = await bothSides(2, 2_000);
+    try {
+      rows.push(...(await rowsOf(second, onTwo)));
+    } finally {
+      await second.stop();
+      await second.service.remove();
+    }
+  }
+  await service.remove();
+  const results = { machine: machine(first.postgres), customers: size, rows, figures };
+  console.log(`\n${table(results)}\n\n${judgement(results)}`);
+  await writeResults('dist-bench', results);
+  if (publish) await writeResults('docs/bench', results);
 }
 
-/** A database of the floor's own in the same PostgreSQL. */
-async function floorDatabase(ownerUrl: string): Promise<string> {
+/** A schema of the floor's own in the same PostgreSQL. */
+async function floorDatabase(ownerUrl: string): Promise<{ readonly floorUrl: string; readonly postgres: string }> {
   const client = new Client({ connectionString: ownerUrl });
   await client.connect();
+  const { rows } = await client.query<{ version: string }>(`select current_setting('server_version') as version`);
   await client.query('create schema floor');
   await client.query('create table floor.customers (id uuid primary key, national_id text, body jsonb not null)');
   await client.query('create unique index on floor.customers (national_id)');
   await client.end();
   const url = new URL(ownerUrl);
   url.searchParams.set('options', '-c search_path=floor');
-  return url.href;
+  return { floorUrl: url.href, postgres: rows[0]?.version ?? 'unknown' };
 }
 
 await main();
+process.exit(0);

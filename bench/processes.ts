@@ -8,6 +8,9 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
+/** `npm run bench -- profile create`: where the service spends its time, for Chrome's or any other viewer. */
+const profiling = process.argv.includes('profile') ? ['--cpu-prof', '--cpu-prof-dir=dist-bench/profiles'] : [];
+
 export interface Started {
   readonly url: string;
   stop(): Promise<void>;
@@ -32,14 +35,20 @@ async function end(child: ChildProcess): Promise<void> {
 }
 
 export interface Service extends Started {
+  readonly pid: number;
+  /** From the start of the process to `listening`, in milliseconds. */
+  readonly startMs: number;
   readonly firstRun: { readonly tenantId: string; readonly clientId: string; readonly clientSecret: string };
   readonly folder: string;
+  /** Stops it and takes its folder away. */
+  remove(): Promise<void>;
 }
 
-/** The service as shipped, in a folder of its own with its embedded PostgreSQL. */
-export async function startService(workers: number): Promise<Service> {
-  const folder = await mkdtemp(join(tmpdir(), 'amanat-bench-'));
-  const child = spawn(process.execPath, [join(root, 'dist/main.js')], {
+/** The service as shipped, in a folder of its own with its embedded PostgreSQL; or once more in a folder it has left. */
+export async function startService(workers: number, again?: string, metricsPort?: number): Promise<Service> {
+  const folder = again ?? (await mkdtemp(join(tmpdir(), 'amanat-bench-')));
+  const began = performance.now();
+  const child = spawn(process.execPath, [...profiling, join(root, 'dist/main.js')], {
     cwd: root,
     env: {
       PATH: process.env['PATH'],
@@ -47,6 +56,7 @@ export async function startService(workers: number): Promise<Service> {
       AMANAT_DATA_DIR: folder,
       AMANAT_WORKERS: String(workers),
       AMANAT_RATE_LIMIT: '10000000',
+      ...(metricsPort === undefined ? {} : { AMANAT_METRICS_PORT: String(metricsPort) }),
     },
     stdio: ['ignore', 'pipe', 'ignore'],
   });
@@ -57,19 +67,22 @@ export async function startService(workers: number): Promise<Service> {
   const firstRun = JSON.parse(await readFile(join(folder, 'first-run.json'), 'utf8')) as Service['firstRun'];
   return {
     url,
+    pid: child.pid ?? 0,
+    startMs: performance.now() - began,
     firstRun,
     folder,
-    async stop() {
+    stop: () => end(child),
+    async remove() {
       await end(child);
       await rm(folder, { recursive: true, force: true });
     },
   };
 }
 
-export async function startFloor(databaseUrl: string): Promise<Started> {
+export async function startFloor(databaseUrl: string, workers = 1): Promise<Started> {
   const child = spawn(process.execPath, [join(root, 'dist-bench/bench/floor.js')], {
     cwd: root,
-    env: { PATH: process.env['PATH'], FLOOR_URL: databaseUrl },
+    env: { PATH: process.env['PATH'], FLOOR_URL: databaseUrl, FLOOR_WORKERS: String(workers) },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const port = await firstLine(child, (line) => line);

@@ -180,5 +180,5 @@ try {
   console.log(told ? 'They can be told apart, or the control failed.' : 'They cannot be told apart.');
   process.exitCode = told ? 1 : 0;
 } finally {
-  await service.stop();
+  await service.remove();
 }
