@@ -39,6 +39,21 @@ export function insertExtract(tenantId: string, row: ExtractRow): Statement {
   );
 }
 
+/** Has the recipient had this month? Asked before anything is opened for it; the insert has the last word. */
+export function selectExtractOf(
+  tenantId: string,
+  clientId: string,
+  period: string,
+): Statement<{ readonly id: string }> {
+  return statement(
+    'select_extract_of',
+    `select e.id
+       from amanat.extracts e
+      where e.tenant_id = $1::uuid and e.client_id = $2::uuid and e.period = $3::text`,
+    [tenantId, clientId, period],
+  );
+}
+
 /** Newest first; of one recipient where one is named. */
 export function listExtracts(
   tenantId: string,

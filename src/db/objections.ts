@@ -29,18 +29,26 @@ export function closePurpose(tenantId: string, customerId: string, purpose: stri
   ];
 }
 
-/** Opens it again for new work; what was closed stays closed. Guarded: conflict unless it is closed. */
-export function openPurpose(tenantId: string, customerId: string, purpose: string): Statement {
+/**
+ * Opens it again for new work when the objection `requestId` is taken back and no other one that was granted stands; what was
+ * closed stays closed. Guarded: conflict unless it is closed. To follow `takeCustomer`: of two that are taken back at once the
+ * second sees the first.
+ */
+export function openPurpose(tenantId: string, customerId: string, purpose: string, requestId: string): Statement {
   return statement(
     'open_purpose',
     `with updated as (
        update amanat.customers
-          set objected = array_remove(objected, $3::text)
+          set objected = case when exists (
+                select 1 from amanat.requests r
+                 where r.tenant_id = $1::uuid and r.customer_id = $2::uuid and r.kind = 'object'
+                   and r.purpose = $3::text and r.state = 'done' and r.id <> $4::uuid)
+              then objected else array_remove(objected, $3::text) end
         where tenant_id = $1::uuid and id = $2::uuid and status in ('active', 'deactivated')
           and objected @> array[$3::text]
         returning 1
      )
      select amanat.require(count(*) = 1, 'conflict') from updated`,
-    [tenantId, customerId, purpose],
+    [tenantId, customerId, purpose, requestId],
   );
 }

@@ -1,5 +1,5 @@
 import { selectClientsInService } from '../db/clients.ts';
-import { freezeCustomer, selectFrozen, thawCustomer } from '../db/freezes.ts';
+import { freezeCustomer, selectContained, takeCustomer, thawContained as thawStatement } from '../db/freezes.ts';
 import { closeGrantsFor, selectGrantsFor } from '../db/grantsOfReader.ts';
 import { selectCustomersForRights } from '../db/rightsCustomers.ts';
 import type { Statement } from '../db/statement.ts';
@@ -48,7 +48,7 @@ export async function containIncident(
   if (incident.file.state === 'closed') throw new VaultError('conflict');
   await checkAsked(vault, caller, asked);
   const at = new Date(vault.now());
-  const found = await targetsOf(vault, tenantId, asked);
+  const found = await targetsOf(vault, tenantId, id, asked);
   const statements = stopping(vault, caller, act, incident, asked, found, at);
   const done: Containment = {
     id: newId(at.getTime()),
@@ -69,20 +69,25 @@ export async function containIncident(
 }
 
 interface Targets {
-  /** Not frozen before. */
+  /** That this incident did not hold before. */
   readonly customers: readonly string[];
   readonly grants: readonly { readonly id: string; readonly customerId: string }[];
   readonly moreGrants: boolean;
 }
 
-async function targetsOf(vault: Vault, tenantId: string, asked: AskedContainment): Promise<Targets> {
+async function targetsOf(
+  vault: Vault,
+  tenantId: string,
+  incidentId: string,
+  asked: AskedContainment,
+): Promise<Targets> {
   const { clients, actors, customers, closeGrants } = asked;
   const lower = actors.map((actor) => actor.toLowerCase());
-  const [frozen, grants] = await load(vault, tenantId, [
-    selectFrozen(tenantId, customers),
+  const [held, grants] = await load(vault, tenantId, [
+    selectContained(tenantId, customers, incidentId),
     selectGrantsFor(tenantId, closeGrants ? clients : [], closeGrants ? lower : [], mostGrants + 1),
   ]);
-  const before = new Set(frozen.map(({ id }) => id));
+  const before = new Set(held.map(({ id }) => id));
   return {
     customers: [...new Set(customers)].filter((id) => !before.has(id)),
     grants: grants.slice(0, mostGrants),
@@ -107,7 +112,7 @@ function stopping(
   return [
     ...tokens.map((tokenId) => insertRevocation(tenantId, { tokenId, expiresAt: expiryOf(tokenId) }, at)),
     ...freezing(keys, readers, at, personOf(caller), row.id),
-    ...customers.map((id) => freezeCustomer(tenantId, id, freezes)),
+    ...customers.map((id) => freezeCustomer(tenantId, id, freezes, row.id)),
     ...customers.map((id) => leafAbout(id, { kind: 'incidents', id: row.id })),
     closeGrantsFor(
       tenantId,
@@ -149,7 +154,7 @@ async function checkAsked(vault: Vault, caller: Caller, asked: AskedContainment)
 
 const fault = (member: string, i: number, code: string): Fault => ({ pointer: `/${member}/${i}`, code });
 
-/** Lets a customer's account go again that this incident froze. A reader is let in by lifting the freeze, a token by asking for one. */
+/** Lets a customer's account go that this incident holds; another incident, or an open report of misuse, keeps it frozen. A reader is let in by lifting the freeze, a token by asking for one. */
 export async function thawContained(
   vault: Vault,
   caller: Caller,
@@ -165,7 +170,8 @@ export async function thawContained(
   const left = all.map((done) => ({ ...done, customers: done.customers.filter((one) => one !== customerId) }));
   const thawed = [...(incident.file.thawed ?? []), customerId];
   return takeStep(vault, caller, act, incident, { ...incident.file, contained: left, thawed }, 'thawed', [
-    thawCustomer(caller.tenantId, customerId),
+    takeCustomer(caller.tenantId, customerId),
+    thawStatement(caller.tenantId, customerId, id),
     leafStatement(vault, caller, act, { subjectId: customerId, object: { kind: 'incidents', id } }),
   ]);
 }

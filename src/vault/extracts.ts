@@ -1,6 +1,12 @@
 import { canonicalJson } from '../crypto/canonicalJson.ts';
 import { digestOf } from '../crypto/digest.ts';
-import { insertExtract, listExtracts as listStatement, selectExtractable, type ExtractRow } from '../db/extracts.ts';
+import {
+  insertExtract,
+  listExtracts as listStatement,
+  selectExtractable,
+  selectExtractOf,
+  type ExtractRow,
+} from '../db/extracts.ts';
 import { refuse, VaultError } from '../errors.ts';
 import { nameKey } from '../formats/text.ts';
 import { columnOf } from '../policy/reader.ts';
@@ -40,6 +46,8 @@ export async function createExtract(vault: Vault, caller: Caller, act: Act, peri
   const { purpose, most, k } = termsFor(policy, caller);
   const at = new Date(vault.now());
   if (!isClosed(period, at)) throw refuse('invalid_body', '/period', 'not_over');
+  const [[had]] = await load(vault, tenantId, [selectExtractOf(tenantId, clientId, period)]);
+  if (had !== undefined) throw new VaultError('conflict');
   const keys = await vault.keyring.tenant(tenantId);
   const items = classesOf(await rowsOf(vault, keys, policy, caller, { period, purpose }, most), k);
   const sha256 = digestOf(Buffer.from(canonicalJson(items)));

@@ -1,9 +1,9 @@
 import { changeCase, type CaseFilter, type CaseRow } from '../db/cases.ts';
-import { freezeCustomer, thawCustomer } from '../db/freezes.ts';
+import { freezeCustomer, thawReported } from '../db/freezes.ts';
 import { VaultError } from '../errors.ts';
 import { commitAct, type Act, type Answer } from './act.ts';
 import { checkWords, nounOf, openCase, sealCase, signedCase, viewCase } from './caseRecord.ts';
-import { caseOf, customerOf, fileCase, isKept, listCases } from './cases.ts';
+import { caseOf, customerOf, fileCase, guardsOf, isKept, listCases } from './cases.ts';
 import type { Caller } from './caller.ts';
 import { eventStatement } from './events.ts';
 import { isSame, personOf } from './fourEyes.ts';
@@ -44,7 +44,7 @@ export async function reportMisuse(vault: Vault, caller: Caller, act: Act, input
   ]);
 }
 
-/** Ends the freeze with what was found, by another client and another person than reported it for somebody (`self_approval`). */
+/** Ends its freeze with what was found, by another client and another person than reported it for somebody (`self_approval`). */
 export async function resolveMisuse(
   vault: Vault,
   caller: Caller,
@@ -74,7 +74,7 @@ export async function resolveMisuse(
   });
   const statements = [
     changeCase(tenantId, next, row.mac),
-    thawCustomer(tenantId, row.customerId),
+    thawReported(tenantId, row.customerId),
     eventStatement(vault, tenantId, {
       kind: 'misuse.resolved',
       objectId: id,
@@ -86,16 +86,20 @@ export async function resolveMisuse(
   return commitAct(vault, caller, act, deed, statements, { status: 200, body: viewCase(next) });
 }
 
-/** One report, with what was said for as long as the person's key is there. */
+/**
+ * One report, with what was said for as long as the person's key is there. While it is open the account's own token, which may be
+ * the misuser's, hears none of it.
+ */
 export async function readMisuseReport(vault: Vault, caller: Caller, act: Act, id: string): Promise<Answer> {
   permit(caller, 'misuse_reports.read');
   const row: CaseRow = await caseOf(vault, caller, 'misuse', id);
   const keys = await vault.keyring.tenant(caller.tenantId);
   const kept = isKept(vault.watch.policy(caller.tenantId).profile, row, vault.now());
-  const customer = kept ? await customerOf(vault, caller.tenantId, row.customerId) : undefined;
+  const shows = kept && (caller.subjectId === undefined || row.state === 'closed');
+  const customer = shows ? await customerOf(vault, caller.tenantId, row.customerId) : undefined;
   const body = { ...viewCase(row), ...openCase(keys, customer, row, { words: 'text', finding: 'finding' }) };
   const deed = { subjectId: row.customerId, object: { kind: noun, id } };
-  return commitAct(vault, caller, act, deed, [], { status: 200, body });
+  return commitAct(vault, caller, act, deed, shows ? guardsOf(caller, row) : [], { status: 200, body });
 }
 
 export async function listMisuseReports(

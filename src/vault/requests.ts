@@ -166,7 +166,9 @@ export async function readRequest(vault: Vault, caller: Caller, act: Act, id: st
   // Out of reach is out of reach, whether the key has gone or not.
   const [[customer]] = await load(vault, tenantId, [selectStandingCustomer(tenantId, row.customerId)]);
   const keys = await vault.keyring.tenant(tenantId);
-  const [note, why] = [openSaid(keys, customer, row, 'note'), openSaid(keys, customer, row, 'why')];
+  // The person's own token, which may be in other hands, hears nothing that was said of a frozen account.
+  const hears = caller.subjectId !== undefined && customer?.frozen === true ? undefined : customer;
+  const [note, why] = [openSaid(keys, hears, row, 'note'), openSaid(keys, hears, row, 'why')];
   const proposal = openProposal(keys, customer, row);
   const judged = policy.decide(caller, undefined, allFields, customer?.frozen === true);
   const body = {
@@ -179,7 +181,8 @@ export async function readRequest(vault: Vault, caller: Caller, act: Act, id: st
   };
   const shown: Deed = proposal === undefined ? {} : { rule: judged.rule, ...fieldsOfProposal(judged, proposal) };
   const deed = { subjectId: row.customerId, object: { kind: 'requests', id }, ...shown };
-  const seen = (shown.full ?? []).length > 0 ? [requireReveals(tenantId, row.customerId)] : [];
+  const heard = caller.subjectId !== undefined && (note ?? why) !== undefined;
+  const seen = heard || (shown.full ?? []).length > 0 ? [requireReveals(tenantId, row.customerId)] : [];
   return commitAct(vault, caller, act, deed, seen, { status: 200, body });
 }
 

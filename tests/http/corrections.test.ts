@@ -300,6 +300,33 @@ describe('an objection', () => {
     expectRefusal(await subject.post(`/v1/requests/${id}/withdraw`), 409, 'conflict');
   });
 
+  test('made twice stands until both are taken back; and nobody takes back for a person what they asked by their own token', async () => {
+    const one = await person();
+    const subject = await own(one);
+    const ids: string[] = [];
+    for (let n = 0; n < 2; n += 1) {
+      ids.push(made(await objectTo(subject, one.id, 'support')).id);
+      made(await decide(ids[n] ?? '', { outcome: 'done' }), 200);
+    }
+    for (const by of [shop, support])
+      expectRefusal(await by.post(`/v1/requests/${ids[0]}/withdraw`), 403, 'not_permitted');
+    made(await subject.post(`/v1/requests/${ids[0]}/withdraw`), 200);
+    expectRefusal(await shop.post('/v1/grants', ticket(one.id)), 403, 'consent_required');
+    made(await subject.post(`/v1/requests/${ids[1]}/withdraw`), 200);
+    made(await shop.post('/v1/grants', ticket(one.id)));
+    // Two at once: the purpose is open when both are gone, and not before.
+    for (let n = 0; n < 2; n += 1) {
+      ids[n] = made(await objectTo(subject, one.id, 'support')).id;
+      made(await decide(ids[n] ?? '', { outcome: 'done' }), 200);
+    }
+    const both = await Promise.all(ids.map((id) => subject.post(`/v1/requests/${id}/withdraw`)));
+    expect(both.map(({ status }) => status)).toEqual([200, 200]);
+    made(await shop.post('/v1/grants', ticket(one.id)));
+    const asked = { customerId: one.id, kind: 'object', purpose: 'support', asker: 'subject', checked: 'call_back' };
+    const spoken = made(await shop.post('/v1/requests', asked)).id;
+    made(await support.post(`/v1/requests/${spoken}/withdraw`), 200);
+  });
+
   test('to what the law or the contract demands is refused at once, with the reason and the clauses', async () => {
     const one = await person();
     const subject = await own(one);

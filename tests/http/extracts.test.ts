@@ -8,6 +8,7 @@ import { startVault, type TestClient, type TestVault } from '../support/vault.ts
 import { atDatabase, day, leavesOf, made, newOrder, newPerson, tenantUnder, type Person } from '../support/work.ts';
 import { customerUnder } from '../support/profiles.ts';
 import { shipped } from '../unit/policy/shipped.ts';
+import { noting } from '../attacks/twins.ts';
 import { expectRefusal } from './legalDesk.ts';
 
 const k = 5;
@@ -20,6 +21,7 @@ let marketing: TestClient;
 let rival: TestClient;
 let period: string;
 const everybody: Person[] = [];
+const statements: string[] = [];
 
 interface Row {
   readonly person: string;
@@ -55,7 +57,8 @@ const object = async ({ id }: Person): Promise<unknown> =>
 
 beforeAll(async () => {
   const statistics = { ...profile.statistics, k };
-  vault = await startVault({ profileText: stringify({ ...profile, statistics }, { aliasDuplicateObjects: false }) });
+  const profileText = stringify({ ...profile, statistics }, { aliasDuplicateObjects: false });
+  vault = await startVault({ profileText, wrapDatabase: noting(statements) });
   shop = await vault.client('shop_backend');
   dpo = await vault.client('dpo');
   marketing = await vault.client('marketing');
@@ -117,7 +120,10 @@ describe('a pseudonymous extract', () => {
     expect(theirs.map(({ city }) => city).sort()).toEqual(rows.map(({ city }) => city).sort());
     const known = new Set(rows.map(({ person }) => person));
     expect(theirs.filter(({ person }) => known.has(person))).toEqual([]);
+    expect(statements, 'control: orders were opened for it').toContain('select_placed_orders');
+    statements.length = 0;
     expectRefusal(await rival.post('/v1/extracts', { period }), 409, 'conflict');
+    expect(statements, 'no order is opened for what is not given').not.toContain('select_placed_orders');
     const both = await Promise.all([0, 1].map(() => marketing.post('/v1/extracts', { period })));
     expect(both.map(({ status }) => status)).toEqual([409, 409]);
   });

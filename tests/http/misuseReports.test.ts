@@ -165,4 +165,70 @@ describe('a report of misuse', () => {
     const ends = await Promise.all([resolve(dpo, id), resolve(third, id)]);
     expect(ends.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 409]);
   });
+
+  test('tells the account’s own token, which may be the misuser’s, nothing that was said while it is frozen', async () => {
+    const one = await person();
+    const asked = { customerId: one.id, kind: 'deactivate', asker: 'subject', checked: 'call_back', note: 'تماس گرفت' };
+    const request = made(await shop.post('/v1/requests', asked)).id;
+    const subject = await subjectOf(vault, shop, one.id);
+    const said = async () => [
+      made(await subject.get(`/v1/requests/${request}`), 200).note,
+      made(await subject.get(`/v1/misuse-reports/${told.id}`), 200).text,
+    ];
+    const told = made(await report(support, one.id, 'شماره‌اش را عوض کرده‌اند'));
+    expect(await said()).toEqual([undefined, undefined]);
+    expect(made(await dpo.get(`/v1/misuse-reports/${told.id}`), 200).text, 'control').toBe('شماره‌اش را عوض کرده‌اند');
+    made(await resolve(dpo, told.id), 200);
+    expect(await said(), 'control: afterwards it is the person’s again').toEqual([
+      'تماس گرفت',
+      'شماره‌اش را عوض کرده‌اند',
+    ]);
+  });
+});
+
+describe('a report of misuse and incidents that freeze one account', () => {
+  const incident = async () => made(await dpo.post('/v1/incidents', { kind: 'other', summary: 'آزمایش' })).id;
+  const contain = async (id: string, customerId: string) =>
+    made(await dpo.post(`/v1/incidents/${id}/contain`, { customers: [customerId] }), 200);
+  const thaw = async (id: string, customerId: string) =>
+    made(await dpo.post(`/v1/incidents/${id}/thaw`, { customerId }), 200);
+  const isFrozen = async (customerId: string) =>
+    made(await shop.get(`/v1/customers/${customerId}`), 200).frozen === true;
+
+  test('each keep it frozen until the last of them has ended, whichever that is', async () => {
+    const [one, other, third] = [await person(), await person(), await person()];
+    const [first, second] = [await incident(), await incident()];
+    // The incident ends first.
+    await contain(first, one.id);
+    const told = made(await report(shop, one.id)).id;
+    await thaw(first, one.id);
+    expect(await isFrozen(one.id), 'the report is open').toBe(true);
+    made(await resolve(dpo, told), 200);
+    expect(await isFrozen(one.id)).toBe(false);
+    // The report ends first.
+    const later = made(await report(shop, other.id)).id;
+    await contain(first, other.id);
+    made(await resolve(dpo, later), 200);
+    expect(await isFrozen(other.id), 'the incident holds it').toBe(true);
+    await thaw(first, other.id);
+    expect(await isFrozen(other.id)).toBe(false);
+    // Two incidents, and the same one twice.
+    await contain(first, third.id);
+    await contain(first, third.id);
+    await contain(second, third.id);
+    await thaw(first, third.id);
+    expect(await isFrozen(third.id)).toBe(true);
+    await thaw(second, third.id);
+    expect(await isFrozen(third.id)).toBe(false);
+  });
+
+  test('ended both at once, it goes', async () => {
+    for (let n = 0; n < 5; n += 1) {
+      const [one, id] = [await person(), await incident()];
+      await contain(id, one.id);
+      const told = made(await report(shop, one.id)).id;
+      await Promise.all([thaw(id, one.id), resolve(dpo, told)]);
+      expect(await isFrozen(one.id)).toBe(false);
+    }
+  });
 });
