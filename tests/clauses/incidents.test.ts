@@ -105,6 +105,26 @@ clause(
     expect(burst).toMatchObject({ kind: 'refused', count: monitoring.refused.person });
     expect(await heard(stage, burst.id)).toMatchObject([{ kind: 'anomaly.found', alarm: true }]);
 
+    // Half past ten at night in Tehran: thirty reads in full are out of hours, and so many in an hour are many.
+    const now = vault.vault.now();
+    const night = new Date(now).setUTCHours(19, 0, 0, 0);
+    vault.advance((night > now ? night : night + 24 * hour) - now);
+    const { id: customerId } = await stage.person();
+    const closesAt = new Date(vault.vault.now() + hour).toISOString();
+    const ticket = { kind: 'ticket', customerId, grantee: { role: 'support' }, closesAt };
+    const grant = made(await (await client('shop_backend')).post('/v1/grants', ticket)).id;
+    const look = async (times: number) => {
+      const eager = await client('support', 'staff-44');
+      const path = `/v1/customers/${customerId}?grant=${grant}&fields=mobile`;
+      for (let n = 0; n < times; n += 1) expect((await eager.get(path)).body.phones[0].number.state).toBe('full');
+      return (await found('staff-44')).map(({ kind, count }: { kind: string; count: number }) => [kind, count]);
+    };
+    const { outOfHours, reads } = monitoring;
+    expect(await look(outOfHours.person - 1), 'one fewer').toEqual([]);
+    expect(await look(1)).toEqual([['out_of_hours', outOfHours.person]]);
+    expect(await look(reads.person - outOfHours.person - 1), 'one fewer').toHaveLength(1);
+    expect(await look(1)).toContainEqual(['reads', reads.person]);
+
     const [decoy, plain] = [await stage.person(), await stage.person()];
     made(await (await client('dpo', 'staff-9')).post('/v1/decoys', { customerId: decoy.id }));
     const [thief, honest] = [await client('after_sales', 'staff-42'), await client('after_sales', 'staff-43')];

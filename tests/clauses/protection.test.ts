@@ -231,10 +231,13 @@ clause(
     const product = [docs, api, page].map(({ text }, i) => ({ path: `answer ${i}`, text }));
     // The table of clauses quotes the policies, whose words are their own.
     const written = filesBelow(['docs', 'src'], /\.(?:md|ts)$/).filter(({ path }) => path !== 'docs/clauses.md');
-    const readme = { path: 'README.md', text: readFileSync(join(root, 'README.md'), 'utf8') };
-    expect([...product, ...written, readme].filter(({ text }) => absolute.test(text)).map(({ path }) => path)).toEqual(
-      [],
-    );
+    const readmes = ['README.md', 'README.fa.md'].map((path) => ({
+      path,
+      text: readFileSync(join(root, path), 'utf8'),
+    }));
+    expect(
+      [...product, ...written, ...readmes].filter(({ text }) => absolute.test(text)).map(({ path }) => path),
+    ).toEqual([]);
     for (const boast of ['100% امن', 'a completely secure vault', 'امنیت کامل']) expect(boast).toMatch(absolute);
   },
 );

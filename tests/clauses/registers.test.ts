@@ -125,6 +125,18 @@ clause(
     expect(await reads(await stage.client('support', 'staff-1'))).toBe(said);
     expect([await reads(dpo), await reads(own)]).toEqual([said, said]);
     expect([await reads(lead), await reads(shop)]).toEqual([undefined, undefined]);
+    // It ends with what was found and what was done about it, and not without.
+    const worker = await stage.client('support', 'staff-1');
+    for (const name of ['finding', 'remedy'])
+      expect((await step(worker, id, 'close', { ...finding, [name]: undefined })).body.errors[0].pointer).toBe(
+        `/${name}`,
+      );
+    made(await step(worker, id, 'close', finding), 200);
+    expect(made(await own.get(`/v1/complaints/${id}`), 200)).toMatchObject({
+      ...finding,
+      state: 'closed',
+      clauses: ['A10'],
+    });
     expect(stage.profile.complaintContact?.email).toMatch(/@/);
   },
 );

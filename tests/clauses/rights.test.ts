@@ -71,6 +71,7 @@ clause(
       work: { id: 'ticket' },
       full: ['email'],
     });
+    expect(Math.abs(Date.parse(items[0].at) - vault.vault.now())).toBeLessThan(hour);
     const text = JSON.stringify(items);
     for (const hidden of ['staff-', support.id, 'legal_registrar']) expect(text).not.toContain(hidden);
     const other = await own(stage, await stage.person());

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { expect } from 'vitest';
 import { raiseDueEvents } from '../../src/vault/dueEvents.ts';
 import { sweepErasures } from '../../src/vault/erasure.ts';
@@ -314,7 +315,9 @@ clause(
 );
 
 /** Marketing goes to members who agreed, by the channel they agreed to. */
-async function membersOnly(stage: Stage): Promise<{ readonly id: string; readonly marketing: TestClient }> {
+async function membersOnly(
+  stage: Stage,
+): Promise<Awaited<ReturnType<typeof reachable>> & { readonly marketing: TestClient }> {
   const [shop, marketing] = [await stage.client('shop_backend'), await stage.client('marketing')];
   const { id, to } = await reachable(stage);
   const send = (channel?: string, customerId = id) =>
@@ -324,7 +327,7 @@ async function membersOnly(stage: Stage): Promise<{ readonly id: string; readonl
   made(await send(), 202);
   expectRefusal(await send('email'), 403, 'consent_required');
   expect(await out(stage)).toEqual([to.sms]);
-  return { id, marketing };
+  return { id, to, marketing };
 }
 
 clause(
@@ -403,7 +406,7 @@ clause(
     in: ['src/vault/consents.ts', 'src/db/consents.ts', 'src/vault/outbox.ts'],
   },
   async (stage) => {
-    const { id, marketing } = await membersOnly(stage);
+    const { id, to, marketing } = await membersOnly(stage);
     const shop = await stage.client('shop_backend');
     const send = (channel?: string) => marketing.post('/v1/messages', message(id, 'marketing', channel));
     made(await shop.post(`/v1/customers/${id}/consents`, agreed('marketing', 'agree_button', ['email'])));
@@ -426,7 +429,15 @@ clause(
       [stage.vault.tenantId],
     );
     expect(rows.length).toBeGreaterThan(0);
-    for (const { contact } of rows) expect(contact).toHaveLength(32);
+    // Keyed: no digest of the number that anybody could make without the tenant's key.
+    const number = to.sms.replace('+98', '');
+    const guesses = [to.sms, `98${number}`, `0${number}`, number].flatMap((text) =>
+      ['sha256', 'sha3-256', 'sha512-256'].map((name) => createHash(name).update(text).digest('hex')),
+    );
+    for (const { contact } of rows) {
+      expect(contact).toHaveLength(32);
+      expect(guesses).not.toContain(contact.toString('hex'));
+    }
     made(await shop.post(`/v1/customers/${id}/consents/withdraw`), 200);
     expectRefusal(await send('email'), 403, 'consent_required');
     // Control: the person's own yes opens it again.

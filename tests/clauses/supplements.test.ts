@@ -66,6 +66,21 @@ clause(
       { kind: 'official', primary: true, value: { state: 'full', value: email } },
       { kind: 'former', value: { state: 'full', value: someone.sent.fields['email'] }, until: expect.any(String) },
     ]);
+    // One is the primary of its kind, whoever writes: of two that say so neither is taken.
+    const [mobile, second] = [stage.people.mobile(), stage.people.mobile()];
+    const both = (primary: boolean) => ({
+      phones: [
+        { kind: 'mobile', number: mobile, primary: true },
+        { kind: 'mobile', number: second, primary },
+      ],
+    });
+    const refused = await shop.patch(`/v1/customers/${someone.id}`, both(true), 2);
+    expect(refused.body.errors).toEqual([{ pointer: '/phones', code: 'more_than_one_primary' }]);
+    made(await shop.patch(`/v1/customers/${someone.id}`, both(false), 2), 200);
+    const mobiles = (await pointsOf(stage, someone.id)).filter(
+      ({ field, kind }: { field: string; kind: string }) => field === 'mobile' && kind === 'official',
+    );
+    expect(mobiles.map(({ primary }: { primary: boolean }) => primary)).toEqual([true, false]);
     const message = {
       customerId: someone.id,
       purpose: 'correspondence',
