@@ -10,11 +10,21 @@ export interface LeafRow {
   readonly leafHash: Buffer;
 }
 
+/**
+ * Stands behind `recorded as (insert into amanat.audit_leaves … returning tenant_id, id)`, in the same statement: a leaf that is
+ * stored is queued for the tree, whatever becomes of the process that stored it.
+ */
+export const queueRecorded = `insert into amanat.audit_pending (tenant_id, id) select r.tenant_id, r.id from recorded r`;
+
 export function insertLeaf(leaf: LeafRow): Statement {
   return statement(
     'insert_leaf',
-    `insert into amanat.audit_leaves (tenant_id, id, client_id, subject_id, grant_id, leaf, leaf_hash)
-     values ($1::uuid, $2::uuid, $3::uuid, $4::uuid, $5::uuid, $6::bytea, $7::bytea)`,
+    `with recorded as (
+       insert into amanat.audit_leaves (tenant_id, id, client_id, subject_id, grant_id, leaf, leaf_hash)
+       values ($1::uuid, $2::uuid, $3::uuid, $4::uuid, $5::uuid, $6::bytea, $7::bytea)
+       returning tenant_id, id
+     )
+     ${queueRecorded}`,
     [
       leaf.tenantId,
       leaf.id,
@@ -30,10 +40,14 @@ export function insertLeaf(leaf: LeafRow): Statement {
 export function insertLeaves(leaves: readonly LeafRow[]): Statement {
   return statement(
     'insert_leaves',
-    `insert into amanat.audit_leaves (tenant_id, id, client_id, subject_id, grant_id, leaf, leaf_hash)
-     select l.tenant_id, l.id, l.client_id, l.subject_id, l.grant_id, l.leaf, l.leaf_hash
-       from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::bytea[], $7::bytea[])
-            as l (tenant_id, id, client_id, subject_id, grant_id, leaf, leaf_hash)`,
+    `with recorded as (
+       insert into amanat.audit_leaves (tenant_id, id, client_id, subject_id, grant_id, leaf, leaf_hash)
+       select l.tenant_id, l.id, l.client_id, l.subject_id, l.grant_id, l.leaf, l.leaf_hash
+         from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::bytea[], $7::bytea[])
+              as l (tenant_id, id, client_id, subject_id, grant_id, leaf, leaf_hash)
+       returning tenant_id, id
+     )
+     ${queueRecorded}`,
     [
       leaves.map((l) => l.tenantId),
       leaves.map((l) => l.id),

@@ -1,4 +1,4 @@
-import type { LeafRow } from './audit.ts';
+import { queueRecorded, type LeafRow } from './audit.ts';
 import type { CustomerRow } from './customers.ts';
 import { statement, type Statement } from './statement.ts';
 
@@ -37,7 +37,9 @@ const record = `
               case when f.granted then f.leaf else f.closed_leaf end,
               case when f.granted then f.leaf_hash else f.closed_leaf_hash end
          from found f
-     )`;
+       returning tenant_id, id
+     ),
+     queued as (${queueRecorded})`;
 
 /**
  * Reads in flight and their audit leaves in one statement: a customer that is found leaves its leaf in the same commit, an

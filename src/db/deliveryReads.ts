@@ -1,4 +1,4 @@
-import type { LeafRow } from './audit.ts';
+import { queueRecorded, type LeafRow } from './audit.ts';
 import { statement, type Statement } from './statement.ts';
 
 /** One courier read in flight: whose parcel, and the leaf it leaves. */
@@ -31,7 +31,9 @@ const record = `
      recorded as (
        insert into amanat.audit_leaves (tenant_id, id, client_id, subject_id, grant_id, leaf, leaf_hash)
        select f.tenant_id, f.leaf_id, f.client_id, f.subject_id, f.grant_id, f.leaf, f.leaf_hash from found f
-     )
+       returning tenant_id, id
+     ),
+     queued as (${queueRecorded})
      select f.n::integer as n, f.shipment_id as id, f.order_id as "orderId", f.delivery_to as "deliveryTo",
             f.version, f.key_version as "keyVersion", f.data_key as "dataKey", f.sealed
        from found f

@@ -1,4 +1,4 @@
-import type { LeafRow } from './audit.ts';
+import { queueRecorded, type LeafRow } from './audit.ts';
 import type { OrderRow } from './orders.ts';
 import { statement, type Statement } from './statement.ts';
 
@@ -21,7 +21,9 @@ const record = `
               case when f.granted then $10::bytea else $12::bytea end,
               case when f.granted then $11::bytea else $13::bytea end
          from found f
-     )`;
+       returning tenant_id, id
+     ),
+     queued as (${queueRecorded})`;
 
 /** Whether the grant was open, and what else stands in its way. */
 export interface RecordedRead {

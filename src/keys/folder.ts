@@ -36,7 +36,7 @@ export interface KeyFolder {
   readonly token: readonly TokenKey[];
   readonly exportSigning: ExportKey;
   /** Current first. */
-  readonly checkpoint: readonly CheckpointKey[];
+  readonly checkpoint: readonly [CheckpointKey, ...CheckpointKey[]];
   /** Holds keys of keys.example: to be warned about. Never true in production. */
   readonly example: boolean;
 }

@@ -47,6 +47,10 @@ const duplicates: Readonly<Record<string, Code>> = {
   policy_versions_pkey: 'conflict',
   policy_changes_pkey: 'conflict',
   policy_mailings_pkey: 'conflict',
+  audit_heads_pkey: 'conflict',
+  audit_tiles_pkey: 'conflict',
+  audit_id_tiles_pkey: 'conflict',
+  audit_checkpoints_pkey: 'conflict',
   idempotent_answers_pkey: 'idempotency_in_flight',
   import_lines_pkey: 'idempotency_in_flight',
 };

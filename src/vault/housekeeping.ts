@@ -14,6 +14,7 @@ import { sweepPolicyChanges } from './policySweep.ts';
 import { sweepSupplementary } from './supplementaryAnswers.ts';
 import { sweepRetention } from './retention.ts';
 import { freezeStatistics } from './statistics.ts';
+import { openIntegrator } from './integration.ts';
 import { advanceTellings } from './incidentTelling.ts';
 import { forgetCounts } from './readerCounts.ts';
 import { watchReaders, type Heads } from './readerWatch.ts';
@@ -24,6 +25,8 @@ const everyMs = 10 * 60 * 1000;
 const raiseEveryMs = 30 * 1000;
 /** So late may a grant stand open that the policy in force forbids; what it opens the judge decides at every read. */
 const changeEveryMs = 2 * 1000;
+/** Half of the second within which a leaf is in the tree. */
+const integrateEveryMs = 500;
 /** So late may the officer hear of a decoy, and a reader be stopped for it. */
 const watchEveryMs = 1_000;
 /** Rows a table gives up in one commit; the rest waits for the next round. */
@@ -71,7 +74,9 @@ async function housekeepOf(vault: Vault, tenantId: string): Promise<void> {
 export function keepHouse(vault: Vault): () => void {
   const settled = new Map<string, number>();
   const heads: Heads = new Map();
+  const integrateQueued = openIntegrator(vault);
   const timers = [
+    setInterval(() => void integrateQueued().catch(() => undefined), integrateEveryMs),
     setInterval(() => void watchReaders(vault, heads).catch(() => undefined), watchEveryMs),
     setInterval(() => void housekeep(vault).catch(() => undefined), everyMs),
     setInterval(() => void sweepPolicyChanges(vault, settled).catch(() => undefined), changeEveryMs),

@@ -1,3 +1,4 @@
+import type { TreeHead } from '../crypto/merkleTree.ts';
 import type { GlassFacts } from '../db/breakGlass.ts';
 import type { ExtentRow, SubjectRow } from '../db/incidentExtents.ts';
 import type { TellingRow } from '../db/incidentTellings.ts';
@@ -78,6 +79,8 @@ export const incidentRowMembers = {
   },
   /** How far the log was watched, and what was counted. */
   reader_watch: { afterId: true },
+  /** How far the log has come, and what it is then. */
+  audit_heads: { size: true, root: true },
   reader_counts: { measure: true, readerKind: true, reader: true, windowStart: true, count: true, seen: true },
 } as const;
 
@@ -88,5 +91,6 @@ export interface IncidentRows {
   readonly incident_tellings: TellingRow;
   readonly break_glass: GlassFacts;
   readonly reader_watch: WatchRow;
+  readonly audit_heads: TreeHead;
   readonly reader_counts: CountRow;
 }

@@ -30,3 +30,35 @@ export async function underLease(
     await write(vault, tenantId, [endLease(tenantId, work, holder, new Date(vault.now()))]).catch(() => undefined);
   }
 }
+
+/** Work that one process leads as long as it keeps at it, without giving it back in between. */
+export interface Leadership {
+  /** Under which id this process leads, and whose lease it believes now. */
+  readonly asked: () => { readonly holder: string; readonly now: Date; readonly believed: Date };
+  /** Asked before each step: true while this process leads the tenant's work, or may take it over. */
+  readonly leads: (tenantId: string) => Promise<boolean>;
+}
+
+/** So many times its length a lease may run on by another clock. */
+const clocksDiffer = 10;
+
+/** Whoever leads and is heard of no more is followed after `ms`. Half of it passes before the lease is renewed. */
+export function openLeadership(vault: Vault, work: string, ms: number): Leadership {
+  const holder = newId(vault.now());
+  const heldUntil = new Map<string, number>();
+  const asked: Leadership['asked'] = () => {
+    const now = vault.now();
+    return { holder, now: new Date(now), believed: new Date(now + clocksDiffer * ms) };
+  };
+  return {
+    asked,
+    async leads(tenantId) {
+      const lease = { ...asked(), until: new Date(vault.now() + ms) };
+      if ((heldUntil.get(tenantId) ?? 0) > lease.now.getTime() + ms / 2) return true;
+      const [rows] = await write(vault, tenantId, [takeLease(tenantId, work, lease)]);
+      if (rows.length > 0) heldUntil.set(tenantId, lease.until.getTime());
+      else heldUntil.delete(tenantId);
+      return rows.length > 0;
+    },
+  };
+}
