@@ -8,7 +8,9 @@ RUN npm ci --no-audit --no-fund --ignore-scripts
 COPY tsconfig.json tsconfig.build.json ./
 COPY src src
 # The embedded PostgreSQL's library links are made here, because the image runs on a read-only file system.
-RUN npm run build && npm prune --omit=dev --ignore-scripts && npm rebuild --foreground-scripts
+# pkcs11js (for a hardware module) takes a C++ compiler: it is in the image built with NODE_IMAGE=node:26-bookworm, and left out here.
+RUN npm run build && npm prune --omit=dev --ignore-scripts \
+  && (npm rebuild pkcs11js || rm -rf node_modules/pkcs11js) && npm rebuild --foreground-scripts
 
 FROM ${NODE_IMAGE}
 ENV NODE_ENV=production AMANAT_HOST=0.0.0.0 AMANAT_DATA_DIR=/data

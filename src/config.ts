@@ -1,6 +1,7 @@
 import { accessSync, constants } from 'node:fs';
 import { resolve } from 'node:path';
 import { isArchivable } from './db/embeddedArchive.ts';
+import { readKeyAccess, type KeyAccess } from './keyAccess.ts';
 import { readSending, type SendingConfig } from './sendingConfig.ts';
 
 /** What the environment asks for. Read once, checked whole. */
@@ -10,6 +11,8 @@ export interface Config {
   readonly host: string;
   readonly dataDir: string;
   readonly keysDir: string;
+  /** What opens keys that do not lie open. */
+  readonly keyAccess: KeyAccess;
   /** Absent: the embedded PostgreSQL. */
   readonly databaseUrl: string | undefined;
   /** Who owns the schema, when databaseUrl names the service's own restricted role. */
@@ -78,6 +81,7 @@ export function readConfig(env: Environment): Config {
     host: text('AMANAT_HOST') ?? '127.0.0.1',
     dataDir,
     keysDir: resolve(text('AMANAT_KEYS_DIR') ?? `${dataDir}/keys`),
+    keyAccess: { ...readKeyAccess(env), cacheSeconds: number('AMANAT_KEYS_CACHE_SECONDS', 3_600, 60, 604_800) },
     databaseUrl: databaseUrl(env, 'AMANAT_DATABASE_URL', faults),
     databaseOwnerUrl: databaseUrl(env, 'AMANAT_DATABASE_OWNER_URL', faults),
     databasePooler: oneOf('AMANAT_DATABASE_POOLER', ['none', 'transaction'], 'none'),

@@ -2,6 +2,8 @@ import cluster, { type Worker } from 'node:cluster';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { isPlainBeyond, type Config } from './config.ts';
+import { openKeys, type Opened } from './keyAccess.ts';
+import { KeyFault } from './keys/folder.ts';
 import type { Log } from './log.ts';
 import { serveMetrics } from './metrics.ts';
 import { checkProfile } from './policy/check.ts';
@@ -34,10 +36,11 @@ export async function lead(config: Config, log: Log): Promise<void> {
   const port = config.port === 0 ? await freePort(config.host) : config.port;
   const url = `${config.tls === undefined ? 'http' : 'https'}://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
   const issuer = config.issuer ?? url;
-  const ground = await prepare(config, { url, issuer });
+  const opened = await openIfAny(config);
+  const ground = await prepare(config, { url, issuer }, opened);
   tellContradictions(ground, log);
   tellPlainHttp(config, log);
-  const order = { serviceUrl: ground.serviceUrl, issuer, port };
+  const order = { serviceUrl: ground.serviceUrl, issuer, port, given: opened?.given ?? {} };
   const starting = config.workers === 1 ? serveHere(config, log, ground, order) : serveByWorkers(config, log, order);
   const serving = await starting.catch(async (error: unknown) => {
     // Whoever sees this process end may take the folder away.
@@ -52,6 +55,16 @@ export async function lead(config: Config, log: Log): Promise<void> {
   });
   welcome(config, ground, serving.url);
   log.event('started', { ms: Math.round(performance.now() - started) });
+}
+
+/** Keys are opened before anything else is; whether new ones may be made where there are none, the database says. */
+async function openIfAny(config: Config): Promise<Opened | undefined> {
+  try {
+    return await openKeys(config);
+  } catch (error) {
+    if (error instanceof KeyFault && (error.code === 'keys_missing' || error.code === 'keys_empty')) return undefined;
+    throw error;
+  }
 }
 
 async function serveHere(config: Config, log: Log, ground: Ground, order: Omit<WorkOrder, 'worker'>): Promise<Serving> {

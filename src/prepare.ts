@@ -10,8 +10,9 @@ import { startEmbedded, type Embedded } from './db/embedded.ts';
 import { selectPolicyVersions } from './db/policies.ts';
 import type { Statement } from './db/statement.ts';
 import { selectTenantKeys, selectTenants, type TenantKeyRow } from './db/tenants.ts';
-import { createKeyFolder, KeyFault, loadKeyFolder, type KeyFolder } from './keys/folder.ts';
 import { refuseKeysBeside } from './keysApart.ts';
+import { keysOf, type Opened } from './keyAccess.ts';
+import { createKeyFolder, KeyFault, type KeyFolder } from './keys/folder.ts';
 import { missingTenantKeys, openKeyring } from './vault/keyring.ts';
 import { newTenant } from './vault/tenants.ts';
 
@@ -48,14 +49,18 @@ export function readProfile(name: string): Promise<string> {
  * next would do harm. Keys are made only where nothing is stored yet; where something is, keys that do not open it stop
  * the start before anything is changed.
  */
-export async function prepare(config: Config, address: { url: string; issuer: string }): Promise<Ground> {
+export async function prepare(
+  config: Config,
+  address: { url: string; issuer: string },
+  opened: Opened | undefined,
+): Promise<Ground> {
   await refuseUnusable(config);
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const embedded = config.databaseUrl === undefined ? await startOwn(config) : undefined;
   try {
     const access = await openAccess(config, embedded?.ownerUrl);
     const empty = await withDatabase(config, access.url, isEmpty);
-    const keys = await keysFor(config, empty);
+    const keys = opened?.keys ?? (await keysFor(config, empty));
     await withDatabase(config, access.url, (db) => openEveryTenant(db, keys));
     const serviceUrl = await access.serviceUrl(keys);
     const profiles = await withDatabase(config, serviceUrl, async (db) => {
@@ -102,14 +107,13 @@ async function isEmpty(db: Database): Promise<boolean> {
 
 /** Loads the keys folder; makes one only for an empty database. Throws `KeyFault`. */
 export async function keysFor(config: Config, empty: boolean): Promise<KeyFolder> {
-  const { production } = config;
   try {
-    return await loadKeyFolder(config.keysDir, { production });
+    return await keysOf(config);
   } catch (error) {
     const absent = error instanceof KeyFault && (error.code === 'keys_missing' || error.code === 'keys_empty');
     if (!absent || !empty) throw error;
     await createKeyFolder(config.keysDir);
-    return loadKeyFolder(config.keysDir, { production });
+    return keysOf(config);
   }
 }
 

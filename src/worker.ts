@@ -3,8 +3,8 @@ import { createApp, openVault } from './app.ts';
 import { ConfigFault, type Config } from './config.ts';
 import { closeDatabase, openDatabase } from './db/database.ts';
 import { listen } from './http/server.ts';
-import type { KeyFolder } from './keys/folder.ts';
-import { loadKeyFolder } from './keys/folder.ts';
+import { loadKeys } from './keyAccess.ts';
+import type { Credentials, KeyFolder } from './keys/folder.ts';
 import type { Log } from './log.ts';
 import { joinClusterMetrics, openMetrics, serveMetrics, type Metrics } from './metrics.ts';
 import { openSenders } from './sendingConfig.ts';
@@ -17,6 +17,8 @@ export interface WorkOrder {
   readonly issuer: string;
   readonly port: number;
   readonly worker: number;
+  /** What opened the keys of the leading process. */
+  readonly given: Credentials;
 }
 
 export interface Serving {
@@ -90,7 +92,7 @@ export async function work(config: Config, log: Log): Promise<void> {
     // A message sent before somebody listens would be lost.
     process.send?.('waiting');
   });
-  const keys = await loadKeyFolder(config.keysDir, { production: config.production });
+  const keys = await loadKeys(config, order.given);
   const serving = await serve(config, log, keys, order);
   log.event('listening', { url: serving.url, worker: order.worker });
   process.send?.('serving');

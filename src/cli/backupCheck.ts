@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { readConfig, type Config } from '../config.ts';
 import { selectDurabilityState, type DurabilityState } from '../db/backupState.ts';
 import { commit } from '../db/commit.ts';
-import { loadKeyFolder } from '../keys/folder.ts';
+import { keysOf } from '../keyAccess.ts';
 import { refuseKeysBeside } from '../keysApart.ts';
 import { backupsIn, damagedFiles, type Manifest } from './backupFolder.ts';
 import { contentsOf } from './backup.ts';
@@ -41,7 +41,7 @@ export const backupCheck: Command = {
   async run(args, out) {
     noWords(args);
     const config = readConfig(process.env);
-    const keys = await loadKeyFolder(config.keysDir, { production: config.production });
+    const keys = await keysOf(config);
     const findings = await withDatabase(config, async (db) => {
       const [[state]] = await commit(db, 'directory', [selectDurabilityState()]);
       const { rootKeyIds } = await contentsOf(db);

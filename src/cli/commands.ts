@@ -23,6 +23,21 @@ export const commands: readonly Listed[] = [
     load: async () => (await import('./keysAdd.ts')).keysAdd,
   },
   {
+    name: 'keys encrypt',
+    summary: 'lock the keys folder by a passphrase, or change its passphrase',
+    load: async () => (await import('./keysLock.ts')).keysEncrypt,
+  },
+  {
+    name: 'keys decrypt',
+    summary: 'put the files of a locked keys folder back in clear',
+    load: async () => (await import('./keysLock.ts')).keysDecrypt,
+  },
+  {
+    name: 'keys split',
+    summary: 'lock the keys folder by shares, of which so many have to come together',
+    load: async () => (await import('./keysLock.ts')).keysSplit,
+  },
+  {
     name: 'tenants create',
     summary: 'make a tenant with its keys, its policy and one system_admin client',
     load: async () => (await import('./tenants.ts')).tenantsCreate,

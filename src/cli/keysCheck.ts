@@ -1,8 +1,10 @@
 import { X509Certificate } from 'node:crypto';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readConfig } from '../config.ts';
-import { loadKeyFolder, type KeyFolder } from '../keys/folder.ts';
+import { keysOf } from '../keyAccess.ts';
+import type { KeyFolder } from '../keys/folder.ts';
+import { lockedName } from '../keys/lockedKeys.ts';
 import { exit, noWords, type Command } from './command.ts';
 import { table } from './table.ts';
 
@@ -25,11 +27,15 @@ export const keysCheck: Command = {
   ],
   async run(args, out) {
     noWords(args);
-    const { keysDir, production } = readConfig(process.env);
-    const folder = await loadKeyFolder(keysDir, { production });
+    const config = readConfig(process.env);
+    const { keysDir } = config;
+    const folder = await keysOf(config);
     const keys = await listKeys(keysDir, folder);
     const mode = await modeOf(keysDir);
-    out.result({ keysDir, mode, example: folder.example, keys }, () => readable(keysDir, mode, folder, keys));
+    const { example, lock } = folder;
+    out.result({ keysDir, mode, example, ...(lock === undefined ? {} : { lock }), keys }, () =>
+      readable(keysDir, mode, folder, keys),
+    );
     return exit.ok;
   },
 };
@@ -41,22 +47,37 @@ function readable(keysDir: string, mode: string, folder: KeyFolder, keys: readon
     '',
     table(['file', 'mode', '', 'what', 'fingerprint'], rows),
     '',
+    ...lockOf(folder),
     folder.example
       ? 'WARNING: these are the example keys, which everybody has. Make your own: npx amanat init'
       : 'All keys are whole, and nobody else may read them.',
   ].join('\n');
 }
 
+function lockOf({ lock }: KeyFolder): readonly string[] {
+  if (lock === undefined) return [];
+  if (lock.open.length === 0) return ['The folder is locked, and opened.'];
+  return [
+    `WARNING: the folder is locked, and in clear beside it lie ${lock.open.join(', ')}. Run: npx amanat keys encrypt`,
+  ];
+}
+
 /** The keys of each family, newest first, as the loaded folder holds them. */
 async function listKeys(keysDir: string, folder: KeyFolder): Promise<ListedKey[]> {
-  const names = await readdir(keysDir);
+  const names = folder.files;
   const roots = [...folder.root.byId.keys()].map((id) => ({ what: 'root key', fingerprint: id }));
   const tokens = folder.token.map(({ kid }) => ({ what: 'signs tokens (ES256)', fingerprint: kid }));
   const checkpoints = folder.checkpoint.map(({ kid }) => ({ what: 'signs checkpoints (Ed25519)', fingerprint: kid }));
+  const isOpen = (file: string): boolean => folder.lock?.open.includes(file) ?? true;
   const certificates = filesOf(names, /^export-\d+\.crt$/);
-  const exports = await Promise.all(certificates.map((file) => readCertificate(join(keysDir, file))));
+  const exports = await Promise.all(
+    certificates.map(async (file, i) => {
+      if (isOpen(file)) return certificateOf(await readFile(join(keysDir, file)));
+      return i === 0 ? certificateOf(folder.exportSigning.certificatePem) : undefined;
+    }),
+  );
   const families = [
-    { files: filesOf(names, /^root-\d+\.key$/), keys: roots },
+    { files: filesOf(names, /^root-\d+\.(?:key|p12|hsm)$/), keys: roots },
     { files: filesOf(names, /^token-\d+\.pem$/), keys: tokens },
     { files: certificates, keys: exports },
     { files: filesOf(names, /^checkpoint-\d+\.pem$/), keys: checkpoints },
@@ -64,9 +85,9 @@ async function listKeys(keysDir: string, folder: KeyFolder): Promise<ListedKey[]
   const listed = families.flatMap(({ files, keys }) =>
     files.map(async (file, i) => ({
       file,
-      mode: await modeOf(join(keysDir, file)),
+      mode: await modeOf(join(keysDir, isOpen(file) ? file : lockedName)),
       current: i === 0,
-      ...(keys[i] ?? { what: 'unknown', fingerprint: '' }),
+      ...(keys[i] ?? { what: 'signs exports', fingerprint: '' }),
     })),
   );
   return Promise.all(listed);
@@ -77,10 +98,10 @@ function filesOf(names: readonly string[], pattern: RegExp): string[] {
   return names.filter((name) => pattern.test(name)).sort((a, b) => numberOf(b) - numberOf(a));
 }
 
-const numberOf = (name: string): number => Number(name.replace(/\D/g, ''));
+const numberOf = (name: string): number => Number(/\d+/.exec(name)?.[0]);
 
-async function readCertificate(path: string): Promise<{ what: string; fingerprint: string }> {
-  const { fingerprint256, validTo } = new X509Certificate(await readFile(path));
+function certificateOf(certificate: Buffer | string): { what: string; fingerprint: string } {
+  const { fingerprint256, validTo } = new X509Certificate(certificate);
   const until = new Date(validTo).toISOString().slice(0, 10);
   return { what: `signs exports, until ${until}`, fingerprint: fingerprint256.replaceAll(':', '').toLowerCase() };
 }

@@ -1,7 +1,7 @@
 import { openVault } from '../app.ts';
 import { readConfig } from '../config.ts';
 import { VaultError } from '../errors.ts';
-import { loadKeyFolder } from '../keys/folder.ts';
+import { keysOf } from '../keyAccess.ts';
 import { createLog } from '../log.ts';
 import { quotationsIn } from '../policy/explain.ts';
 import { judgeFor } from '../policy/judge.ts';
@@ -126,7 +126,7 @@ async function askVault(tenantId: string, question: Question): Promise<unknown> 
   if ((role === undefined) === (clientId === undefined)) throw new UsageFault('give --client or --role');
   const reader = clientId === undefined ? { role: role ?? 'department' } : { clientId };
   const config = readConfig(process.env);
-  const keys = await loadKeyFolder(config.keysDir, { production: config.production });
+  const keys = await keysOf(config);
   return withDatabase(config, async (db) => {
     const vault = openVault({ db, keys, issuer: '', now: Date.now, log: createLog({ level: 'silent' }) });
     await vault.watch.look();

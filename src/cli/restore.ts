@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { readConfig } from '../config.ts';
 import { archiveName, isArchivable, type Recovery } from '../db/embeddedArchive.ts';
-import { loadKeyFolder } from '../keys/folder.ts';
+import { keysOf } from '../keyAccess.ts';
 import { KeyFault } from '../keys/keyFault.ts';
 import { damagedFiles, putBack, readManifest } from './backupFolder.ts';
 import { refuseOwn } from './backup.ts';
@@ -29,7 +29,7 @@ export const restore: Command = {
     const recovery = recoveryOf(args);
     const manifest = await readManifest(from);
     if (manifest === undefined) throw new UsageFault(`${from} is no whole backup: it has no manifest that holds`);
-    const keys = await loadKeyFolder(config.keysDir, { production: config.production });
+    const keys = await keysOf(config);
     const missing = manifest.rootKeyIds.find((id) => !keys.root.byId.has(id));
     if (missing !== undefined)
       throw new KeyFault('keys_wrong', `The backup opens with root key ${missing}, which is not in ${config.keysDir}.`);

@@ -1,6 +1,6 @@
 import { openVault } from '../app.ts';
 import { readConfig } from '../config.ts';
-import { loadKeyFolder } from '../keys/folder.ts';
+import { keysOf } from '../keyAccess.ts';
 import { createLog } from '../log.ts';
 import { countRetention, sweepRetention, unsweptClasses } from '../vault/retention.ts';
 import { exit, noWords, UsageFault, type Command } from './command.ts';
@@ -32,7 +32,7 @@ export const retentionRun: Command = {
   async run(args, out) {
     noWords(args);
     const config = readConfig(process.env);
-    const keys = await loadKeyFolder(config.keysDir, { production: config.production });
+    const keys = await keysOf(config);
     const dry = args.flag('dry-run');
     const bar = progress();
     const lines = await withDatabase(config, async (db) => {

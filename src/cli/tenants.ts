@@ -2,7 +2,7 @@ import { readConfig, type Config } from '../config.ts';
 import { commit } from '../db/commit.ts';
 import { selectTenants } from '../db/tenants.ts';
 import { checkText } from '../formats/text.ts';
-import { loadKeyFolder } from '../keys/folder.ts';
+import { keysOf } from '../keyAccess.ts';
 import { checkProfile } from '../policy/check.ts';
 import type { Profile } from '../policy/profile.ts';
 import { openEveryTenant } from '../prepare.ts';
@@ -49,7 +49,7 @@ async function makeTenant(
   out: Output,
   { name, source, profile }: { name: string; source: string; profile: Profile },
 ): Promise<void> {
-  const keys = await loadKeyFolder(config.keysDir, { production: config.production });
+  const keys = await keysOf(config);
   const made = await withDatabase(config, async (db) => {
     // A tenant under keys that do not open the others would make two vaults of one.
     await openEveryTenant(db, keys);

@@ -7,7 +7,7 @@ import { runningOwnerUrl } from '../db/embeddedAttach.ts';
 import { checkSchema } from '../db/migrate.ts';
 import { MigrationFault } from '../db/migrationFault.ts';
 import { hasSchema } from '../db/presence.ts';
-import { loadKeyFolder } from '../keys/folder.ts';
+import { keysOf } from '../keyAccess.ts';
 import { openKeyring, type Keyring } from '../vault/keyring.ts';
 import { openWatch, type Watch } from '../vault/watch.ts';
 
@@ -82,7 +82,7 @@ export async function withWatch<T>(
   config: Config,
   work: (db: Database, watch: Watch, keyring: Keyring) => Promise<T>,
 ): Promise<T> {
-  const keys = await loadKeyFolder(config.keysDir, { production: config.production });
+  const keys = await keysOf(config);
   return withDatabase(config, async (db) => {
     const keyring = openKeyring(db, keys.root.byId, Date.now);
     const watch = openWatch(db, keyring, Date.now);

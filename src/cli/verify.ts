@@ -1,7 +1,7 @@
 import { readConfig } from '../config.ts';
 import { commit } from '../db/commit.ts';
 import { selectTenants } from '../db/tenants.ts';
-import { loadKeyFolder } from '../keys/folder.ts';
+import { keysOf } from '../keyAccess.ts';
 import { breachMeanings } from '../vault/breach.ts';
 import { newSalt } from '../crypto/salt.ts';
 import type { Sample } from '../vault/customerSweep.ts';
@@ -39,7 +39,7 @@ export const verify: Command = {
     noWords(args);
     const sample = sampleOf(args);
     const config = readConfig(process.env);
-    const keys = await loadKeyFolder(config.keysDir, { production: config.production });
+    const keys = await keysOf(config);
     const bar = progress();
     const sweeps = await withDatabase(config, async (db) => {
       const keyring = openKeyring(db, keys.root.byId, Date.now);

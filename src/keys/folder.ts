@@ -1,8 +1,12 @@
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Credentials } from './credentials.ts';
 import { exampleKeyIds } from './exampleKeys.ts';
+import { hsmRootKey } from './hsmRootKey.ts';
 import { KeyFault } from './keyFault.ts';
-import { faultOf, isLooseFolder, readKeyFile, type KeyFile } from './keyFile.ts';
+import { isLooseFolder, type KeyFile } from './keyFile.ts';
+import { families, isKeyName, rootName, versions, type Family } from './keyNames.ts';
+import { openSource, type KeySource } from './keySource.ts';
+import { pkcs12RootKey } from './pkcs12RootKey.ts';
 import { parseRootKey, type RootKey } from './rootKey.ts';
 import {
   parseCheckpointKey,
@@ -15,6 +19,8 @@ import {
 
 export { addCheckpointKey, createKeyFolder } from './keyCreation.ts';
 export { KeyFault, type KeyFaultCode } from './keyFault.ts';
+export { isKeyName } from './keyNames.ts';
+export type { Credentials } from './credentials.ts';
 export type { RootKey } from './rootKey.ts';
 export type { CheckpointKey, ExportKey, TokenKey } from './signingKey.ts';
 
@@ -24,11 +30,14 @@ export type { CheckpointKey, ExportKey, TokenKey } from './signingKey.ts';
  * | file                        | what                                                                   |
  * | --------------------------- | ---------------------------------------------------------------------- |
  * | root-N.key                  | root key (rootKey.ts)                                                  |
+ * | root-N.p12                  | or a PKCS#12 file from which it is derived (pkcs12RootKey.ts)           |
+ * | root-N.hsm                  | or where in a hardware module it is (hsmRootKey.ts)                    |
  * | token-N.pem                 | token signing key, P-256, PKCS#8                                       |
  * | export-N.pem, export-N.crt  | export signing key, RSA of 3072 bits or more, PKCS#8, and certificate  |
  * | checkpoint-N.pem            | signs checkpoints of the audit logs, Ed25519, PKCS#8                   |
  *
  * N counts from 1; the highest is current, lower ones still open and verify what they made. Other files are ignored.
+ * `keys.locked` (lockedKeys.ts) holds any of these files, encrypted.
  */
 export interface KeyFolder {
   readonly root: { readonly current: RootKey; readonly byId: ReadonlyMap<string, RootKey> };
@@ -39,10 +48,11 @@ export interface KeyFolder {
   readonly checkpoint: readonly [CheckpointKey, ...CheckpointKey[]];
   /** Holds keys of keys.example: to be warned about. Never true in production. */
   readonly example: boolean;
+  /** Names of the files of keys, as they lie there or in the lock. */
+  readonly files: readonly string[];
+  /** Of a locked folder: the names of the keys that lie open beside the lock. There should be none. */
+  readonly lock: { readonly open: readonly string[] } | undefined;
 }
-
-const families = { root: ['key'], token: ['pem'], export: ['pem', 'crt'], checkpoint: ['pem'] } as const;
-type Family = keyof typeof families;
 
 const fromBackup = 'Restore it from your backup of the keys.';
 const restore: Readonly<Record<Family, string>> = {
@@ -52,38 +62,75 @@ const restore: Readonly<Record<Family, string>> = {
   checkpoint: `${fromBackup} A folder made before there were checkpoints has none; then run: npx amanat keys add checkpoint`,
 };
 
-/**
- * Reads every key of a folder and makes none. Throws KeyFault; the caller does not start, or starts sealed.
- * `production` refuses the example keys. They alone may be readable by others, outside production, because git keeps no
- * mode 0600.
- */
-export async function loadKeyFolder(folder: string, { production }: { production: boolean }): Promise<KeyFolder> {
-  const looseFolder = await isLooseFolder(folder);
-  const names = await listFolder(folder);
-  const read = async (name: string): Promise<KeyFile> => readKeyFile(join(folder, name));
+/** How a folder is opened. */
+export interface Opening {
+  /** Refuses the example keys. They alone may be readable by others, outside production, because git keeps no mode 0600. */
+  readonly production: boolean;
+  readonly given?: Credentials | undefined;
+  /** Path of the PKCS#11 library through which a hardware module is reached. */
+  readonly pkcs11Module?: string | undefined;
+}
 
-  const roots: Loaded<RootKey>[] = [];
-  for (const n of versions(folder, names, 'root')) {
-    const file = await read(`root-${n}.key`);
-    const key = parseRootKey(file.path, file.text);
-    roots.push({ key, id: key.id, files: [file] });
+/**
+ * Reads every key of a folder and makes none. Throws KeyFault; the caller does not start, or starts sealed where it is
+ * `keys_locked` (nothing was given that could open it) or `keys_unavailable` (a hardware module does not answer).
+ */
+export async function loadKeyFolder(folder: string, opening: Opening): Promise<KeyFolder> {
+  const looseFolder = await isLooseFolder(folder);
+  const source = await openSource(folder, opening.given ?? {}, isKeyName);
+  refuseEmpty(folder, source.names);
+  const roots = await loadRoots(folder, source, opening);
+  try {
+    return await loadOthers(folder, source, roots, { looseFolder, production: opening.production });
+  } catch (error) {
+    for (const { key } of roots) key.forget();
+    throw error;
   }
+}
+
+async function loadRoots(folder: string, source: KeySource, opening: Opening): Promise<Loaded<RootKey>[]> {
+  const roots: Loaded<RootKey>[] = [];
+  const { passphrase, pin } = opening.given ?? {};
+  try {
+    for (const n of versions(folder, source.names, 'root')) {
+      const name = rootName(folder, source.names, n);
+      const file = await source.read(name);
+      const key = name.endsWith('.p12')
+        ? pkcs12RootKey(file.path, Buffer.from(file.text, 'latin1'), passphrase)
+        : name.endsWith('.hsm')
+          ? await hsmRootKey(file.path, file.text, { module: opening.pkcs11Module, pin })
+          : parseRootKey(file.path, file.text);
+      roots.push({ key, id: key.id, files: [file] });
+    }
+    return roots;
+  } catch (error) {
+    for (const { key } of roots) key.forget();
+    throw error;
+  }
+}
+
+async function loadOthers(
+  folder: string,
+  source: KeySource,
+  roots: readonly Loaded<RootKey>[],
+  { looseFolder, production }: { looseFolder: boolean; production: boolean },
+): Promise<KeyFolder> {
+  const { names, lock } = source;
   const tokens: Loaded<TokenKey>[] = [];
   for (const n of versions(folder, names, 'token')) {
-    const file = await read(`token-${n}.pem`);
+    const file = await source.read(`token-${n}.pem`);
     const key = parseTokenKey(file.path, file.text);
     tokens.push({ key, id: key.kid, files: [file] });
   }
   const exports: Loaded<ExportKey>[] = [];
   for (const n of versions(folder, names, 'export')) {
-    const [pem, certificate] = [await read(`export-${n}.pem`), await read(`export-${n}.crt`)];
+    const [pem, certificate] = [await source.read(`export-${n}.pem`), await source.read(`export-${n}.crt`)];
     const key = parseExportKey(pem.path, pem.text, certificate.path, certificate.text);
     exports.push({ key, id: key.kid, files: [pem, certificate] });
   }
-
   const checkpoints: Loaded<CheckpointKey>[] = [];
   for (const n of versions(folder, names, 'checkpoint')) {
-    const file = await read(`checkpoint-${n}.pem`);
+    const file = await source.read(`checkpoint-${n}.pem`);
     const key = parseCheckpointKey(file.path, file.text);
     checkpoints.push({ key, id: key.kid, files: [file] });
   }
@@ -92,13 +139,14 @@ export async function loadKeyFolder(folder: string, { production }: { production
   refuseTwins(all);
   if (production) refuseExamples(all);
   refuseLoose(folder, looseFolder, all);
-  const example = all.some(isExample);
   return {
     root: { current: newest(folder, roots, 'root'), byId: new Map(roots.map(({ key }) => [key.id, key])) },
     token: [newest(folder, tokens, 'token'), ...tokens.slice(1).map(({ key }) => key)],
     exportSigning: newest(folder, exports, 'export'),
     checkpoint: [newest(folder, checkpoints, 'checkpoint'), ...checkpoints.slice(1).map(({ key }) => key)],
-    example,
+    example: all.some(isExample),
+    files: names.filter(isKeyName),
+    lock,
   };
 }
 
@@ -108,43 +156,13 @@ interface Loaded<Key> {
   readonly files: readonly KeyFile[];
 }
 
-async function listFolder(folder: string): Promise<string[]> {
-  let names: string[];
-  try {
-    names = await readdir(folder);
-  } catch (error) {
-    throw faultOf(error, folder);
-  }
-  if (names.every((name) => familyOf(name) === undefined)) {
-    throw new KeyFault(
-      'keys_empty',
-      `${folder} holds no keys. Restore it from your backup of the keys, or for a new vault run: npx amanat init`,
-    );
-  }
-  return names;
-}
-
-function familyOf(name: string): Family | undefined {
-  const begun = /^(root|token|export|checkpoint)-/i.exec(name);
-  return begun?.[1]?.toLowerCase() as Family | undefined;
-}
-
-/** The numbers of one family's keys, newest first. A name that is nearly a key's is refused, not overlooked. */
-function versions(folder: string, names: readonly string[], family: Family): number[] {
-  const numbers = new Set<number>();
-  for (const name of names.filter((n) => familyOf(n) === family)) {
-    const [, number, extension] = /^[a-z]+-([1-9][0-9]{0,5})\.([a-z]+)$/.exec(name) ?? [];
-    const known: readonly string[] = families[family];
-    if (number === undefined || extension === undefined || !known.includes(extension)) {
-      const right = known.map((ending) => `${family}-1.${ending}`).join(' and ');
-      throw new KeyFault(
-        'keys_malformed',
-        `${join(folder, name)} is named like no key. Name it like ${right}, or move it away.`,
-      );
-    }
-    numbers.add(Number(number));
-  }
-  return [...numbers].sort((a, b) => b - a);
+/** Throws KeyFault where no file is a key's. */
+function refuseEmpty(folder: string, names: readonly string[]): void {
+  if (names.some(isKeyName)) return;
+  throw new KeyFault(
+    'keys_empty',
+    `${folder} holds no keys. Restore it from your backup of the keys, or for a new vault run: npx amanat init`,
+  );
 }
 
 function newest<Key>(folder: string, loaded: readonly Loaded<Key>[], family: Family): Key {

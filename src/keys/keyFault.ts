@@ -10,15 +10,24 @@ export type KeyFaultCode =
   | 'keys_example_in_production'
   | 'keys_not_empty'
   | 'keys_not_writable'
-  | 'keys_wrong';
+  | 'keys_wrong'
+  | 'keys_locked'
+  | 'keys_passphrase_wrong'
+  | 'keys_share_wrong'
+  | 'keys_unavailable';
+
+export type Need = 'passphrase' | 'shares' | 'pin';
 
 export class KeyFault extends Error {
   readonly code: KeyFaultCode;
+  /** Of `keys_locked`: what would open them. */
+  readonly needs: Need | undefined;
 
-  constructor(code: KeyFaultCode, message: string) {
+  constructor(code: KeyFaultCode, message: string, needs?: Need) {
     super(message);
     this.name = 'KeyFault';
     this.code = code;
+    this.needs = needs;
   }
 }
 

@@ -1,6 +1,7 @@
-import { createSecretKey, hash, randomBytes } from 'node:crypto';
+import { createSecretKey, hash, randomBytes, type KeyObject } from 'node:crypto';
 import { hkdfSha256 } from '../crypto/hkdf.ts';
 import { unwrapKey, wrapKey } from '../crypto/wrap.ts';
+import { VaultError } from '../errors.ts';
 import { KeyFault } from './keyFault.ts';
 
 /**
@@ -15,6 +16,8 @@ export interface RootKey {
   unwrap(context: string, wrapped: Buffer): Promise<Buffer>;
   /** A 32-byte secret of the service itself (the database role's password, say), derived so that it is stored nowhere. */
   secret(label: string): Promise<Buffer>;
+  /** Lets go of what this process holds of it; every call after that is `sealed`. */
+  forget(): void;
 }
 
 /**
@@ -56,15 +59,24 @@ export function parseRootKey(path: string, text: string): RootKey {
 
 /** A root key that this process holds. The bytes are wiped: what is left of them is inside the key object. */
 export function heldRootKey(key: Buffer): RootKey {
-  const wrapping = createSecretKey(key);
+  let held: KeyObject | undefined = createSecretKey(key);
   const id = labelled('id', key).toString('hex', 0, 8);
   key.fill(0);
+  const wrapping = (): KeyObject => {
+    if (held === undefined) throw new VaultError('sealed');
+    return held;
+  };
   return {
     id,
-    wrap: async (context, material) => wrapKey(wrapping, context, material),
-    unwrap: async (context, wrapped) => unwrapKey(wrapping, context, wrapped),
-    secret: async (label) => hkdfSha256(wrapping, Buffer.alloc(0), Buffer.from(`amanat root secret 1/${label}`), 32),
+    wrap: async (context, material) => wrapKey(wrapping(), context, material),
+    unwrap: async (context, wrapped) => unwrapKey(wrapping(), context, wrapped),
+    secret: async (label) => rootSecret(wrapping(), label),
+    forget: () => void (held = undefined),
   };
+}
+
+export function rootSecret(key: KeyObject, label: string): Buffer {
+  return hkdfSha256(key, Buffer.alloc(0), Buffer.from(`amanat root secret 1/${label}`), 32);
 }
 
 function checksum(key: Buffer): string {

@@ -58,7 +58,7 @@ export async function addKeyFile(folder: string, family: RegExp, name: string, c
   }
 }
 
-async function writeDurably(path: string, content: string): Promise<void> {
+export async function writeDurably(path: string, content: string | Buffer): Promise<void> {
   const handle = await open(path, 'wx', 0o600);
   try {
     await handle.writeFile(content);
@@ -68,7 +68,7 @@ async function writeDurably(path: string, content: string): Promise<void> {
   }
 }
 
-async function syncFolder(path: string): Promise<void> {
+export async function syncFolder(path: string): Promise<void> {
   const handle = await open(path, 'r');
   try {
     await handle.sync();
@@ -85,7 +85,7 @@ function notEmpty(folder: string): KeyFault {
   return new KeyFault('keys_not_empty', `${folder} is not empty. Keys are never overwritten; choose another folder.`);
 }
 
-function creationFault(error: unknown, folder: string): Error {
+export function creationFault(error: unknown, folder: string): Error {
   const code = systemCode(error);
   if (code === 'ENOTEMPTY' || code === 'EEXIST') return notEmpty(folder);
   if (code === 'ENOTDIR') {

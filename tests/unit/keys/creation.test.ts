@@ -8,6 +8,7 @@ import { createKeyFolder, loadKeyFolder } from '../../../src/keys/folder.ts';
 import { newKeyFiles } from '../../../src/keys/keyCreation.ts';
 import { writeWholeFolder } from '../../../src/keys/wholeFolder.ts';
 import { compiled } from './compiled.ts';
+import { crashing } from './crashing.ts';
 
 const names = ['checkpoint-1.pem', 'export-1.crt', 'export-1.pem', 'root-1.key', 'token-1.pem'];
 let base = '';
@@ -20,7 +21,9 @@ beforeAll(async () => {
   files = await newKeyFiles();
   program = compiled('keys/wholeFolder.ts');
   writeFileSync(join(program, 'files.json'), JSON.stringify([...files]));
-  writeFileSync(join(program, 'create.js'), crashing);
+  const work = `const { writeWholeFolder } = await import('./keys/wholeFolder.js');
+  await writeWholeFolder(folder, new Map(JSON.parse(readFileSync(new URL('files.json', import.meta.url), 'utf8'))));`;
+  writeFileSync(join(program, 'create.js'), crashing(work));
 });
 afterAll(async () => {
   await rm(base, { recursive: true });
@@ -102,42 +105,6 @@ describe('creating a keys folder', () => {
     expect(await readdir(join(folder, '..'))).toEqual(['keys']);
   });
 });
-
-/**
- * Creates a folder and kills itself, truly, before the n-th call into the file system, or after it. Writes one line for
- * each call before it is made.
- */
-const crashing = `
-  import { readFileSync, writeSync } from 'node:fs';
-  import fs from 'node:fs/promises';
-  import { syncBuiltinESMExports } from 'node:module';
-  const [folder, when, nth] = process.argv.slice(2);
-  let calls = 0;
-  const step = async (name, path, act) => {
-    calls += 1;
-    writeSync(1, name + ' ' + path + '\\n');
-    if (when === 'before' && calls === Number(nth)) process.kill(process.pid, 'SIGKILL');
-    const result = await act();
-    if (when === 'after' && calls === Number(nth)) process.kill(process.pid, 'SIGKILL');
-    return result;
-  };
-  for (const name of ['mkdir', 'mkdtemp', 'rename']) {
-    const real = fs[name];
-    fs[name] = (path, ...rest) => step(name, path, () => real(path, ...rest));
-  }
-  const open = fs.open;
-  fs.open = (path, ...rest) => step('open', path, async () => {
-    const handle = await open(path, ...rest);
-    for (const name of ['writeFile', 'sync', 'close']) {
-      const real = handle[name].bind(handle);
-      handle[name] = (...given) => step(name, path, () => real(...given));
-    }
-    return handle;
-  });
-  syncBuiltinESMExports();
-  const { writeWholeFolder } = await import('./keys/wholeFolder.js');
-  await writeWholeFolder(folder, new Map(JSON.parse(readFileSync(new URL('files.json', import.meta.url), 'utf8'))));
-`;
 
 function create(folder: string, ...crash: string[]): { readonly signal: string | null; readonly calls: string[] } {
   const { signal, stdout, stderr } = spawnSync(process.execPath, [join(program, 'create.js'), folder, ...crash], {
