@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { checkProfile } from '../../../src/policy/check.ts';
 import { citations } from '../../../src/policy/citation.ts';
+import { quotationsIn } from '../../../src/policy/explain.ts';
 import { shipped, shippedNames, textOf } from './shipped.ts';
 import type { ShippedName } from './shipped.ts';
 
@@ -42,6 +43,15 @@ function notInThePolicy(text: string, name: ShippedName): string[] {
   return quotations(text).filter((quoted) => !phrases.some((phrase) => phrase.includes(quoted)));
 }
 
+/** Sentences that an explanation would give as those of a clause that does not say them, or not so near to it. */
+function misplaced(text: string): string[] {
+  return [...quotationsIn(text)].flatMap(([id, sentences]) => {
+    const phrase = plain(clauses.find((clause) => clause.id === id)?.phrase ?? '');
+    const isOf = (piece: string) => phrase.includes(plain(piece));
+    return sentences.filter((sentence) => !sentence.split('...').every(isOf)).map((sentence) => `${id} ${sentence}`);
+  });
+}
+
 // Words of the law and of other policies that a comment weighs, and words of the text that the list does not carry.
 const elsewhere: Readonly<Record<ShippedName, readonly string[]>> = {
   kalak: ['بدون اعلان قبلی'],
@@ -76,6 +86,15 @@ describe.skipIf(!present)('the published clauses', () => {
   test.each(shippedNames)('%s quotes its own policy, word for word', (name) => {
     expect(quotations(textOf(name)).length).toBeGreaterThan(8);
     expect(notInThePolicy(textOf(name), name).filter((quoted) => !elsewhere[name].includes(quoted))).toEqual([]);
+  });
+
+  test.each(shippedNames)('%s: what an explanation quotes of a clause is of that clause', (name) => {
+    expect(quotationsIn(textOf(name)).size).toBeGreaterThan(8);
+    expect(misplaced(textOf(name))).toEqual([]);
+  });
+
+  test('control: a sentence of another clause is found', () => {
+    expect(misplaced('# C8, C10 «بهطور مستمر مورد پایش»')).toEqual(['C8 بهطور مستمر مورد پایش']);
   });
 
   test('control: a word that the policy does not have is found', () => {
