@@ -125,7 +125,7 @@ function grantFor(policy: Policy, { purpose, maxReads }: ReturnType<typeof ruleO
 function ruleOf({ profile }: Policy) {
   const { breakGlass: rule } = profile;
   const kind = profile.grantKinds.break_glass;
-  if (rule?.allowed !== true || kind === undefined) throw new VaultError('not_permitted');
+  if (rule?.allowed !== true || kind === undefined) throw refuse('not_permitted', '', 'not_in_policy');
   return { rule, kind };
 }
 

@@ -19,7 +19,7 @@ export async function createDecoy(vault: Vault, caller: Caller, act: Act, custom
   permit(caller, 'decoys.create');
   personOf(caller);
   const { tenantId } = caller;
-  if (vault.watch.policy(tenantId).profile.decoys === undefined) throw new VaultError('not_permitted');
+  if (vault.watch.policy(tenantId).profile.decoys === undefined) throw refuse('not_permitted', '', 'not_in_policy');
   const [[customer]] = await load(vault, tenantId, [selectCustomers(tenantId, [customerId])]);
   if (customer === undefined) throw refuse('invalid_body', '/customerId', 'unknown_id');
   const keys = await vault.keyring.tenant(tenantId);

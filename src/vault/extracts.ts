@@ -102,9 +102,9 @@ function registered(row: ExtractRow) {
 /** Throws `not_permitted` where the policy lets this department have none. */
 function termsFor({ profile }: Policy, caller: Caller) {
   const { extracts, statistics } = profile;
+  if (extracts?.allowed !== true || statistics === undefined) throw refuse('not_permitted', '', 'not_in_policy');
   const column = columnOf(profile, caller);
-  const allowed = extracts?.allowed === true && column !== undefined && extracts.readers.includes(column);
-  if (!allowed || statistics === undefined) throw new VaultError('not_permitted');
+  if (column === undefined || !extracts.readers.includes(column)) throw new VaultError('not_permitted');
   return { purpose: extracts.purpose, most: extracts.most, k: statistics.k };
 }
 

@@ -46,7 +46,7 @@ export interface NewFeedback {
 export async function giveFeedback(vault: Vault, caller: Caller, act: Act, input: NewFeedback): Promise<Answer> {
   permit(caller, 'feedback.create');
   const { tenantId, subjectId } = caller;
-  if (vault.watch.policy(tenantId).profile.feedback === undefined) throw new VaultError('not_permitted');
+  if (vault.watch.policy(tenantId).profile.feedback === undefined) throw refuse('not_permitted', '', 'not_in_policy');
   const said = checkFeedback(input);
   const customerId = input.customerId ?? null;
   await expectSubject(vault, caller, customerId);

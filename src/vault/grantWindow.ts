@@ -1,4 +1,4 @@
-import { refuse, VaultError } from '../errors.ts';
+import { refuse } from '../errors.ts';
 import { addDuration } from '../policy/duration.ts';
 import { latestClose } from '../policy/grants.ts';
 import type { GrantKind } from '../policy/profile.ts';
@@ -31,7 +31,7 @@ export function windowOf(
   const opensAt = asked.opensAt ?? new Date(now);
   const latestStart = latestClose(policy.profile, kind, new Date(now));
   const latest = latestClose(policy.profile, kind, opensAt);
-  if (latestStart === undefined || latest === undefined) throw new VaultError('not_permitted');
+  if (latestStart === undefined || latest === undefined) throw refuse('not_permitted', '/kind', 'not_in_policy');
   if (opensAt >= latestStart) throw refuse('invalid_body', '/opensAt', 'too_late');
   const closesAt = asked.closesAt ?? earlier(usual === undefined ? undefined : addDuration(opensAt, usual), latest);
   if (closesAt.getTime() <= now) throw refuse('invalid_body', '/closesAt', 'past');

@@ -134,7 +134,8 @@ function allowedWork(
 ): { purpose: string; fields: readonly Field[] | null } {
   const rule = policy.profile.grantKinds[input.kind];
   const allowed = fieldsUnder(policy.profile, input.kind, reader).filter((field) => firm?.includes(field) !== false);
-  if (rule === undefined || allowed.length === 0) throw new VaultError('not_permitted');
+  if (rule === undefined) throw refuse('not_permitted', '/kind', 'not_in_policy');
+  if (allowed.length === 0) throw refuse('not_permitted', '/grantee', 'nothing_for_grantee');
   if (rule.requiresOrder && input.orderId === undefined) throw refuse('field_required', '/orderId');
   if (input.fields === undefined) return { purpose: rule.purpose, fields: firm === undefined ? null : allowed };
   const faults = input.fields.flatMap((field, i) =>

@@ -52,7 +52,7 @@ export async function tellConcerned(vault: Vault, caller: Caller, act: Act, id: 
   const { keys } = await incidentOf(vault, tenantId, id);
   const extent = await extentOf(vault, keys, id);
   const rule = vault.watch.policy(tenantId).profile.tells?.incident;
-  if (rule === undefined) throw new VaultError('not_permitted');
+  if (rule === undefined) throw refuse('not_permitted', '', 'not_in_policy');
   if (extent?.phase !== 'done') throw refuse('conflict', '', 'extent_not_done');
   const telling = signed(keys, {
     id: newId(vault.now()),

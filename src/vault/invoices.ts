@@ -2,7 +2,7 @@ import { selectCustomers } from '../db/customers.ts';
 import { requireReveals } from '../db/freezes.ts';
 import { insertInvoice, selectInvoice } from '../db/invoices.ts';
 import { selectOrders } from '../db/orders.ts';
-import { VaultError } from '../errors.ts';
+import { refuse, VaultError } from '../errors.ts';
 import type { JudgedGrant } from '../policy/judge.ts';
 import type { Profile } from '../policy/profile.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
@@ -25,7 +25,7 @@ export async function createInvoice(vault: Vault, caller: Caller, act: Act, orde
   permit(caller, 'invoices.create');
   const { tenantId } = caller;
   const { profile } = vault.watch.policy(tenantId);
-  if (profile.grantKinds.invoice === undefined) throw new VaultError('not_permitted');
+  if (profile.grantKinds.invoice === undefined) throw refuse('not_permitted', '', 'not_in_policy');
   const clocks = clocksOf(profile, new Date(vault.now()));
   const [[order]] = await load(vault, tenantId, [selectOrders(tenantId, [orderId], clocks)]);
   if (order === undefined) throw new VaultError('not_found');

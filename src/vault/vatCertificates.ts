@@ -82,7 +82,8 @@ export async function readVatCertificate(vault: Vault, caller: Caller, act: Act,
 }
 
 function expectIssued({ purposes, grantKinds }: Profile): void {
-  if (!Object.hasOwn(purposes, purpose) || grantKinds.invoice === undefined) throw new VaultError('not_permitted');
+  if (!Object.hasOwn(purposes, purpose) || grantKinds.invoice === undefined)
+    throw refuse('not_permitted', '', 'not_in_policy');
 }
 
 const servesCertificate = (profile: Profile, field: CertifiedField): boolean =>

@@ -152,7 +152,7 @@ describe('a pseudonymous extract', () => {
   test('nobody gets one whose policy does not say so', async () => {
     const kalak = await tenantUnder(vault, {});
     const refused = await (await kalak.client('marketing')).post('/v1/extracts', { period });
-    expectRefusal(refused, 403, 'not_permitted');
+    expectRefusal(refused, 403, 'not_permitted', '', 'not_in_policy');
     for (const by of [shop, dpo]) expect((await by.post('/v1/extracts', { period })).status).toBe(403);
     expectRefusal(await marketing.post('/v1/extracts', { period: '1404-13' }), 422, 'invalid_body', '/period');
     expectRefusal(

@@ -136,6 +136,7 @@ describe('a grant is opened', () => {
   ])('not where the policy gives nothing: %s', async (_what, terms) => {
     const answer = await open(terms);
     expect([answer.status, answer.body.code]).toEqual([403, 'not_permitted']);
+    expect(answer.body.errors).toEqual([{ pointer: '/grantee', code: 'nothing_for_grantee' }]);
   });
 
   test('on an order of that customer', async () => {
