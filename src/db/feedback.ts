@@ -26,10 +26,16 @@ export interface FeedbackRow extends FeedbackFacts {
 const columns = `f.id, f.kind, f.survey, f.customer_id as "customerId", f.created_at as "createdAt",
             f.key_version as "keyVersion", f.data_key as "dataKey", f.sealed, f.mac`;
 
-/** Of nobody, or of somebody who can still be asked for. */
-const reachable = `(f.customer_id is null or exists (
+/**
+ * Of nobody, of somebody who can still be asked for, or of somebody whose it was by its clock (`keep`, a parameter) no more when they
+ * left: that stays as nobody's, whether or not a hold keeps whose it was.
+ */
+const reachable = (keep: string): string => `(f.customer_id is null or exists (
           select 1 from amanat.customers c
-           where c.tenant_id = f.tenant_id and c.id = f.customer_id and c.status in ('active', 'deactivated')))`;
+           where c.tenant_id = f.tenant_id and c.id = f.customer_id
+             and (c.status in ('active', 'deactivated') or ${overWhenLeft(keep)})))`;
+/** A customer's row is not touched from the decision to erase them until their key goes. */
+const overWhenLeft = (keep: string): string => `f.created_at <= c.updated_at - ${keep}::interval`;
 
 /** Guarded: conflict unless the customer, where there is one, can still be asked for. */
 export function insertFeedback(tenantId: string, row: FeedbackRow): Statement {
@@ -65,18 +71,20 @@ export function insertFeedback(tenantId: string, row: FeedbackRow): Statement {
   );
 }
 
-export function selectFeedback(tenantId: string, id: string): Statement<FeedbackRow> {
+export function selectFeedback(tenantId: string, id: string, keep: string | null): Statement<FeedbackRow> {
   return statement(
     'select_feedback',
     `select ${columns}
        from amanat.feedback f
-      where f.tenant_id = $1::uuid and f.id = $2::uuid and f.data_key is not null and ${reachable}`,
-    [tenantId, id],
+      where f.tenant_id = $1::uuid and f.id = $2::uuid and f.data_key is not null and ${reachable('$3')}`,
+    [tenantId, id, keep],
   );
 }
 
 export interface FeedbackFilter {
   readonly survey: string | undefined;
+  /** How long what was said is whose it was (ISO 8601; null is ever). */
+  readonly keep: string | null;
   /** The person's own, of what was given so long ago at most (ISO 8601; null is ever). */
   readonly own: { readonly customerId: string; readonly keep: string | null; readonly at: Date } | undefined;
 }
@@ -84,7 +92,7 @@ export interface FeedbackFilter {
 /** Newest first. */
 export function listFeedback(
   tenantId: string,
-  { survey, own }: FeedbackFilter,
+  { survey, own, keep }: FeedbackFilter,
   beforeId: string | undefined,
   limit: number,
 ): Statement<FeedbackRow> {
@@ -92,14 +100,35 @@ export function listFeedback(
     'list_feedback',
     `select ${columns}
        from amanat.feedback f
-      where f.tenant_id = $1::uuid and f.data_key is not null and ${reachable}
+      where f.tenant_id = $1::uuid and f.data_key is not null and ${reachable('$8')}
         and ($2::text is null or f.survey = $2::text)
         and ($3::uuid is null or f.customer_id = $3::uuid)
         and (f.created_at <= $5::timestamptz - $4::interval) is not true
         and ($6::uuid is null or f.id < $6::uuid)
       order by f.id desc
       limit $7::integer`,
-    [tenantId, survey ?? null, own?.customerId ?? null, own?.keep ?? null, own?.at ?? null, beforeId ?? null, limit],
+    [
+      tenantId,
+      survey ?? null,
+      own?.customerId ?? null,
+      own?.keep ?? null,
+      own?.at ?? null,
+      beforeId ?? null,
+      limit,
+      keep,
+    ],
+  );
+}
+
+/** Of a leaving customer, what was theirs by its clock no more when they left. */
+export function selectFeedbackOver(tenantId: string, customerId: string, keep: string | null): Statement<FeedbackRow> {
+  return statement(
+    'select_feedback_over',
+    `select ${columns}
+       from amanat.feedback f
+       join amanat.customers c on c.tenant_id = $1::uuid and c.id = f.customer_id
+      where f.tenant_id = $1::uuid and f.customer_id = $2::uuid and f.data_key is not null and ${overWhenLeft('$3')}`,
+    [tenantId, customerId, keep],
   );
 }
 

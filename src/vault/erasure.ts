@@ -8,12 +8,14 @@ import {
   type LeavingRow,
   type LeftRecord,
 } from '../db/erasure.ts';
+import { selectFeedbackOver } from '../db/feedback.ts';
 import { changeRequests, selectClosable, selectRequestsOf, type RequestRow } from '../db/requests.ts';
 import type { Statement } from '../db/statement.ts';
 import { VaultError } from '../errors.ts';
 import { load, write } from './act.ts';
 import { certificateOf } from './erasureCertificate.ts';
 import { eventStatement } from './events.ts';
+import { cutOff } from './feedback.ts';
 import { keptFor } from './formerVersions.ts';
 import { clearanceOf, type Clearance } from './holds.ts';
 import { keptOf, type Kept } from './keptByLaw.ts';
@@ -92,6 +94,8 @@ async function eraseCustomer(
   );
   if (granted === undefined) throw new VaultError('integrity_failure');
   const { tenantId } = keys;
+  const keep = durationOf(policy.profile.retention.feedback.keep);
+  const [over] = await load(vault, tenantId, [selectFeedbackOver(tenantId, customer.id, keep)]);
   // As it was when it was granted, and answered on its day: what held the key meanwhile shows in neither.
   const by = granted.dueAt > at ? granted.dueAt : at;
   const kept = records.flatMap((record) => keptOf(policy.profile, record, granted.decidedAt ?? at) ?? []);
@@ -113,6 +117,11 @@ async function eraseCustomer(
   }));
   await write(vault, tenantId, [
     ...lapsed,
+    // What was nobody's before stays nobody's; the rest of what they said goes.
+    cutOff(
+      keys,
+      over.filter((row) => believes(vault, keys, 'feedback', row)),
+    ),
     ...destroyCustomer(tenantId, customer, at),
     ...destroyOrders(tenantId, orders, at),
     changeRequests(tenantId, silenced),

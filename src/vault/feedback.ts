@@ -1,5 +1,6 @@
 import { selectCustomersForRights } from '../db/rightsCustomers.ts';
 import {
+  detachFeedback,
   insertFeedback,
   listFeedback as listStatement,
   selectFeedback,
@@ -8,6 +9,7 @@ import {
   type FeedbackRow,
 } from '../db/feedback.ts';
 import { requireReveals } from '../db/freezes.ts';
+import type { Statement } from '../db/statement.ts';
 import { refuse, VaultError } from '../errors.ts';
 import { checkText } from '../formats/text.ts';
 import { addDuration } from '../policy/duration.ts';
@@ -124,6 +126,16 @@ export function isAttached({ retention }: Profile, { customerId, createdAt }: Fe
   return customerId !== null && (until === undefined || now < until.getTime());
 }
 
+/** Cuts off whose each was, which has had its time. */
+export function cutOff(keys: TenantKeys, rows: readonly FeedbackRow[]): Statement {
+  const cut = rows.map((row) => ({
+    id: row.id,
+    was: row.mac,
+    mac: signedFeedback(keys, { ...row, customerId: null }).mac,
+  }));
+  return detachFeedback(keys.tenantId, cut);
+}
+
 /** How long what a person said is still theirs, by now. */
 export const ownSince = ({ retention }: Profile, now: number) =>
   ({ keep: durationOf(retention.feedback.keep), at: new Date(now) }) as const;
@@ -146,7 +158,9 @@ export async function readFeedback(vault: Vault, caller: Caller, act: Act, id: s
   const { tenantId, subjectId } = caller;
   const { profile } = vault.watch.policy(tenantId);
   const rule = subjectId === undefined ? readingOf(profile, caller) : undefined;
-  const [[row]] = await load(vault, tenantId, [selectFeedback(tenantId, id)]);
+  const [[row]] = await load(vault, tenantId, [
+    selectFeedback(tenantId, id, durationOf(profile.retention.feedback.keep)),
+  ]);
   if (row === undefined) throw new VaultError('not_found');
   const keys = await vault.keyring.tenant(tenantId);
   checkMac(keys, 'feedback', row);
@@ -171,8 +185,11 @@ export async function listFeedback(
   const { tenantId, subjectId } = caller;
   const { profile } = vault.watch.policy(tenantId);
   const purpose = subjectId === undefined ? readingOf(profile, caller).purpose : undefined;
-  const own = subjectId === undefined ? undefined : { customerId: subjectId, ...ownSince(profile, vault.now()) };
-  const [rows] = await load(vault, tenantId, [listStatement(tenantId, { survey, own }, page.after, page.limit + 1)]);
+  const { keep, at } = ownSince(profile, vault.now());
+  const own = subjectId === undefined ? undefined : { customerId: subjectId, keep, at };
+  const [rows] = await load(vault, tenantId, [
+    listStatement(tenantId, { survey, own, keep }, page.after, page.limit + 1),
+  ]);
   const keys = await vault.keyring.tenant(tenantId);
   const body = pageOf(
     rows,

@@ -1,4 +1,4 @@
-import { countDueFeedback, detachFeedback, selectDueFeedback, type DueFeedback } from '../db/feedback.ts';
+import { countDueFeedback, selectDueFeedback, type DueFeedback } from '../db/feedback.ts';
 import { countLapsedHolds, selectLapsedHolds, type HoldKind, type HoldRow } from '../db/holds.ts';
 import { destroyOrders } from '../db/erasure.ts';
 import type { CaseKind } from '../db/cases.ts';
@@ -35,7 +35,7 @@ import type { Statement } from '../db/statement.ts';
 import { countDueAnswers, forgetAnswers, selectDueAnswers } from '../db/retentionAnswers.ts';
 import type { SupplementaryRow } from '../db/supplementaryRequests.ts';
 import { nounOf } from './caseRecord.ts';
-import { signedFeedback } from './feedback.ts';
+import { cutOff } from './feedback.ts';
 import { endLapsed } from './holds.ts';
 import type { TenantKeys } from './keyring.ts';
 import { booksClosed, type RetentionRule } from './retentionTerms.ts';
@@ -140,12 +140,7 @@ export function feedback(keep: string | null): Sweeping {
     kind: 'feedback',
     select: (tenantId, at, limit) => selectDueFeedback(tenantId, keep, at, limit),
     count: (tenantId, at) => countDueFeedback(tenantId, keep, at),
-    letGo: ({ keys }, due) => [
-      detachFeedback(
-        keys.tenantId,
-        due.map((row) => ({ id: row.id, was: row.mac, mac: signedFeedback(keys, { ...row, customerId: null }).mac })),
-      ),
-    ],
+    letGo: ({ keys }, due) => [cutOff(keys, due)],
     sparesHeld: true,
     destroysKeys: false,
     leavesUnnamed: true,

@@ -25,6 +25,8 @@ interface Twin {
   /** By what became of them. */
   readonly orders: Readonly<Record<'delivered' | 'cancelled' | 'waiting' | 'open', string>>;
   readonly invoice: string;
+  /** An opinion, of which it is cut off in time whose it was. */
+  readonly feedback: string;
   readonly plain: (text: string) => string;
 }
 
@@ -52,12 +54,15 @@ async function openTwin(side: Side): Promise<Twin> {
   made(await shop.post(`/v1/orders/${cancelled}/cancel`), 200);
   const waiting = await newOrder(shop, person, toRecipient());
   const open = await newOrder(shop, person);
+  const opinion = { kind: 'opinion', customerId: person.id, text: 'خوب بود' };
+  const feedback = made(await shop.post('/v1/feedback', opinion)).id;
   return {
     side,
     staff,
     person,
     orders: { delivered, cancelled, waiting, open },
     invoice,
+    feedback,
     plain: normaliser({ side }),
   };
 }
@@ -232,9 +237,23 @@ describe('twins, when what a hold keeps has had its time', () => {
       requests.push(made(asked).id);
       made(await as(twin, 'support').post(`/v1/requests/${requests.at(-1)}/decide`, { outcome: 'done' }), 200);
     }
+    await sweepErasures(vault.vault);
+    const [row] = await atDatabase(vault, 'select customer_id from amanat.feedback where id = $1', [held.feedback]);
+    expect(row, 'control: the hold keeps whose it was').toEqual({ customer_id: held.person.id });
+    const opinions = async (twin: Twin) => {
+      const answers = [];
+      for (const path of [`/v1/feedback/${twin.feedback}`, '/v1/feedback'])
+        answers.push(twin.plain(bytesOf(await as(twin, 'support').get(path))));
+      return answers;
+    };
+    expect(await opinions(held), 'an opinion that is nobody’s stays').toEqual(await opinions(free));
+    expect((await as(free, 'support').get(`/v1/feedback/${free.feedback}`)).status, 'control').toBe(200);
     vault.advance(100 * day);
     await vault.vault.watch.look();
     await sweepErasures(vault.vault);
+    expect(await opinions(held)).toEqual(await opinions(free));
+    const [cut] = await atDatabase(vault, 'select customer_id from amanat.feedback where id = $1', [held.feedback]);
+    expect(cut).toEqual({ customer_id: null });
     const told = [];
     for (const [i, twin] of [held, free].entries()) {
       const path = `/v1/requests/${requests[i]}/certificate`;
