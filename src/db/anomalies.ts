@@ -56,6 +56,17 @@ export function selectAnomaly(tenantId: string, id: string): Statement<AnomalyRo
   );
 }
 
+/** What was found so long ago (ISO 8601; null is never); the oldest, at most so many. */
+export function deleteOldAnomalies(tenantId: string, keep: string | null, now: Date, atMost: number): Statement {
+  return statement(
+    'delete_old_anomalies',
+    `delete from amanat.anomalies
+      where tenant_id = $1::uuid and created_at <= $3::timestamptz - $2::interval and id in (
+        select a.id from amanat.anomalies a where a.tenant_id = $1::uuid order by a.id limit $4::integer)`,
+    [tenantId, keep, now, atMost],
+  );
+}
+
 /** Newest first. */
 export function listAnomalies(tenantId: string, beforeId: string | undefined, limit: number): Statement<AnomalyRow> {
   return statement(

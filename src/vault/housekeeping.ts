@@ -1,3 +1,4 @@
+import { deleteOldAnomalies } from '../db/anomalies.ts';
 import { commit } from '../db/commit.ts';
 import { deleteCopyLinks } from '../db/copyLinks.ts';
 import { discardStalePackages } from '../db/exports.ts';
@@ -13,6 +14,7 @@ import { sweepMailings } from './policyMailing.ts';
 import { sweepPolicyChanges } from './policySweep.ts';
 import { sweepSupplementary } from './supplementaryAnswers.ts';
 import { sweepRetention } from './retention.ts';
+import { durationOf } from './retentionTerms.ts';
 import { freezeStatistics } from './statistics.ts';
 import { openIntegrator } from './integration.ts';
 import { advanceTellings } from './incidentTelling.ts';
@@ -64,6 +66,9 @@ async function housekeepOf(vault: Vault, tenantId: string): Promise<void> {
   // Without a policy that can be read, nothing says what of its records is due.
   const policy = vault.watch.policy(tenantId);
   await forgetCounts(vault, policy.profile, tenantId, atMost);
+  // What was unusual is told of for as long as the log is kept in which it was seen.
+  const keep = durationOf(policy.profile.retention.access_audit.keep);
+  await commit(vault.db, { tenantIds: [tenantId] }, [deleteOldAnomalies(tenantId, keep, now, atMost)]);
   // Holds that are over end here, before anything else is looked at.
   await sweepRetention(vault, policy, tenantId);
   await sweepFormerVersions(vault, tenantId, policy.profile, now);

@@ -25,9 +25,17 @@ export interface Outbox<Row extends object> {
 const atOnce = 10;
 const firstPauseMs = 5_000;
 
-/** 5 seconds, 10, 20 and so on, up to the longest. */
-export const pauseAfter = (attempts: number, longestMs: number): number =>
-  Math.min(longestMs, firstPauseMs * 2 ** (attempts - 1));
+/** Of the pause, at random: what failed together is not tried again together. */
+const spread = 0.2;
+
+/**
+ * 5 seconds, 10, 20 and so on, or as long as the other side asks for where that is more, up to the longest; and up to a fifth
+ * longer.
+ */
+export function pauseAfter(attempts: number, longestMs: number, askedMs = 0): number {
+  const pause = Math.min(longestMs, Math.max(askedMs, firstPauseMs * 2 ** (attempts - 1)));
+  return Math.round(pause * (1 + spread * Math.random()));
+}
 
 /** Tries everything that is due. */
 export async function workOff<Row extends object>(vault: Vault, outbox: Outbox<Row>): Promise<void> {

@@ -58,7 +58,7 @@ async function attempt(vault: Vault, keys: TenantKeys, claim: string, row: Claim
   const reason = 'fault' in posted ? posted.fault : 'refused';
   if (row.attempts >= mostAttempts) return settle({ state: 'dead', reason, status });
   const wait = 'status' in posted ? (posted.retryAfterMs ?? 0) : 0;
-  const pause = Math.min(longestPauseMs, Math.max(wait, pauseAfter(row.attempts, longestPauseMs)));
+  const pause = pauseAfter(row.attempts, longestPauseMs, wait);
   const mark = { claim, state: 'queued', reason, status, at: new Date(vault.now() + pause) } as const;
   await write(vault, tenantId, [markDelivery(tenantId, row, mark)]);
 }

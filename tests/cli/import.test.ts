@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -5,6 +6,8 @@ import { readImport } from '../../src/cli/importFile.ts';
 import { synthetic } from '../../src/cli/synthetic.ts';
 import { withClient } from '../support/postgres.ts';
 import { startVault, type TestClient, type TestVault } from '../support/vault.ts';
+import { made, subjectOf } from '../support/work.ts';
+import { shipped } from '../unit/policy/shipped.ts';
 import { cuttableProxy } from './cuttableProxy.ts';
 import { amanat, temporaryFolder, type Ended } from './process.ts';
 
@@ -57,6 +60,41 @@ async function countCustomers(): Promise<number> {
     return Number(rows[0]?.n);
   });
 }
+
+describe('CSV', () => {
+  test('takes the person’s word that it is true, and refuses another sentence by its place', async () => {
+    const { text } = shipped.kalak.attestation;
+    const sentence = createHash('sha256').update(text.fa).digest('hex');
+    const row = (textSha256: string, method: string, at: string): string => {
+      const { fields, phones } = people.naturalCustomer();
+      const { givenName, familyName, nationalId } = fields;
+      return [givenName, familyName, nationalId, phones[0]?.number, textSha256, method, at].join(',');
+    };
+    const heading = 'givenName,familyName,nationalId,mobile,attestationTextSha256,attestationMethod,attestationAt';
+    const said = '2024-03-01T09:30:00Z';
+    const path = file('attested.csv', [
+      heading,
+      row(sentence, 'account_created', said),
+      row('ab'.repeat(32), 'account_created', said),
+      row(sentence, 'by_nobody', said),
+      row('', '', ''),
+    ]);
+    const { json, stderr } = await run(path);
+    expect(json, stderr).toMatchObject({ stored: 2, refused: 2 });
+    const results = resultsOf(path);
+    expect(results.map(({ status }) => status)).toEqual([201, 422, 422, 201]);
+    expect(Object.keys(json['reasons'] as object)).toContain('not_in_force /attestation/textSha256');
+    const attested = await Promise.all(
+      [results[0]?.id, results[3]?.id].map(async (id) => {
+        const subject = await subjectOf(vault, shop, id ?? '');
+        const request = made(await subject.post('/v1/requests', { customerId: id, kind: 'copy' })).id;
+        const copy = made(await subject.get(`/v1/requests/${request}/copy`, { accept: 'application/json' }), 200);
+        return copy.submissions[0].facts.find(({ name }: { name: string }) => name === 'attestedAt')?.value;
+      }),
+    );
+    expect(attested).toEqual(['2024-03-01T09:30:00.000Z', undefined]);
+  });
+});
 
 describe('NDJSON', () => {
   test('stores what is right, tells the rest by line and reason, and leaves no personal data beside the file', async () => {

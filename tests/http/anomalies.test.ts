@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { synthetic } from '../../src/cli/synthetic.ts';
+import { housekeep } from '../../src/vault/housekeeping.ts';
 import { watchReaders } from '../../src/vault/readerWatch.ts';
 import { policyText } from '../support/policyTexts.ts';
 import { login, startVault, type Answer, type TestClient, type TestVault } from '../support/vault.ts';
@@ -261,4 +262,17 @@ describe('decoys', () => {
     made(await (await as('support', 'late-1')).get(`/v1/customers/${decoy.id}`), 200);
     expect(await found({ kind: 'decoy', actor: 'late-1' })).toEqual([]);
   });
+});
+
+test('what was found goes when the log would in which it was seen, and not before', async () => {
+  await read('staff-81', monitoring.reads.person);
+  const [one] = await found({ actor: 'staff-81' });
+  const ids = async () =>
+    (await atDatabase<{ id: string }>(vault, 'select id from amanat.anomalies where id = $1', [one?.id])).length;
+  vault.advance(5 * 365 * day);
+  await housekeep(vault.vault);
+  expect(await ids(), 'five years have leap days').toBe(1);
+  vault.advance(3 * day);
+  await housekeep(vault.vault);
+  expect(await ids()).toBe(0);
 });

@@ -5,6 +5,7 @@ import { newWebhookSecret, webhookSignature } from '../../src/crypto/webhookSign
 import { isAllowableAddress, isPublicAddress } from '../../src/sending/addresses.ts';
 import { webhookSender } from '../../src/sending/webhookSender.ts';
 import { readSending } from '../../src/sendingConfig.ts';
+import { pauseAfter } from '../../src/vault/outboxLoop.ts';
 
 test('the known answer of the Standard Webhooks project', () => {
   const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
@@ -16,6 +17,15 @@ test('a secret is whsec_ and 32 bytes, and never the same', () => {
   const [one, two] = [newWebhookSecret(), newWebhookSecret()];
   expect(one).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/);
   expect(one).not.toBe(two);
+});
+
+test('what failed together is not tried again together, and never sooner than it is asked for', () => {
+  const pauses = Array.from({ length: 200 }, () => pauseAfter(3, 60_000));
+  expect(Math.min(...pauses)).toBeGreaterThanOrEqual(20_000);
+  expect(Math.max(...pauses)).toBeLessThanOrEqual(24_000);
+  expect(new Set(pauses).size).toBeGreaterThan(20);
+  expect(pauseAfter(1, 60_000, 30_000)).toBeGreaterThanOrEqual(30_000);
+  expect(pauseAfter(40, 60_000, 999_999_000), 'the longest, and its fifth').toBeLessThanOrEqual(72_000);
 });
 
 describe('addresses', () => {
