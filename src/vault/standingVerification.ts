@@ -9,6 +9,8 @@ interface Standing {
   status: string;
   editsFrozen: boolean;
   revealsFrozen: boolean;
+  /** What keeps it frozen: ids of reports of misuse and of incidents. The freeze ends with the last of them. */
+  readonly frozenBy: Set<string>;
   /** Objections that stand: ids of requests. */
   readonly objections: Set<string>;
 }
@@ -42,6 +44,7 @@ const newStanding = (): Standing => ({
   status: 'active',
   editsFrozen: false,
   revealsFrozen: false,
+  frozenBy: new Set(),
   objections: new Set(),
 });
 
@@ -50,12 +53,14 @@ function follow(standing: Standing, leaf: AuditLeaf, profileOf: ProfileOf): void
   const { action, rule, objectKind, objectId = '' } = leaf;
   if (action === 'misuse_reports.create' || (action === 'incidents.contain' && objectKind === 'incidents')) {
     const freezes: readonly string[] = profileOf(leaf.policyVersion)?.misuse.freezes ?? [];
-    standing.editsFrozen = freezes.includes('edits');
-    standing.revealsFrozen = freezes.includes('reveals');
+    standing.frozenBy.add(objectId);
+    standing.editsFrozen ||= freezes.includes('edits');
+    standing.revealsFrozen ||= freezes.includes('reveals');
   }
   if (action === 'misuse_reports.resolve' || action === 'incidents.thaw') {
-    standing.editsFrozen = false;
-    standing.revealsFrozen = false;
+    standing.frozenBy.delete(objectId);
+    standing.editsFrozen &&= standing.frozenBy.size > 0;
+    standing.revealsFrozen &&= standing.frozenBy.size > 0;
   }
   if (action === 'requests.decide' && rule === 'rights.object.done') standing.objections.add(objectId);
   if (action === 'requests.withdraw' && rule === 'rights.object.withdrawn') standing.objections.delete(objectId);

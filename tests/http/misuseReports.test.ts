@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { synthetic } from '../../src/cli/synthetic.ts';
+import { standingFlaw } from '../../src/vault/standingVerification.ts';
 import { sendDue } from '../../src/vault/outbox.ts';
 import { postbox } from '../support/postbox.ts';
 import { startVault, type TestClient, type TestVault } from '../support/vault.ts';
@@ -192,8 +193,12 @@ describe('a report of misuse and incidents that freeze one account', () => {
     made(await dpo.post(`/v1/incidents/${id}/contain`, { customers: [customerId] }), 200);
   const thaw = async (id: string, customerId: string) =>
     made(await dpo.post(`/v1/incidents/${id}/thaw`, { customerId }), 200);
-  const isFrozen = async (customerId: string) =>
-    made(await shop.get(`/v1/customers/${customerId}`), 200).frozen === true;
+  const profile = () => vault.vault.watch.policy(vault.tenantId).profile;
+  const isFrozen = async (customerId: string) => {
+    const flaw = await standingFlaw(vault.vault.db, vault.tenantId, profile, [customerId]);
+    expect(flaw, 'the log tells the same').toBeUndefined();
+    return made(await shop.get(`/v1/customers/${customerId}`), 200).frozen === true;
+  };
 
   test('each keep it frozen until the last of them has ended, whichever that is', async () => {
     const [one, other, third] = [await person(), await person(), await person()];
