@@ -95,7 +95,7 @@ async function eraseCustomer(
   if (granted === undefined) throw new VaultError('integrity_failure');
   const { tenantId } = keys;
   const keep = durationOf(policy.profile.retention.feedback.keep);
-  const [over] = await load(vault, tenantId, [selectFeedbackOver(tenantId, customer.id, keep)]);
+  const [opinions] = await load(vault, tenantId, [selectFeedbackOver(tenantId, customer.id, keep)]);
   // As it was when it was granted, and answered on its day: what held the key meanwhile shows in neither.
   const by = granted.dueAt > at ? granted.dueAt : at;
   const kept = records.flatMap((record) => keptOf(policy.profile, record, granted.decidedAt ?? at) ?? []);
@@ -120,7 +120,7 @@ async function eraseCustomer(
     // What was nobody's before stays nobody's; the rest of what they said goes.
     cutOff(
       keys,
-      over.filter((row) => believes(vault, keys, 'feedback', row)),
+      opinions.filter((row) => believes(vault, keys, 'feedback', row)),
     ),
     ...destroyCustomer(tenantId, customer, at),
     ...destroyOrders(tenantId, orders, at),
