@@ -8,7 +8,9 @@ import { believes } from './rowMac.ts';
 export async function copiedFeedback({ vault, keys, policy, customer, limit, at }: Copying): Promise<CopiedRecord[]> {
   const { tenantId } = keys;
   const own = { customerId: customer.id, ...ownSince(policy.profile, at.getTime()) };
-  const [rows] = await load(vault, tenantId, [listFeedback(tenantId, { survey: undefined, own, keep: own.keep }, undefined, limit)]);
+  const [rows] = await load(vault, tenantId, [
+    listFeedback(tenantId, { survey: undefined, own, keep: own.keep }, undefined, limit),
+  ]);
   return rows
     .filter((row) => believes(vault, keys, 'feedback', row))
     .map((row) => {
