@@ -68,7 +68,7 @@ describe.skipIf(!hasCurl)('what a newcomer types, from the first command to the 
     expect(stdout).toContain('The receipt holds.');
     expect(place.read('copy.html')?.toString()).toContain('محمدی');
     expect(place.read('policy.html')?.toString()).toContain('dir="rtl"');
-  });
+  }, 240_000);
 
   test.each([
     ['README.md', '9901234573'],
