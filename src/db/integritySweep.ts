@@ -188,7 +188,11 @@ export function selectAttached(
 /** A row with its MAC, and the place where it stands in its table. */
 export type MacRow = Readonly<Record<string, unknown>> & { readonly place: string; readonly mac: Buffer | null };
 
-const columnOf = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+export const columnOf = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+/** The table of a kind of row that carries a MAC, and the MAC's column. */
+export const macTableOf = (kind: string): { readonly table: string; readonly mac: string } =>
+  kind === 'delivery_codes' ? { table: 'shipments', mac: 'code_mac' } : { table: kind, mac: 'mac' };
 
 /**
  * Rows of a kind that carries a MAC, with the members that it covers, in the order in which they stand. By place and not by key:
@@ -201,7 +205,7 @@ export function selectMacRows(
   afterPlace: string | undefined,
   limit: number,
 ): Statement<MacRow> {
-  const [table, mac] = kind === 'delivery_codes' ? ['shipments', 'code_mac'] : [kind, 'mac'];
+  const { table, mac } = macTableOf(kind);
   const columns = members.map((name) => `r.${columnOf(name)} as "${name}"`);
   return statement(
     `select_mac_rows_${kind}`,

@@ -53,6 +53,76 @@ export function selectTenantKeys(tenantIds: readonly string[]): Statement<Tenant
   );
 }
 
+export interface KeyChange {
+  readonly tenantId: string;
+  readonly changedAt: Date;
+}
+
+/** The newest change of each tenant's keys. Directory scope: every process looks here every second. */
+export function selectTenantKeyChanges(): Statement<KeyChange> {
+  return statement(
+    'select_tenant_key_changes',
+    `select k.tenant_id as "tenantId", max(k.changed_at) as "changedAt" from amanat.tenant_keys k group by k.tenant_id`,
+    [],
+  );
+}
+
+/** Every version there ever was, with when it was made; those that were destroyed without their bytes. */
+export function selectTenantKeyHistory(tenantId: string): Statement<
+  Omit<TenantKeyRow, 'wrapped' | 'state'> & {
+    readonly state: TenantKeyRow['state'] | 'destroyed';
+    readonly wrapped: Buffer | null;
+    readonly createdAt: Date;
+    readonly changedAt: Date;
+  }
+> {
+  return statement(
+    'select_tenant_key_history',
+    `select k.tenant_id as "tenantId", k.use, k.version, k.state, k.root_id as "rootId", k.wrapped,
+            k.created_at as "createdAt", k.changed_at as "changedAt"
+       from amanat.tenant_keys k
+      where k.tenant_id = $1::uuid
+      order by k.use, k.version`,
+    [tenantId],
+  );
+}
+
+/** Guarded: `conflict` where the key is not as it was read. `at` is moved on, so that every process notices. */
+export function changeTenantKey(key: TenantKeyRow & { readonly was: Buffer }, at: Date): Statement {
+  return statement(
+    'change_tenant_key',
+    `with changed as (
+       update amanat.tenant_keys k
+          set state = $4::text, root_id = $5::text, wrapped = $6::bytea,
+              changed_at = greatest($8::timestamptz, k.changed_at + interval '1 millisecond')
+        where k.tenant_id = $1::uuid and k.use = $2::text and k.version = $3::integer and k.wrapped = $7::bytea
+       returning 1
+     )
+     select amanat.require(count(*) = 1, 'conflict') from changed`,
+    [key.tenantId, key.use, key.version, key.state, key.rootId, key.wrapped, key.was, at],
+  );
+}
+
+/** Guarded like `changeTenantKey`. Of the key nothing is left but its number. */
+export function destroyTenantKey(
+  key: Pick<TenantKeyRow, 'tenantId' | 'use' | 'version'> & { readonly was: Buffer },
+  at: Date,
+): Statement {
+  return statement(
+    'destroy_tenant_key',
+    `with destroyed as (
+       update amanat.tenant_keys k
+          set state = 'destroyed', wrapped = null,
+              changed_at = greatest($5::timestamptz, k.changed_at + interval '1 millisecond')
+        where k.tenant_id = $1::uuid and k.use = $2::text and k.version = $3::integer and k.wrapped = $4::bytea
+          and k.state = 'former'
+       returning 1
+     )
+     select amanat.require(count(*) = 1, 'conflict') from destroyed`,
+    [key.tenantId, key.use, key.version, key.was, at],
+  );
+}
+
 export function insertPolicyVersion(policy: PolicyRow & { sourceSha256: Buffer }): Statement {
   return statement(
     'insert_policy_version',

@@ -7,7 +7,14 @@ import type { Statement } from '../db/statement.ts';
 import { insertTenantKey, selectTenantKeys, type TenantKeyRow } from '../db/tenants.ts';
 import { VaultError } from '../errors.ts';
 import type { RootKey } from '../keys/folder.ts';
-import { tenantKeys, type LiveKey, type TenantKeys, type WrappedDataKey } from './tenantKeys.ts';
+import {
+  renewedKeys,
+  tenantKeys,
+  type LiveKey,
+  type RenewedKeys,
+  type TenantKeys,
+  type WrappedDataKey,
+} from './tenantKeys.ts';
 
 export type { TenantKeys, WrappedDataKey } from './tenantKeys.ts';
 
@@ -16,7 +23,10 @@ const maxDataKeys = 10_000;
 const dataKeyLifetimeMs = 60_000;
 
 export interface Keyring {
+  /** Of a tenant whose keys are renewed meanwhile, what was given out before knows of the new versions too. */
   tenant(tenantId: string): Promise<TenantKeys>;
+  /** Reads the tenant's keys anew. When that fails, those that are known stay. Nothing for a tenant that is not known. */
+  renew(tenantId: string): Promise<void>;
   /** How many data keys were unwrapped since the process started. A refusal must not move it. */
   readonly unwraps: () => number;
   /** Drops the unwrapped keys of records that were destroyed. */
@@ -79,7 +89,7 @@ async function firstVersion(
 }
 
 export function openKeyring(db: Database, roots: ReadonlyMap<string, RootKey>, now: () => number): Keyring {
-  const tenants = new Map<string, Promise<TenantKeys>>();
+  const tenants = new Map<string, Promise<RenewedKeys>>();
   const dataKeys = new Map<string, CachedDataKey>();
   let unwraps = 0;
 
@@ -100,14 +110,21 @@ export function openKeyring(db: Database, roots: ReadonlyMap<string, RootKey>, n
     return tenantKeys(tenantId, await liveKeys(roots, rows), cachedDataKey);
   }
 
+  function renewed(tenantId: string): Promise<RenewedKeys> {
+    const known = tenants.get(tenantId);
+    if (known !== undefined) return known;
+    const loading = load(tenantId).then(renewedKeys);
+    tenants.set(tenantId, loading);
+    loading.catch(() => tenants.delete(tenantId));
+    return loading;
+  }
+
   return {
-    tenant(tenantId) {
+    tenant: async (tenantId) => (await renewed(tenantId)).keys,
+    async renew(tenantId) {
       const known = tenants.get(tenantId);
-      if (known !== undefined) return known;
-      const loading = load(tenantId);
-      tenants.set(tenantId, loading);
-      loading.catch(() => tenants.delete(tenantId));
-      return loading;
+      if (known === undefined) return;
+      (await known).renew(await load(tenantId));
     },
     unwraps: () => unwraps,
     forgetDataKeys(recordIds) {

@@ -10,7 +10,12 @@ export interface OperatorDeed {
   /** The client that came of it, where the log would otherwise name none. */
   readonly clientId?: string;
   readonly policyVersion: string;
-  readonly action: 'tenants.create' | Extract<Action, 'clients.create' | 'clients.patch' | 'policies.explain'>;
+  readonly action:
+    | 'tenants.create'
+    | 'keys.introduce'
+    | 'keys.rotate'
+    | 'keys.retire'
+    | Extract<Action, 'clients.create' | 'clients.patch' | 'policies.explain'>;
   readonly object: { readonly kind: string; readonly id: string };
   readonly digest?: Buffer;
   readonly recordVersion?: number;

@@ -48,6 +48,18 @@ function canonical(value: unknown): string {
   return canonicalJson(Buffer.isBuffer(value) ? value.toString('hex') : value);
 }
 
+/** Which live version made the row's MAC: its place among them, 0 for the one in use. Undefined for a row that is not genuine. */
+export function macPlaceOf<Kind extends RowKind>(
+  keys: MacKeys,
+  kind: Kind,
+  row: Signed<Kind>,
+): { readonly place: number; readonly current: Buffer } | undefined {
+  const macs = [...macsOf(keys, kind, row)];
+  const place = macs.findIndex((mac) => row.mac !== null && sameBytes(row.mac, mac));
+  const [current] = macs;
+  return place === -1 || current === undefined ? undefined : { place, current };
+}
+
 /** Is the row as it was made, by this tenant's key? Constant time in the MAC. */
 export function isGenuine<Kind extends RowKind>(keys: MacKeys, kind: Kind, row: Signed<Kind>): boolean {
   try {

@@ -29,7 +29,9 @@ export interface PolicyRead {
   readonly notices: readonly PolicyNoticeRow[];
 }
 
-export type OnBroken = (kind: 'policy_version' | 'policy_notice' | 'reader_freeze' | 'admissions') => void;
+export type OnBroken = (
+  kind: 'policy_version' | 'policy_notice' | 'reader_freeze' | 'admissions' | 'tenant_keys',
+) => void;
 
 export function openStanding(): Standing {
   let versions: readonly (PolicyVersion | BrokenVersion)[] = [];

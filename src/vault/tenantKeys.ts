@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { indexSubkey, indexTag, keyedHash } from '../crypto/blindIndex.ts';
 import type { RecordKind } from '../crypto/label.ts';
 import { dataKey, newDataKeyMaterial, type DataKey } from '../crypto/seal.ts';
-import { wrapContext, wrapKey, type TenantKeyState, type TenantKeyUse } from '../crypto/wrap.ts';
+import { unwrapKey, wrapContext, wrapKey, type TenantKeyState, type TenantKeyUse } from '../crypto/wrap.ts';
 import { VaultError } from '../errors.ts';
 
 /** Where a record's data key stands: which record, wrapped by which version of the tenant's data key. */
@@ -27,6 +27,10 @@ export interface TenantKeys {
     id: string,
   ): { readonly wrapped: Buffer; readonly keyVersion: number; readonly key: DataKey };
   dataKey(record: WrappedDataKey): DataKey;
+  /** The same data key, wrapped under the version in use. */
+  rewrapped(record: WrappedDataKey): { readonly wrapped: Buffer; readonly keyVersion: number };
+  /** Each live version of a key and its state. */
+  versions(use: TenantKeyUse): readonly Pick<LiveKey, 'version' | 'state'>[];
   /** Tags of a canonical value under each live version of the index key: what is asked for. */
   tags(field: string, canonical: string): readonly Buffer[];
   /** The tags that a write stores: while the key is renewed, under the next version too. */
@@ -38,6 +42,8 @@ export interface TenantKeys {
   readonly hashVersion: number;
   /** MACs of a row under each live version (32 bytes), the one in use first; computed as they are asked for. */
   macs(purpose: string, ...parts: readonly (string | Buffer)[]): Iterable<Buffer>;
+  /** The versions of `macs`, in its order. */
+  readonly macVersions: readonly number[];
 }
 
 /** One live version of a key. */
@@ -59,9 +65,8 @@ export function tenantKeys(
   const data = currentOf(live.data);
   currentOf(live.index);
   const index = live.index.map((one) => ({ ...one, subkeyOf: subkeys(one.key) }));
-  const macKeys = [currentOf(live.mac), ...live.mac.filter(({ state }) => state !== 'current')].map(({ key }) =>
-    subkeys(key),
-  );
+  const macLive = [currentOf(live.mac), ...live.mac.filter(({ state }) => state !== 'current')];
+  const macKeys = macLive.map(({ key }) => subkeys(key));
   // What it makes is stored beside nothing that could make it anew: it never changes.
   const hashKey = live.hash.toSorted((a, b) => a.version - b.version)[0] ?? currentOf(live.hash);
   const hashSubkeys = subkeys(hashKey.key);
@@ -73,6 +78,14 @@ export function tenantKeys(
       return { wrapped, keyVersion: data.version, key: dataKey(material) };
     },
     dataKey: (record) => openDataKey(tenantId, versionOf(live.data, record.keyVersion), record),
+    rewrapped({ kind, id, keyVersion, wrapped }) {
+      const context = wrapContext.dataKey(tenantId, kind, id);
+      const material = unwrapKey(versionOf(live.data, keyVersion), context, wrapped);
+      const anew = wrapKey(data.key, context, material);
+      material.fill(0);
+      return { wrapped: anew, keyVersion: data.version };
+    },
+    versions: (use) => live[use].map(({ version, state }) => ({ version, state })),
     tags: (field, canonical) => index.map(({ subkeyOf }) => indexTag(subkeyOf(field), canonical)),
     newTags: (field, canonical) =>
       index
@@ -86,8 +99,39 @@ export function tenantKeys(
       })),
     hash: (purpose, ...parts) => keyedHash(hashSubkeys(`hash/${purpose}`), ...parts),
     hashVersion: hashKey.version,
+    macVersions: macLive.map(({ version }) => version),
     *macs(purpose, ...parts) {
       for (const subkeyOf of macKeys) yield keyedHash(subkeyOf(`hash/${purpose}`), ...parts);
+    },
+  };
+}
+
+/** One tenant's keys, and how they are replaced wherever they are held. */
+export interface RenewedKeys {
+  readonly keys: TenantKeys;
+  renew(next: TenantKeys): void;
+}
+
+export function renewedKeys(first: TenantKeys): RenewedKeys {
+  let held = first;
+  return {
+    renew: (next) => void (held = next),
+    keys: {
+      tenantId: first.tenantId,
+      newDataKey: (kind, id) => held.newDataKey(kind, id),
+      dataKey: (record) => held.dataKey(record),
+      rewrapped: (record) => held.rewrapped(record),
+      versions: (use) => held.versions(use),
+      tags: (field, canonical) => held.tags(field, canonical),
+      newTags: (field, canonical) => held.newTags(field, canonical),
+      hash: (purpose, ...parts) => held.hash(purpose, ...parts),
+      get hashVersion() {
+        return held.hashVersion;
+      },
+      macs: (purpose, ...parts) => held.macs(purpose, ...parts),
+      get macVersions() {
+        return held.macVersions;
+      },
     },
   };
 }

@@ -11,6 +11,7 @@ import {
 } from '../db/policies.ts';
 import { selectFreezesSince, type KnownFreeze } from '../db/readerFreezes.ts';
 import { selectCutOffs, selectRevocations, type CutOffRow, type RevocationRow } from '../db/tokens.ts';
+import { selectTenantKeyChanges, type KeyChange } from '../db/tenants.ts';
 import { VaultError } from '../errors.ts';
 import type { Judge } from '../policy/judge.ts';
 import type { Profile } from '../policy/profile.ts';
@@ -18,6 +19,7 @@ import { keysIfAny, openAdmissions, type Admissions } from './admissionMemory.ts
 import { clockMarginMs, maxLifetimeSeconds } from './accessToken.ts';
 import type { Caller } from './caller.ts';
 import { frozenReaders, type FrozenReaders } from './frozenReaders.ts';
+import { openKeyChanges, type KeyChanges } from './keyChanges.ts';
 import type { Keyring } from './keyring.ts';
 import { openStanding, type PolicyRead, type OnBroken, type Standing } from './standing.ts';
 
@@ -79,6 +81,7 @@ interface Known {
   readonly cutOffs: Map<string, CutOff>;
   readonly frozen: FrozenReaders;
   readonly admissions: Admissions;
+  readonly keyChanges: KeyChanges;
 }
 
 const nothingKnown = (): Known => ({
@@ -88,6 +91,7 @@ const nothingKnown = (): Known => ({
   cutOffs: new Map(),
   frozen: frozenReaders(),
   admissions: openAdmissions(),
+  keyChanges: openKeyChanges(),
 });
 
 export function openWatch(
@@ -106,6 +110,7 @@ export function openWatch(
     const at = now();
     const changes = await readChanges(db, known, at, lookedAt);
     onDestroyed(changes.destroyed);
+    await known.keyChanges.learn(keyring, changes.keys, () => onBroken('tenant_keys'));
     await learnFreezes(keyring, known, changes, onBroken);
     await known.admissions.learn(keyring, changes.admissions, () => onBroken('admissions'));
     await learnPolicies(keyring, known, changes, onBroken);
@@ -164,6 +169,7 @@ interface Changes {
   readonly destroyed: readonly DestroyedKey[];
   readonly freezes: readonly KnownFreeze[];
   readonly admissions: readonly AdmissionRow[];
+  readonly keys: readonly KeyChange[];
 }
 
 async function readChanges(db: Database, known: Known, at: number, lookedAt: number | undefined): Promise<Changes> {
@@ -183,11 +189,12 @@ async function readChanges(db: Database, known: Known, at: number, lookedAt: num
     selectDestroyedKeys(destroyedSince),
     selectFreezesSince(since),
     selectAdmissions(since),
+    selectTenantKeyChanges(),
   ]);
   for (const row of revocations) known.revoked.set(row.tokenId, expiryOf(row));
   for (const row of cutOffs) known.cutOffs.set(row.clientId, cutOffOf(row));
-  const [notices, destroyed, freezes, admissions] = rest;
-  return { heads, versions: published, notices, destroyed, freezes, admissions };
+  const [notices, destroyed, freezes, admissions, keys] = rest;
+  return { heads, versions: published, notices, destroyed, freezes, admissions, keys };
 }
 
 const expiryOf = (row: RevocationRow): number => row.expiresAt.getTime();

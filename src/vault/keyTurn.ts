@@ -1,0 +1,144 @@
+/**
+ * How a tenant's key turns over while any number of processes serve:
+ *
+ * | step       | the next version   | the one before | what is done                                                     |
+ * | ---------- | ------------------ | -------------- | ---------------------------------------------------------------- |
+ * | introduce  | introduced         | current        | every process learns of it before anything is made under it       |
+ * | promote    | current            | former         | from now on everything is made under it                           |
+ * | move       | current            | former         | what rests on the former one is moved, a page at a time           |
+ * | retire     | current            | destroyed      | counted over every table: nothing rests on it; then it is gone    |
+ *
+ * The steps stand in the rows, so whoever is killed is followed by whoever asks next, and two who work at once do the same.
+ */
+import { newDataKeyMaterial } from '../crypto/seal.ts';
+import { wrapContext, type TenantKeyState, type TenantKeyUse } from '../crypto/wrap.ts';
+import { commit } from '../db/commit.ts';
+import type { Database } from '../db/database.ts';
+import { DbFault } from '../db/fault.ts';
+import type { Statement } from '../db/statement.ts';
+import {
+  changeTenantKey,
+  destroyTenantKey,
+  insertTenantKey,
+  selectTenantKeyHistory,
+  type TenantKeyRow,
+} from '../db/tenants.ts';
+import { VaultError } from '../errors.ts';
+import type { RootKey } from '../keys/folder.ts';
+import { operatorLeaf } from './operatorLeaf.ts';
+import type { Keyring } from './keyring.ts';
+
+/** What a turn is made with. */
+export interface Turning {
+  readonly db: Database;
+  readonly keyring: Keyring;
+  readonly roots: ReadonlyMap<string, RootKey>;
+  readonly tenantId: string;
+  readonly policyVersion: string;
+  readonly now: () => number;
+  /** Until every process that serves has learned what was committed before. */
+  readonly settle: () => Promise<void>;
+  /** After a page that took so long: leaves the database to those who serve. */
+  readonly rest: (tookMs: number) => Promise<void>;
+  /** What does not open is passed over. */
+  readonly onBroken: (place: string, id: string) => void;
+  /** Of the whole, from 0 to 1; and how many were moved. */
+  readonly onProgress: (share: number, moved: number) => void;
+}
+
+type History = readonly (Omit<TenantKeyRow, 'wrapped' | 'state'> & {
+  readonly state: TenantKeyState | 'destroyed';
+  readonly wrapped: Buffer | null;
+})[];
+
+/** A version that was not destroyed. */
+export type Standing = TenantKeyRow;
+
+export async function historyOf(
+  { db, tenantId }: Pick<Turning, 'db' | 'tenantId'>,
+  use: TenantKeyUse,
+): Promise<History> {
+  const [rows] = await commit(db, { tenantIds: [tenantId] }, [selectTenantKeyHistory(tenantId)]);
+  return rows.filter((row) => row.use === use);
+}
+
+export async function standingOf(turning: Pick<Turning, 'db' | 'tenantId'>, use: TenantKeyUse): Promise<Standing[]> {
+  return (await historyOf(turning, use)).flatMap(({ state, wrapped, ...row }) =>
+    wrapped === null || state === 'destroyed' ? [] : [{ ...row, state, wrapped }],
+  );
+}
+
+/** The version to come, made now or before; undefined where one already took the place of another that is not retired. */
+export async function introduce(turning: Turning, use: TenantKeyUse): Promise<Standing | undefined> {
+  const history = await historyOf(turning, use);
+  if (!history.some(({ state }) => state === 'introduced' || state === 'former')) {
+    const version = Math.max(0, ...history.map((row) => row.version)) + 1;
+    const current = history.find(({ state }) => state === 'current');
+    const root = turning.roots.get(current?.rootId ?? '');
+    if (root === undefined) throw new VaultError('sealed');
+    const material = newDataKeyMaterial();
+    const wrapped = await root.wrap(wrapContext.tenantKey(turning.tenantId, use, version, 'introduced'), material);
+    material.fill(0);
+    const row = { tenantId: turning.tenantId, use, version, rootId: root.id, wrapped } as const;
+    // Of two who come at once one makes it; the other goes on with that one.
+    await step(turning, 'keys.introduce', use, version, [
+      insertTenantKey({ ...row, state: 'introduced', createdAt: new Date(turning.now()) }),
+    ]);
+  }
+  return (await standingOf(turning, use)).find(({ state }) => state === 'introduced');
+}
+
+/** From now on everything is made under it; the current one becomes a former one. */
+export async function promote(turning: Turning, use: TenantKeyUse): Promise<void> {
+  const standing = await standingOf(turning, use);
+  const next = standing.find(({ state }) => state === 'introduced');
+  const current = standing.find(({ state }) => state === 'current');
+  if (next === undefined || current === undefined) return;
+  const at = new Date(turning.now());
+  const changes = [await inState(turning, current, 'former'), await inState(turning, next, 'current')];
+  await step(
+    turning,
+    'keys.rotate',
+    use,
+    next.version,
+    changes.map((change) => changeTenantKey(change, at)),
+  ).catch(done);
+}
+
+/** `proof`: the digest of what was counted. */
+export async function destroy(turning: Turning, former: Standing, proof: Buffer): Promise<void> {
+  const { tenantId, use, version, wrapped } = former;
+  const destroyed = destroyTenantKey({ tenantId, use, version, was: wrapped }, new Date(turning.now()));
+  await step(turning, 'keys.retire', use, version, [destroyed], proof);
+}
+
+/** The same key, wrapped for another state. */
+async function inState({ roots }: Turning, key: Standing, state: TenantKeyState) {
+  const root = roots.get(key.rootId);
+  if (root === undefined) throw new VaultError('sealed');
+  const context = (as: TenantKeyState) => wrapContext.tenantKey(key.tenantId, key.use, key.version, as);
+  const material = await root.unwrap(context(key.state), key.wrapped);
+  const wrapped = await root.wrap(context(state), material);
+  material.fill(0);
+  return { ...key, state, wrapped, was: key.wrapped };
+}
+
+async function step(
+  { db, keyring, tenantId, policyVersion, now }: Turning,
+  action: 'keys.introduce' | 'keys.rotate' | 'keys.retire',
+  use: TenantKeyUse,
+  version: number,
+  statements: readonly Statement[],
+  digest?: Buffer,
+): Promise<void> {
+  const object = { kind: `keys/${use}`, id: tenantId };
+  const deed = { tenantId, policyVersion, action, object, recordVersion: version };
+  const leaf = operatorLeaf({ ...deed, ...(digest === undefined ? {} : { digest }) }, now());
+  await commit(db, { tenantIds: [tenantId] }, [...statements, leaf]);
+  await keyring.renew(tenantId);
+}
+
+/** Somebody else took this step a moment ago. */
+function done(error: unknown): void {
+  if (!(error instanceof DbFault && error.guard === 'conflict')) throw error;
+}
