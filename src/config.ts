@@ -2,6 +2,7 @@ import { accessSync, constants } from 'node:fs';
 import { resolve } from 'node:path';
 import { isArchivable } from './db/embeddedArchive.ts';
 import { readKeyAccess, type KeyAccess } from './keyAccess.ts';
+import { keyPeriods, parsePeriods, type KeyPeriods } from './keyPeriods.ts';
 import { readSending, type SendingConfig } from './sendingConfig.ts';
 
 /** What the environment asks for. Read once, checked whole. */
@@ -29,6 +30,8 @@ export interface Config {
   /** Profile of the tenant that a first start makes. */
   readonly profile: string;
   readonly metricsPort: number | undefined;
+  /** After how many days a key is to be renewed. */
+  readonly keyPeriods: KeyPeriods;
   /** Requests a client may make to one route in ten seconds. */
   readonly rateLimit: number;
   /** Where backups of the embedded database go, and its archived WAL; absent: none is archived. */
@@ -92,6 +95,7 @@ export function readConfig(env: Environment): Config {
     logLevel: oneOf('AMANAT_LOG_LEVEL', logLevels, 'info'),
     profile: text('AMANAT_PROFILE') ?? 'kalak',
     metricsPort: text('AMANAT_METRICS_PORT') === undefined ? undefined : number('AMANAT_METRICS_PORT', 0, 0, 65_535),
+    keyPeriods: periodsOf(env, faults),
     rateLimit: number('AMANAT_RATE_LIMIT', 60_000, 1, 10_000_000),
     backupDir: text('AMANAT_BACKUP_DIR') === undefined ? undefined : resolve(text('AMANAT_BACKUP_DIR') ?? ''),
     sending: readSending(env, faults),
@@ -100,6 +104,15 @@ export function readConfig(env: Environment): Config {
   faults.push(...faultsTogether(config));
   if (faults.length > 0) throw new ConfigFault(faults);
   return config;
+}
+
+function periodsOf(env: Environment, faults: string[]): KeyPeriods {
+  const periods = parsePeriods(env['AMANAT_KEY_PERIODS'] ?? '');
+  if (periods === undefined) {
+    const names = Object.keys(keyPeriods).join(', ');
+    faults.push(`AMANAT_KEY_PERIODS must be like data=730,token=365: days, for ${names}.`);
+  }
+  return periods ?? keyPeriods;
 }
 
 /** What single settings cannot show. */

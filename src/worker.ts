@@ -9,6 +9,7 @@ import type { Log } from './log.ts';
 import { joinClusterMetrics, openMetrics, serveMetrics, type Metrics } from './metrics.ts';
 import { openSenders } from './sendingConfig.ts';
 import { keepHouse } from './vault/housekeeping.ts';
+import { keepAnnounced } from './vault/processes.ts';
 import { keepSending } from './vault/outbox.ts';
 
 /** What the leading process tells a worker: over the channel between them, never by the environment. */
@@ -44,6 +45,7 @@ export async function serve(config: Config, log: Log, keys: KeyFolder, order: Wo
   vault.watch.start();
   const stopHousekeeping = keepHouse(vault);
   const stopSending = keepSending(vault);
+  const stopAnnouncing = keepAnnounced(vault);
   const http = createApp(vault, counted, { rate: { quota: config.rateLimit, windowSeconds: 10 } });
   const stopMetrics = metrics === undefined ? undefined : await offer(config, metrics.registry);
   const running = await listen(http, { host: config.host, port: order.port, tls: config.tls }).catch(refuseAddress);
@@ -58,6 +60,7 @@ export async function serve(config: Config, log: Log, keys: KeyFolder, order: Wo
       senders.email?.close();
       senders.webhook?.close();
       vault.watch.stop();
+      await stopAnnouncing();
       await vault.ceilings.settle().catch(() => undefined);
       await closeDatabase(db);
       vault.keyring.forget();

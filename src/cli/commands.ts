@@ -38,6 +38,21 @@ export const commands: readonly Listed[] = [
     load: async () => (await import('./keysLock.ts')).keysSplit,
   },
   {
+    name: 'keys status',
+    summary: 'list every version of every key: age, period, and what rests on it (--count)',
+    load: async () => (await import('./keysStatus.ts')).keysStatus,
+  },
+  {
+    name: 'keys rotate',
+    summary: 'turn a key over while the vault serves; called again it goes on where it stopped',
+    load: async () => (await import('./keysRotate.ts')).keysRotate,
+  },
+  {
+    name: 'keys retire',
+    summary: 'destroy former versions of a key on which nothing rests',
+    load: async () => (await import('./keysRetire.ts')).keysRetire,
+  },
+  {
     name: 'tenants create',
     summary: 'make a tenant with its keys, its policy and one system_admin client',
     load: async () => (await import('./tenants.ts')).tenantsCreate,

@@ -13,7 +13,7 @@ interface KeyPlace {
   readonly key: readonly (readonly [column: string, type: 'uuid' | 'bytea'])[];
 }
 
-const place = (table: string, kind: string, more: Partial<KeyPlace> = {}): KeyPlace => ({
+const placeOf = (table: string, kind: string, more: Partial<KeyPlace> = {}): KeyPlace => ({
   table,
   kind,
   id: 'id',
@@ -24,21 +24,21 @@ const place = (table: string, kind: string, more: Partial<KeyPlace> = {}): KeyPl
 });
 
 export const keyPlaces = {
-  customers: place('customers', 'customer'),
-  orders: place('orders', 'order'),
-  invoices: place('invoices', 'invoice'),
-  legal_orders: place('legal_orders', 'legal_order'),
-  exports: place('exports', 'export'),
-  statements: place('exports', 'statement', { dataKey: 'statement_key', keyVersion: 'statement_key_version' }),
-  messages: place('messages', 'message'),
-  incidents: place('incidents', 'incident'),
-  webhooks: place('webhooks', 'webhook'),
-  recipients: place('recipients', 'recipient'),
-  undertakings: place('undertakings', 'undertaking'),
-  feedback: place('feedback', 'feedback'),
-  anomalies: place('anomalies', 'anomaly'),
-  decoy_lists: place('decoy_lists', 'decoys'),
-  idempotent_answers: place('idempotent_answers', 'answer', {
+  customers: placeOf('customers', 'customer'),
+  orders: placeOf('orders', 'order'),
+  invoices: placeOf('invoices', 'invoice'),
+  legal_orders: placeOf('legal_orders', 'legal_order'),
+  exports: placeOf('exports', 'export'),
+  statements: placeOf('exports', 'statement', { dataKey: 'statement_key', keyVersion: 'statement_key_version' }),
+  messages: placeOf('messages', 'message'),
+  incidents: placeOf('incidents', 'incident'),
+  webhooks: placeOf('webhooks', 'webhook'),
+  recipients: placeOf('recipients', 'recipient'),
+  undertakings: placeOf('undertakings', 'undertaking'),
+  feedback: placeOf('feedback', 'feedback'),
+  anomalies: placeOf('anomalies', 'anomaly'),
+  decoy_lists: placeOf('decoy_lists', 'decoys'),
+  idempotent_answers: placeOf('idempotent_answers', 'answer', {
     id: 'answer_id',
     key: [
       ['client_id', 'uuid'],

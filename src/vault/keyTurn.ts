@@ -38,6 +38,8 @@ export interface Turning {
   readonly now: () => number;
   /** Until every process that serves has learned what was committed before. */
   readonly settle: () => Promise<void>;
+  /** Rows looked at in one statement, where not as many as is usual. */
+  readonly pageSize?: number;
   /** After a page that took so long: leaves the database to those who serve. */
   readonly rest: (tookMs: number) => Promise<void>;
   /** What does not open is passed over. */
@@ -49,6 +51,7 @@ export interface Turning {
 type History = readonly (Omit<TenantKeyRow, 'wrapped' | 'state'> & {
   readonly state: TenantKeyState | 'destroyed';
   readonly wrapped: Buffer | null;
+  readonly createdAt: Date;
 })[];
 
 /** A version that was not destroyed. */
@@ -63,8 +66,8 @@ export async function historyOf(
 }
 
 export async function standingOf(turning: Pick<Turning, 'db' | 'tenantId'>, use: TenantKeyUse): Promise<Standing[]> {
-  return (await historyOf(turning, use)).flatMap(({ state, wrapped, ...row }) =>
-    wrapped === null || state === 'destroyed' ? [] : [{ ...row, state, wrapped }],
+  return (await historyOf(turning, use)).flatMap(({ tenantId, version, rootId, state, wrapped }) =>
+    wrapped === null || state === 'destroyed' ? [] : [{ tenantId, use, version, rootId, state, wrapped }],
   );
 }
 
@@ -96,13 +99,13 @@ export async function promote(turning: Turning, use: TenantKeyUse): Promise<void
   if (next === undefined || current === undefined) return;
   const at = new Date(turning.now());
   const changes = [await inState(turning, current, 'former'), await inState(turning, next, 'current')];
-  await step(
-    turning,
-    'keys.rotate',
-    use,
-    next.version,
-    changes.map((change) => changeTenantKey(change, at)),
-  ).catch(done);
+  const statements = changes.map((change) => changeTenantKey(change, at));
+  try {
+    await step(turning, 'keys.rotate', use, next.version, statements);
+  } catch (error) {
+    // Somebody else took this step a moment ago.
+    if (!(error instanceof DbFault && error.guard === 'conflict')) throw error;
+  }
 }
 
 /** `proof`: the digest of what was counted. */
@@ -136,9 +139,4 @@ async function step(
   const leaf = operatorLeaf({ ...deed, ...(digest === undefined ? {} : { digest }) }, now());
   await commit(db, { tenantIds: [tenantId] }, [...statements, leaf]);
   await keyring.renew(tenantId);
-}
-
-/** Somebody else took this step a moment ago. */
-function done(error: unknown): void {
-  if (!(error instanceof DbFault && error.guard === 'conflict')) throw error;
 }

@@ -13,15 +13,15 @@ import {
   type TagPlace,
 } from '../db/indexTurn.ts';
 import { VaultError } from '../errors.ts';
-import type { CustomerData } from './customerRecord.ts';
+import type { SingleField } from './customerFields.ts';
 import { keysOf } from './customerRecord.ts';
 import { mergeCustomer } from './customerPatch.ts';
 import { introduce, promote, standingOf, type Turning } from './keyTurn.ts';
 import type { Rests } from './rewrap.ts';
 import type { TenantKeys } from './tenantKeys.ts';
 
-const pageSize = 200;
-const tagPageSize = 5_000;
+const usualPage = 200;
+const usualTags = 5_000;
 /** Edits that come between reading and writing leave gaps for the next round; what is left after these is no chance. */
 const mostRounds = 5;
 
@@ -60,7 +60,7 @@ async function tagRound(
   versions: { readonly from: number; readonly to: number },
   onMade: (count: number) => void,
 ): Promise<{ readonly lacking: number; readonly made: number }> {
-  const { db, tenantId } = turning;
+  const { db, tenantId, pageSize = usualPage } = turning;
   const keys = await turning.keyring.tenant(tenantId);
   let [lacking, made] = [0, 0];
   for (let after: string | undefined; ; onMade(made)) {
@@ -86,9 +86,9 @@ function nextTagsOf(
   if (!customer.lacks) return [];
   const { id: customerId, version: recordVersion, status } = customer;
   try {
-    const { fields, phones } = mergeCustomer(keys, { ...customer, status: 'active' }, {}, () => '');
-    const data = { single: new Map(Object.entries(fields)), phones } as unknown as CustomerData;
-    return keysOf(data).flatMap(({ field, key }) => {
+    const { fields, phones } = mergeCustomer(keys, customer, {}, () => '');
+    const single = Object.entries(fields) as [SingleField, string][];
+    return keysOf({ single, phones }).flatMap(({ field, key }) => {
       const both = keys.newTags(field, key);
       const tag = both.find(({ keyVersion }) => keyVersion === from)?.tag;
       const next = both.find(({ keyVersion }) => keyVersion === to)?.tag;
@@ -118,23 +118,23 @@ async function dropFormer(turning: Turning): Promise<void> {
 }
 
 /** How many tags rest on each version. */
-export async function countIndex(turning: Pick<Turning, 'db' | 'tenantId'>): Promise<Rests> {
+export async function countIndex({ db, tenantId }: Pick<Turning, 'db' | 'tenantId'>): Promise<Rests> {
   const found: Record<number, number> = {};
-  await everyTag(turning, async (page) => {
+  await everyTag({ db, tenantId }, async (page) => {
     for (const { keyVersion } of page) found[keyVersion] = (found[keyVersion] ?? 0) + 1;
   });
   return { index_tags: found };
 }
 
 async function everyTag(
-  { db, tenantId }: Pick<Turning, 'db' | 'tenantId'>,
+  { db, tenantId, pageSize = usualTags }: Pick<Turning, 'db' | 'tenantId' | 'pageSize'>,
   look: (page: readonly (TagPlace & { readonly keyVersion: number })[], began: number) => Promise<void>,
 ): Promise<void> {
   for (let after: TagPlace | undefined; ;) {
     const began = performance.now();
-    const [page] = await commit(db, { tenantIds: [tenantId] }, [selectTags(tenantId, after, tagPageSize)]);
+    const [page] = await commit(db, { tenantIds: [tenantId] }, [selectTags(tenantId, after, pageSize)]);
     await look(page, began);
-    if (page.length < tagPageSize) return;
+    if (page.length < pageSize) return;
     after = page.at(-1);
   }
 }

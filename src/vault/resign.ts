@@ -7,7 +7,7 @@ import { macPlaceOf, type RowKind, type Signed } from './rowMac.ts';
 import { rowMembers } from './rowMembers.ts';
 import type { TenantKeys } from './tenantKeys.ts';
 
-const pageSize = 500;
+const usualPage = 500;
 const kinds = Object.keys(rowMembers) as RowKind[];
 
 /** Does, or goes on with, a whole turn up to the retirement. Answers with how many MACs were made anew. */
@@ -55,9 +55,13 @@ function placeOf(keys: TenantKeys, kind: RowKind, row: SignedPageRow) {
 }
 
 /** How many MACs rest on each version; version 0 stands for rows that are not genuine under any. */
-export async function countMac(turning: Pick<Turning, 'db' | 'tenantId' | 'keyring'>): Promise<Rests> {
+export async function countMac({
+  db,
+  tenantId,
+  keyring,
+}: Pick<Turning, 'db' | 'tenantId' | 'keyring'>): Promise<Rests> {
   const rests: Record<string, Record<number, number>> = {};
-  await everyRow(turning, async (kind, _key, keys, page) => {
+  await everyRow({ db, tenantId, keyring }, async (kind, _key, keys, page) => {
     const found = (rests[kind] ??= {});
     const versions = keys.macVersions;
     for (const row of page) {
@@ -71,7 +75,7 @@ export async function countMac(turning: Pick<Turning, 'db' | 'tenantId' | 'keyri
 }
 
 async function everyRow(
-  { db, tenantId, keyring }: Pick<Turning, 'db' | 'tenantId' | 'keyring'>,
+  { db, tenantId, keyring, pageSize = usualPage }: Pick<Turning, 'db' | 'tenantId' | 'keyring' | 'pageSize'>,
   look: (
     kind: RowKind,
     key: readonly KeyColumn[],

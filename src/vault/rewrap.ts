@@ -18,7 +18,7 @@ import { introduce, promote, standingOf, type Turning } from './keyTurn.ts';
 import type { TenantKeys } from './tenantKeys.ts';
 
 /** Rows looked at, and at most as many keys wrapped, in one statement; and rows counted in one. */
-const pageSize = 1_000;
+const usualPage = 1_000;
 const countSize = 10_000;
 
 /** Does, or goes on with, a whole turn up to the retirement. Answers with how many data keys were wrapped anew. */
@@ -52,7 +52,7 @@ async function movePlace(
   name: KeyPlaceName,
   onMoved: (count: number) => void,
 ): Promise<number> {
-  const { db, tenantId } = turning;
+  const { db, tenantId, pageSize = usualPage } = turning;
   const version = keys.versions('data').find(({ state }) => state === 'current')?.version ?? 0;
   let moved = 0;
   for (let after: Cursor | undefined; ; onMoved(moved)) {

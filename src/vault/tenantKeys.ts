@@ -124,6 +124,7 @@ export function renewedKeys(first: TenantKeys): RenewedKeys {
       versions: (use) => held.versions(use),
       tags: (field, canonical) => held.tags(field, canonical),
       newTags: (field, canonical) => held.newTags(field, canonical),
+      everyTag: (field, canonical) => held.everyTag(field, canonical),
       hash: (purpose, ...parts) => held.hash(purpose, ...parts),
       get hashVersion() {
         return held.hashVersion;

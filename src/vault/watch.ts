@@ -10,7 +10,7 @@ import {
   type StoredVersionRow,
 } from '../db/policies.ts';
 import { selectFreezesSince, type KnownFreeze } from '../db/readerFreezes.ts';
-import { selectCutOffs, selectRevocations, type CutOffRow, type RevocationRow } from '../db/tokens.ts';
+import { selectCutOffs, selectRevocations, type CutOffRow } from '../db/tokens.ts';
 import { selectTenantKeyChanges, type KeyChange } from '../db/tenants.ts';
 import { VaultError } from '../errors.ts';
 import type { Judge } from '../policy/judge.ts';
@@ -104,7 +104,6 @@ export function openWatch(
   const known = nothingKnown();
   let lookedAt: number | undefined;
   let looking: Promise<void> | undefined;
-  let timer: NodeJS.Timeout | undefined;
 
   async function lookOnce(): Promise<void> {
     const at = now();
@@ -141,10 +140,15 @@ export function openWatch(
     lookAnew: () => lookAfter(looking, look),
     revokeToken: (tokenId, expiresAt) => void known.revoked.set(tokenId, expiresAt),
     cutOff: (clientId, at) => void known.cutOffs.set(clientId, { disabled: true, validFrom: at }),
-    start() {
-      // A look that fails is made up for by the next one; until then `fresh` refuses.
-      timer ??= setInterval(() => void look().catch(() => {}), lookEveryMs).unref();
-    },
+    ...everySecond(look),
+  };
+}
+
+/** A look that fails is made up for by the next one; until then `fresh` refuses. */
+function everySecond(look: () => Promise<void>): Pick<Watch, 'start' | 'stop'> {
+  let timer: NodeJS.Timeout | undefined;
+  return {
+    start: () => void (timer ??= setInterval(() => void look().catch(() => {}), lookEveryMs).unref()),
     stop() {
       clearInterval(timer);
       timer = undefined;
@@ -191,13 +195,12 @@ async function readChanges(db: Database, known: Known, at: number, lookedAt: num
     selectAdmissions(since),
     selectTenantKeyChanges(),
   ]);
-  for (const row of revocations) known.revoked.set(row.tokenId, expiryOf(row));
+  for (const row of revocations) known.revoked.set(row.tokenId, row.expiresAt.getTime());
   for (const row of cutOffs) known.cutOffs.set(row.clientId, cutOffOf(row));
   const [notices, destroyed, freezes, admissions, keys] = rest;
   return { heads, versions: published, notices, destroyed, freezes, admissions, keys };
 }
 
-const expiryOf = (row: RevocationRow): number => row.expiresAt.getTime();
 const cutOffOf = (row: CutOffRow): CutOff => ({ disabled: row.disabled, validFrom: row.validFrom.getTime() });
 
 async function learnFreezes(keyring: Keyring, { frozen }: Known, changes: Changes, onBroken: OnBroken): Promise<void> {

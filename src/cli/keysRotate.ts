@@ -1,0 +1,98 @@
+import { processesOf } from '../vault/processes.ts';
+import type { Turning } from '../vault/keyTurn.ts';
+import { turnedUses, type TurnedUse } from '../vault/keyRetirement.ts';
+import { rotateIndex } from '../vault/reindex.ts';
+import { reroot } from '../vault/rerootTenants.ts';
+import { rotateMac } from '../vault/resign.ts';
+import { rotateData } from '../vault/rewrap.ts';
+import { exit, onlyWord, UsageFault, type Command, type Exit, type Output } from './command.ts';
+import { withKeySession, type KeySession } from './keyTurning.ts';
+import { table } from './table.ts';
+
+const rotations: Readonly<Record<TurnedUse, (turning: Turning) => Promise<number>>> = {
+  data: rotateData,
+  index: rotateIndex,
+  mac: rotateMac,
+};
+
+const moves: Readonly<Record<TurnedUse, string>> = {
+  data: 'data keys wrapped anew',
+  index: 'index tags made',
+  mac: 'MACs made anew',
+};
+
+export const isTurned = (key: string): key is TurnedUse => (turnedUses as readonly string[]).includes(key);
+
+export const hashStays =
+  'the hash key does not turn over: suppressions of people who were erased, ids that firms hold and pseudonyms of extracts were made with it, and nothing is kept from which they could be made again';
+
+export const keysRotate: Command = {
+  words: '<root|data|index|mac>',
+  options: { tenant: { type: 'string' } },
+  help: { tenant: 'id of one tenant; all of them when left out' },
+  found: 'not done: some of it does not open, or a process has not got the key yet; what it is stands in the result',
+  more: [
+    'Turns a key over beside any number of running processes, loses no read and no write, and can be stopped at any moment: called',
+    'again it goes on. data, index and mac are keys of each tenant; a new version is made, becomes known to every process, comes into',
+    'use, and what rests on the one before is moved to it. root: put the new key file into the keys folder of every process first',
+    '(docs/operations.md). What was moved away from is destroyed by: amanat keys retire',
+  ],
+  async run(args, out) {
+    const key = onlyWord(args, 'key: root, data, index or mac');
+    if (key === 'hash') throw new UsageFault(hashStays);
+    if (key === 'root') return withKeySession(args, (session) => rotateRoot(session, out));
+    if (!isTurned(key)) throw new UsageFault('the key must be root, data, index or mac');
+    return withKeySession(args, async (session) => rotateOf(session, key, out));
+  },
+};
+
+async function rotateOf({ tenants, turning }: KeySession, key: TurnedUse, out: Output): Promise<Exit> {
+  const done: { tenantId: string; moved: number; broken: { place: string; id: string }[] }[] = [];
+  for (const tenantId of tenants) {
+    const broken: { place: string; id: string }[] = [];
+    const moved = await rotations[key](turning(tenantId, (place, id) => void broken.push({ place, id })));
+    done.push({ tenantId, moved, broken });
+  }
+  const whole = done.every(({ broken }) => broken.length === 0);
+  out.result({ key, done: whole, tenants: done }, () =>
+    [
+      table(
+        ['tenant', moves[key], 'does not open'],
+        done.map((one) => [one.tenantId, String(one.moved), one.broken.map((b) => `${b.place} ${b.id}`).join(', ')]),
+      ),
+      '',
+      `Nothing new is made under the former version. Destroy it: amanat keys retire ${key}`,
+    ].join('\n'),
+  );
+  return whole ? exit.ok : exit.found;
+}
+
+/** Rows move when every process that serves has the new key: until then nobody needs it, and a start does not fail without it. */
+async function rotateRoot({ db, keys, tenants, turning }: KeySession, out: Output): Promise<Exit> {
+  const { current } = keys.root;
+  const serving = await processesOf(db, Date.now());
+  const lacking = serving.filter((one) => !one.keys.includes(`root:${current.id}`)).map(({ id }) => id);
+  if (lacking.length > 0) {
+    out.result({ key: 'root', done: false, newest: current.id, lacking }, () =>
+      [
+        `Nothing was moved: ${lacking.length} of ${serving.length} processes do not have root key ${current.id} yet.`,
+        'Put the key file into their keys folder, restart them one after the other, and call this again.',
+        ...lacking.map((id) => `  ${id}`),
+      ].join('\n'),
+    );
+    return exit.found;
+  }
+  let moved = 0;
+  for (const tenantId of tenants)
+    moved += await reroot(
+      turning(tenantId, () => undefined),
+      keys.root,
+    );
+  out.result({ key: 'root', done: true, newest: current.id, moved }, () =>
+    [
+      `Every key of ${tenants.length} tenants is wrapped under root key ${current.id}; ${moved} were moved.`,
+      ...(keys.root.byId.size > 1 ? ['Take the one before away: amanat keys retire root'] : []),
+    ].join('\n'),
+  );
+  return exit.ok;
+}

@@ -1,0 +1,34 @@
+import { statement, type Statement } from './statement.ts';
+
+/** A process that serves: the names of the vault's keys that it has. */
+export interface ProcessRow {
+  readonly id: string;
+  readonly seenAt: Date;
+  readonly keys: readonly string[];
+}
+
+/** Directory scope, as everything here: processes serve every tenant. */
+export function putProcess({ id, seenAt, keys }: ProcessRow): Statement {
+  return statement(
+    'put_process',
+    `insert into amanat.processes (id, seen_at, keys) values ($1::uuid, $2::timestamptz, $3::text[])
+         on conflict (id) do update set seen_at = excluded.seen_at, keys = excluded.keys`,
+    [id, seenAt, keys],
+  );
+}
+
+export function deleteProcesses(id: string, before: Date): Statement {
+  return statement(
+    'delete_processes',
+    `delete from amanat.processes where id = $1::uuid or seen_at < $2::timestamptz`,
+    [id, before],
+  );
+}
+
+export function selectProcesses(since: Date): Statement<ProcessRow> {
+  return statement(
+    'select_processes',
+    `select p.id, p.seen_at as "seenAt", p.keys from amanat.processes p where p.seen_at >= $1::timestamptz order by p.id`,
+    [since],
+  );
+}

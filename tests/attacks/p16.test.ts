@@ -1,0 +1,278 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { decodeLeaf } from '../../src/crypto/leaf.ts';
+import { synthetic } from '../../src/cli/synthetic.ts';
+import { retire } from '../../src/vault/keyRetirement.ts';
+import type { Turning } from '../../src/vault/keyTurn.ts';
+import { rotateIndex } from '../../src/vault/reindex.ts';
+import { rotateMac } from '../../src/vault/resign.ts';
+import { rotateData } from '../../src/vault/rewrap.ts';
+import { clientOf, startVault, type TestClient, type TestVault } from '../support/vault.ts';
+import { atDatabase, made, newOrder, newPerson, statuses } from '../support/work.ts';
+
+/** Two processes, as it were, on one database. */
+let vault: TestVault;
+let beside: TestVault;
+let shop: TestClient;
+const people = synthetic(1601);
+
+beforeAll(async () => {
+  vault = await startVault();
+  beside = await startVault({ beside: vault });
+  shop = await vault.client('shop_backend');
+  for (let i = 0; i < 12; i += 1) await newOrder(shop, await newPerson(shop, people.naturalCustomer()));
+});
+afterAll(async () => {
+  await beside.stop();
+  await vault.stop();
+});
+
+const at = (place: TestVault): TestClient => clientOf(place.url, shop.id, shop.secret, shop.token);
+const both = (): readonly TestClient[] => [at(vault), at(beside)];
+
+/** What serves while keys turn over: each worker creates, reads, searches and patches, and every answer is looked at. */
+interface Load {
+  readonly unexpected: string[];
+  count: number;
+  /** Every request that was under way is answered. */
+  drained(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const loads: Load[] = [];
+afterEach(async () => {
+  for (const load of loads.splice(0)) await load.stop();
+});
+
+function underLoad(): Load {
+  const running = { on: true };
+  const rounds = new Map<number, number>();
+  const waiting = new Set<() => void>();
+  const load: Load = {
+    unexpected: [],
+    count: 0,
+    async drained() {
+      const before = new Map(rounds);
+      const through = () => [...before].every(([worker, round]) => (rounds.get(worker) ?? Infinity) > round);
+      while (running.on && !through()) await new Promise<void>((resolve) => waiting.add(resolve));
+    },
+    async stop() {
+      running.on = false;
+      await Promise.all(workers);
+    },
+  };
+  const expectStatus = async (what: string, answer: ReturnType<TestClient['get']>, status: number) => {
+    const { status: got, body } = await answer;
+    load.count += 1;
+    if (got !== status) load.unexpected.push(`${what}: ${got} ${body?.code}`);
+    return body;
+  };
+  const work = async (client: TestClient, worker: number) => {
+    for (let round = 0; running.on; round += 1) {
+      rounds.set(worker, round);
+      for (const resolve of waiting) resolve();
+      waiting.clear();
+      const sent = people.naturalCustomer();
+      const { id } = await expectStatus('create', client.post('/v1/customers', sent), 201);
+      const read = await expectStatus('read', client.get(`/v1/customers/${id}`), 200);
+      const by = { by: 'nationalId', value: sent.fields.nationalId };
+      const found = await expectStatus('search', client.post('/v1/customers/search', by), 200);
+      if (found.matches?.[0]?.id !== id) load.unexpected.push('search: not found');
+      const email = people.email();
+      await expectStatus('patch', client.patch(`/v1/customers/${id}`, { fields: { email } }, read.version), 200);
+      const again = await expectStatus(
+        'search',
+        client.post('/v1/customers/search', { by: 'email', value: email }),
+        200,
+      );
+      if (again.matches?.length !== 1) load.unexpected.push('search after patch: not found');
+    }
+  };
+  const workers = both().flatMap((client, i) => [work(client, 2 * i), work(client, 2 * i + 1)]);
+  loads.push(load);
+  return load;
+}
+
+/** One who turns keys: what the command does, with processes that are asked to look instead of waiting five seconds. */
+function turner(load: Load | undefined, more: Partial<Turning> = {}): Turning {
+  const { db, keys, now } = vault.vault;
+  return {
+    db,
+    keyring: vault.vault.keyring,
+    roots: keys.root.byId,
+    tenantId: vault.tenantId,
+    policyVersion: 'kalak/1',
+    now,
+    pageSize: 40,
+    settle: async () => {
+      await Promise.all([vault.vault.watch.lookAnew(), beside.vault.watch.lookAnew()]);
+      await load?.drained();
+    },
+    rest: () => Promise.resolve(),
+    onBroken: (place, id) => expect.unreachable(`${place} ${id} does not open`),
+    onProgress: () => undefined,
+    ...more,
+  };
+}
+
+const standing = (use: string) =>
+  atDatabase<{ version: number; state: string }>(
+    vault,
+    `select version, state from amanat.tenant_keys where tenant_id = $1 and use = $2 order by version`,
+    [vault.tenantId, use],
+  );
+
+const killed = new Error('killed');
+
+describe.each([
+  { use: 'data', rotate: rotateData },
+  { use: 'index', rotate: rotateIndex },
+  { use: 'mac', rotate: rotateMac },
+] as const)('P16: the $use key', ({ use, rotate }) => {
+  test('turns over under load: no read and no write is lost, and nothing rests on the former version', async () => {
+    const load = underLoad();
+    await rotate(turner(load));
+    expect(await standing(use)).toEqual([
+      { version: 1, state: 'former' },
+      { version: 2, state: 'current' },
+    ]);
+    const [retired] = await retire(turner(load), use);
+    await load.drained();
+    await load.stop();
+    expect(retired).toEqual({ version: 1, destroyed: true, rests: {} });
+    expect(load.unexpected).toEqual([]);
+    expect(load.count).toBeGreaterThan(20);
+    expect(await standing(use)).toEqual([
+      { version: 1, state: 'destroyed' },
+      { version: 2, state: 'current' },
+    ]);
+  });
+
+  test('is killed at every step, and whoever comes after goes on', async () => {
+    const load = underLoad();
+    for (let step = 1; ; step += 1) {
+      let left = step;
+      const mayDie = async (then: () => Promise<void>) => {
+        left -= 1;
+        if (left === 0) throw killed;
+        await then();
+      };
+      const plain = turner(load);
+      const dying = turner(load, { settle: () => mayDie(plain.settle), rest: () => mayDie(() => Promise.resolve()) });
+      const died = await rotate(dying).then(
+        () => false,
+        (error) => {
+          if (error !== killed) throw error;
+          return true;
+        },
+      );
+      if (!died) break;
+      // The next one is killed one step later.
+      if (step > 6) {
+        await rotate(turner(load));
+        break;
+      }
+    }
+    const [retired] = await retire(turner(load), use);
+    await load.stop();
+    expect(retired).toMatchObject({ version: 2, destroyed: true });
+    expect(load.unexpected).toEqual([]);
+  });
+
+  test('is turned by two at once', async () => {
+    const load = underLoad();
+    await Promise.all([rotate(turner(load)), rotate(turner(load))]);
+    await retire(turner(load), use);
+    await load.stop();
+    expect(load.unexpected).toEqual([]);
+    expect((await standing(use)).map(({ state }) => state)).toEqual(['destroyed', 'destroyed', 'destroyed', 'current']);
+  });
+});
+
+describe('P16: the index key, while it turns over', () => {
+  test('an identifier is one customer’s alone at every step, and found at both processes', async () => {
+    const before = people.naturalCustomer();
+    const { id } = made(await shop.post('/v1/customers', before));
+    const steps: string[] = [];
+    const check = async (name: string) => {
+      steps.push(name);
+      for (const client of both()) {
+        const sent = people.naturalCustomer();
+        const same = { ...sent, fields: { ...sent.fields, nationalId: before.fields.nationalId } };
+        expect((await client.post('/v1/customers', same)).status, name).toBe(409);
+        const by = { by: 'nationalId', value: before.fields.nationalId };
+        expect(made(await client.post('/v1/customers/search', by), 200).matches, name).toHaveLength(1);
+      }
+      const nationalId = people.nationalId();
+      const race = both().map((client) => {
+        const sent = people.naturalCustomer();
+        return client.post('/v1/customers', { ...sent, fields: { ...sent.fields, nationalId } });
+      });
+      expect(statuses(await Promise.all(race)), name).toEqual({ 201: 1, 409: 1 });
+    };
+    const plain = turner(undefined);
+    let settled = 0;
+    // One process knows of the step and the other does not; then both do.
+    const settle = async () => {
+      settled += 1;
+      await vault.vault.watch.lookAnew();
+      await check(`one knows of step ${settled}`);
+      await plain.settle();
+      await check(`both know of step ${settled}`);
+    };
+    await rotateIndex(turner(undefined, { settle }));
+    await retire(turner(undefined, { settle }), 'index');
+    await check('done');
+    expect(steps).toHaveLength(7);
+    expect(made(await shop.get(`/v1/customers/${id}`), 200).id).toBe(id);
+  });
+});
+
+describe('P16: what is not done', () => {
+  test('a key on which something rests is not retired', async () => {
+    let calls = 0;
+    const die = () => Promise.reject(killed);
+    const settleOnce = async () => {
+      calls += 1;
+      if (calls > 1) throw killed;
+      await turner(undefined).settle();
+    };
+    await expect(rotateData(turner(undefined, { settle: settleOnce, rest: die }))).rejects.toBe(killed);
+    const [refused] = await retire(turner(undefined), 'data');
+    expect(refused?.destroyed).toBe(false);
+    expect(refused?.rests).toMatchObject({ customers: expect.any(Number) });
+    expect((await standing('data')).map(({ state }) => state)).toEqual([
+      'destroyed',
+      'destroyed',
+      'destroyed',
+      'former',
+      'current',
+    ]);
+  });
+
+  test('control: where it is destroyed all the same, reads fail', async () => {
+    const person = await newPerson(shop, people.naturalCustomer());
+    const read = () => at(beside).get(`/v1/customers/${person.id}`);
+    await atDatabase(
+      vault,
+      `update amanat.customers set key_version = 4, data_key = (select c.data_key from amanat.customers c where c.tenant_id = $1 and c.key_version = 4 limit 1) where tenant_id = $1 and id = $2`,
+      [vault.tenantId, person.id],
+    );
+    expect((await read()).status).toBe(500);
+  });
+
+  test('each step has its leaf, and that of the destruction a digest of what was counted', async () => {
+    const rows = await atDatabase<{ leaf: Buffer }>(
+      vault,
+      'select leaf from amanat.audit_leaves where tenant_id = $1 and client_id is null order by id',
+      [vault.tenantId],
+    );
+    const steps = rows.map(({ leaf }) => decodeLeaf(leaf)).filter(({ objectKind }) => objectKind === 'keys/mac');
+    expect(steps.map(({ action, recordVersion, digest }) => [action, recordVersion, digest !== undefined])).toEqual(
+      [2, 3, 4].flatMap((version) => [
+        ['keys.introduce', version, false],
+        ['keys.rotate', version, false],
+        ['keys.retire', version - 1, true],
+      ]),
+    );
+  });
+});
