@@ -13,8 +13,8 @@ export const keysRetire: Command = {
   help: { tenant: 'id of one tenant; all of them when left out' },
   found: 'something rests on a former version; nothing of that was destroyed',
   more: [
-    'Counts over every table what rests on former versions of a key, and destroys those on which nothing does. The count stands as a',
-    'digest in the audit leaf of the destruction. A backup that was made before needs its own keys: keep them with it, or let it go.',
+    'Counts over every table what rests on former versions of a key, and destroys those on which nothing does. The count',
+    'stands as a digest in the audit leaf of the destruction. A former root key is needed by backups made before.',
   ],
   async run(args, out) {
     const key = onlyWord(args, 'key: root, data, index or mac');

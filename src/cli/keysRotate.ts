@@ -32,10 +32,10 @@ export const keysRotate: Command = {
   help: { tenant: 'id of one tenant; all of them when left out' },
   found: 'not done: some of it does not open, or a process has not got the key yet; what it is stands in the result',
   more: [
-    'Turns a key over beside any number of running processes, loses no read and no write, and can be stopped at any moment: called',
-    'again it goes on. data, index and mac are keys of each tenant; a new version is made, becomes known to every process, comes into',
-    'use, and what rests on the one before is moved to it. root: put the new key file into the keys folder of every process first',
-    '(docs/operations.md). What was moved away from is destroyed by: amanat keys retire',
+    'Turns a key over beside any number of running processes, loses no read and no write, and can be stopped at any moment:',
+    'called again it goes on. data, index and mac are keys of each tenant; a new version is made, becomes known to every',
+    'process, comes into use, and what rests on the one before is moved to it. root: put the new key file into the keys',
+    'folder of every process first (docs/operations.md). What was moved away from is destroyed by: amanat keys retire',
   ],
   async run(args, out) {
     const key = onlyWord(args, 'key: root, data, index or mac');

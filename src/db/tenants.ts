@@ -32,15 +32,34 @@ export function selectTenants(): Statement<{ id: string; name: string }> {
   return statement('select_tenants', `select t.id, t.name from amanat.tenants t order by t.id`, []);
 }
 
+/** Nothing where there is such a version already. */
 export function insertTenantKey(key: TenantKeyRow & { createdAt: Date }): Statement {
+  return statement('insert_tenant_key', `${inserted} on conflict do nothing`, insertedValues(key));
+}
+
+/** Guarded: `conflict` where somebody else has made this version. */
+export function insertNextTenantKey(key: TenantKeyRow & { createdAt: Date }): Statement {
   return statement(
-    'insert_tenant_key',
-    `insert into amanat.tenant_keys (tenant_id, use, version, state, root_id, wrapped, created_at, changed_at)
-     values ($1::uuid, $2::text, $3::integer, $4::text, $5::text, $6::bytea, $7::timestamptz, $7::timestamptz)
-     on conflict do nothing`,
-    [key.tenantId, key.use, key.version, key.state, key.rootId, key.wrapped, key.createdAt],
+    'insert_next_tenant_key',
+    `with made as (${inserted} on conflict do nothing returning 1)
+     select amanat.require(count(*) = 1, 'conflict') from made`,
+    insertedValues(key),
   );
 }
+
+const inserted = `insert into amanat.tenant_keys
+       (tenant_id, use, version, state, root_id, wrapped, created_at, changed_at)
+     values ($1::uuid, $2::text, $3::integer, $4::text, $5::text, $6::bytea, $7::timestamptz, $7::timestamptz)`;
+
+const insertedValues = (key: TenantKeyRow & { createdAt: Date }): readonly unknown[] => [
+  key.tenantId,
+  key.use,
+  key.version,
+  key.state,
+  key.rootId,
+  key.wrapped,
+  key.createdAt,
+];
 
 /** Those that were not destroyed. */
 export function selectTenantKeys(tenantIds: readonly string[]): Statement<TenantKeyRow> {

@@ -19,7 +19,7 @@ import type { Statement } from '../db/statement.ts';
 import {
   changeTenantKey,
   destroyTenantKey,
-  insertTenantKey,
+  insertNextTenantKey,
   selectTenantKeyHistory,
   type TenantKeyRow,
 } from '../db/tenants.ts';
@@ -83,9 +83,8 @@ export async function introduce(turning: Turning, use: TenantKeyUse): Promise<St
     const wrapped = await root.wrap(wrapContext.tenantKey(turning.tenantId, use, version, 'introduced'), material);
     material.fill(0);
     const row = { tenantId: turning.tenantId, use, version, rootId: root.id, wrapped } as const;
-    // Of two who come at once one makes it; the other goes on with that one.
     await step(turning, 'keys.introduce', use, version, [
-      insertTenantKey({ ...row, state: 'introduced', createdAt: new Date(turning.now()) }),
+      insertNextTenantKey({ ...row, state: 'introduced', createdAt: new Date(turning.now()) }),
     ]);
   }
   return (await standingOf(turning, use)).find(({ state }) => state === 'introduced');
@@ -100,12 +99,7 @@ export async function promote(turning: Turning, use: TenantKeyUse): Promise<void
   const at = new Date(turning.now());
   const changes = [await inState(turning, current, 'former'), await inState(turning, next, 'current')];
   const statements = changes.map((change) => changeTenantKey(change, at));
-  try {
-    await step(turning, 'keys.rotate', use, next.version, statements);
-  } catch (error) {
-    // Somebody else took this step a moment ago.
-    if (!(error instanceof DbFault && error.guard === 'conflict')) throw error;
-  }
+  await step(turning, 'keys.rotate', use, next.version, statements);
 }
 
 /** `proof`: the digest of what was counted. */
@@ -137,6 +131,11 @@ async function step(
   const object = { kind: `keys/${use}`, id: tenantId };
   const deed = { tenantId, policyVersion, action, object, recordVersion: version };
   const leaf = operatorLeaf({ ...deed, ...(digest === undefined ? {} : { digest }) }, now());
-  await commit(db, { tenantIds: [tenantId] }, [...statements, leaf]);
+  try {
+    await commit(db, { tenantIds: [tenantId] }, [...statements, leaf]);
+  } catch (error) {
+    // Of two who take a step at once one does; the other goes on from there.
+    if (!(error instanceof DbFault && error.guard === 'conflict')) throw error;
+  }
   await keyring.renew(tenantId);
 }

@@ -10,25 +10,23 @@ import {
   type StoredVersionRow,
 } from '../db/policies.ts';
 import { selectFreezesSince, type KnownFreeze } from '../db/readerFreezes.ts';
-import { selectCutOffs, selectRevocations, type CutOffRow } from '../db/tokens.ts';
+import { selectCutOffs, selectRevocations } from '../db/tokens.ts';
 import { selectTenantKeyChanges, type KeyChange } from '../db/tenants.ts';
 import { VaultError } from '../errors.ts';
 import type { Judge } from '../policy/judge.ts';
 import type { Profile } from '../policy/profile.ts';
 import { keysIfAny, openAdmissions, type Admissions } from './admissionMemory.ts';
-import { clockMarginMs, maxLifetimeSeconds } from './accessToken.ts';
+import { clockMarginMs } from './accessToken.ts';
 import type { Caller } from './caller.ts';
 import { frozenReaders, type FrozenReaders } from './frozenReaders.ts';
 import { openKeyChanges, type KeyChanges } from './keyChanges.ts';
 import type { Keyring } from './keyring.ts';
+import { cutOffKeptMs, cutOffOf, forgetStopped, isStopped, nobodyStopped, type Stopped } from './stopped.ts';
 import { openStanding, type PolicyRead, type OnBroken, type Standing } from './standing.ts';
 
 const lookEveryMs = 1_000;
 /** Nobody is served on a look older than this; with the look itself it keeps revocation within 5 seconds (P8). */
 const freshForMs = 4_000;
-/** After this, every token that a cut-off could concern has expired. */
-const cutOffKeptMs = maxLifetimeSeconds * 1000 + clockMarginMs;
-
 /** The policy version in force for a tenant, with its judge. */
 export interface Policy extends Judge {
   readonly profile: Profile;
@@ -67,18 +65,11 @@ export interface Watch {
   stop(): void;
 }
 
-interface CutOff {
-  readonly disabled: boolean;
-  readonly validFrom: number;
-}
-
 interface Known {
   readonly policies: Map<string, Standing>;
   /** The highest version that was read of each tenant. */
   readonly versions: Map<string, number>;
-  /** Token id to the moment it expires. */
-  readonly revoked: Map<string, number>;
-  readonly cutOffs: Map<string, CutOff>;
+  readonly stopped: Stopped;
   readonly frozen: FrozenReaders;
   readonly admissions: Admissions;
   readonly keyChanges: KeyChanges;
@@ -87,8 +78,7 @@ interface Known {
 const nothingKnown = (): Known => ({
   policies: new Map(),
   versions: new Map(),
-  revoked: new Map(),
-  cutOffs: new Map(),
+  stopped: nobodyStopped(),
   frozen: frozenReaders(),
   admissions: openAdmissions(),
   keyChanges: openKeyChanges(),
@@ -113,7 +103,7 @@ export function openWatch(
     await learnFreezes(keyring, known, changes, onBroken);
     await known.admissions.learn(keyring, changes.admissions, () => onBroken('admissions'));
     await learnPolicies(keyring, known, changes, onBroken);
-    forget(known, at);
+    forgetStopped(known.stopped, at);
     lookedAt = at;
   }
 
@@ -130,7 +120,7 @@ export function openWatch(
   return {
     policy: (tenantId) => policyOf(known, tenantId, now()),
     tenants: () => [...known.policies.keys()],
-    isRevoked: (caller) => isRevoked(known, caller),
+    isRevoked: (caller) => isStopped(known.stopped, caller) || known.frozen.isFrozen(caller),
     isFrozen: known.frozen.isFrozen,
     admission: known.admissions.of,
     fresh: async () => {
@@ -138,8 +128,8 @@ export function openWatch(
     },
     look,
     lookAnew: () => lookAfter(looking, look),
-    revokeToken: (tokenId, expiresAt) => void known.revoked.set(tokenId, expiresAt),
-    cutOff: (clientId, at) => void known.cutOffs.set(clientId, { disabled: true, validFrom: at }),
+    revokeToken: (tokenId, expiresAt) => void known.stopped.tokens.set(tokenId, expiresAt),
+    cutOff: (clientId, at) => void known.stopped.clients.set(clientId, { disabled: true, validFrom: at }),
     ...everySecond(look),
   };
 }
@@ -195,13 +185,11 @@ async function readChanges(db: Database, known: Known, at: number, lookedAt: num
     selectAdmissions(since),
     selectTenantKeyChanges(),
   ]);
-  for (const row of revocations) known.revoked.set(row.tokenId, row.expiresAt.getTime());
-  for (const row of cutOffs) known.cutOffs.set(row.clientId, cutOffOf(row));
+  for (const row of revocations) known.stopped.tokens.set(row.tokenId, row.expiresAt.getTime());
+  for (const row of cutOffs) known.stopped.clients.set(row.clientId, cutOffOf(row));
   const [notices, destroyed, freezes, admissions, keys] = rest;
   return { heads, versions: published, notices, destroyed, freezes, admissions, keys };
 }
-
-const cutOffOf = (row: CutOffRow): CutOff => ({ disabled: row.disabled, validFrom: row.validFrom.getTime() });
 
 async function learnFreezes(keyring: Keyring, { frozen }: Known, changes: Changes, onBroken: OnBroken): Promise<void> {
   for (const row of changes.freezes)
@@ -242,19 +230,4 @@ function policyOf(known: Known, tenantId: string, at: number): Policy {
   const policy = known.policies.get(tenantId)?.policyAt(at);
   if (policy === undefined) throw new VaultError('sealed');
   return policy;
-}
-
-function isRevoked(known: Known, caller: Caller): boolean {
-  if (known.revoked.has(caller.tokenId) || known.frozen.isFrozen(caller)) return true;
-  const cut = known.cutOffs.get(caller.clientId);
-  if (cut === undefined) return false;
-  // A disabled client gets no new token, so whatever it shows was issued before, whatever its clock said.
-  return cut.disabled || caller.issuedAt < cut.validFrom;
-}
-
-function forget(known: Known, at: number): void {
-  for (const [tokenId, expiresAt] of known.revoked) if (expiresAt <= at) known.revoked.delete(tokenId);
-  for (const [clientId, cut] of known.cutOffs) {
-    if (cut.validFrom + cutOffKeptMs < at) known.cutOffs.delete(clientId);
-  }
 }

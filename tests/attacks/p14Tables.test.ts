@@ -69,6 +69,7 @@ const tables: Readonly<Record<string, 'goes' | 'kept' | 'none'>> = {
   policy_notices: 'none',
   policy_publications: 'none',
   policy_versions: 'none',
+  processes: 'none',
   reader_counts: 'none',
   reader_freezes: 'none',
   reader_watch: 'none',

@@ -2,6 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { attachedKinds, ownRecordKinds, selectMacRows } from '../../src/db/integritySweep.ts';
+import { keyPlaceNames, rewrapKeys, selectKeyPage, selectKeyVersions } from '../../src/db/keyPlaces.ts';
+import { resignRows, selectSignedPage } from '../../src/db/macTurn.ts';
 import type { Statement } from '../../src/db/statement.ts';
 import type { RowKind } from '../../src/vault/rowMac.ts';
 import { rowMembers } from '../../src/vault/rowMembers.ts';
@@ -60,6 +62,30 @@ function statementsOf(build: Build): readonly Statement[] {
   return worded.filter(({ text }) => !text.includes('undefined'));
 }
 
+const ofAnyTable = new Set<unknown>([
+  selectMacRows,
+  selectKeyPage,
+  selectKeyVersions,
+  rewrapKeys,
+  selectSignedPage,
+  resignRows,
+]);
+
+/** What turns keys over, for every place where a key or a MAC stands. */
+function turning(): readonly Statement[] {
+  const places = keyPlaceNames.flatMap((name) => [
+    selectKeyPage('x', name, 1, undefined, 1),
+    selectKeyVersions('x', name, undefined, 1),
+    rewrapKeys('x', name, 1, []),
+  ]);
+  const kindsSigned = Object.keys(rowMembers) as RowKind[];
+  const signed = kindsSigned.flatMap((kind) => [
+    selectSignedPage('x', kind, Object.keys(rowMembers[kind]), [], undefined, 1),
+    resignRows('x', kind, [], []),
+  ]);
+  return [...places, ...signed];
+}
+
 /** Calls every function of src/db that returns statements. */
 export async function everyStatement(): Promise<readonly Statement[]> {
   const made = new Map<string, Statement>();
@@ -68,7 +94,7 @@ export async function everyStatement(): Promise<readonly Statement[]> {
     for (const build of Object.values(module)) {
       if (typeof build !== 'function' || !build.toString().includes('statement')) continue;
       // Of tables that it does not name itself: made below for each of them.
-      if (build === selectMacRows) continue;
+      if (ofAnyTable.has(build)) continue;
       if (build.constructor.name === 'AsyncFunction') continue;
       for (const one of statementsOf(build as Build)) made.set(one.text, one);
     }
@@ -77,5 +103,6 @@ export async function everyStatement(): Promise<readonly Statement[]> {
     const one = selectMacRows('x', kind, Object.keys(rowMembers[kind]), undefined, 1);
     made.set(one.text, one);
   }
+  for (const one of turning()) made.set(one.text, one);
   return [...made.values()];
 }
