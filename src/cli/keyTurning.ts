@@ -3,7 +3,8 @@ import { readConfig, type Config } from '../config.ts';
 import { commit } from '../db/commit.ts';
 import type { Database } from '../db/database.ts';
 import { selectTenants } from '../db/tenants.ts';
-import { loadKeyFolder, type KeyFolder } from '../keys/folder.ts';
+import { keysOf } from '../keyAccess.ts';
+import type { KeyFolder } from '../keys/folder.ts';
 import type { Turning } from '../vault/keyTurn.ts';
 import { openKeyring } from '../vault/keyring.ts';
 import { openWatch } from '../vault/watch.ts';
@@ -29,7 +30,7 @@ export interface KeySession {
 
 export async function withKeySession<T>(args: Arguments, work: (session: KeySession) => Promise<T>): Promise<T> {
   const config = readConfig(process.env);
-  const keys = await loadKeyFolder(config.keysDir, { production: config.production });
+  const keys = await keysOf(config);
   const bar = progress();
   return withDatabase(config, async (db) => {
     const keyring = openKeyring(db, keys.root.byId, Date.now);

@@ -306,14 +306,30 @@ describe('P16: what is not done', () => {
   });
 
   test('control: where it is destroyed all the same, reads fail', async () => {
-    const person = await newPerson(shop, people.naturalCustomer());
-    const read = () => at(beside).get(`/v1/customers/${person.id}`);
-    await atDatabase(
+    const former = (await standing('data')).at(-2)?.version;
+    const [row] = await atDatabase<{ id: string }>(
       vault,
-      `update amanat.customers set key_version = $3, data_key = (select c.data_key from amanat.customers c where c.tenant_id = $1 and c.key_version = $3 limit 1) where tenant_id = $1 and id = $2`,
-      [vault.tenantId, person.id, Math.max(1, ...(await standing('data')).map(({ version }) => version)) - 2],
+      `select id from amanat.customers where tenant_id = $1 and key_version = $2 and status = 'active' limit 1`,
+      [vault.tenantId, former],
     );
-    expect((await read()).status).toBe(500);
+    const read = async () => (await at(beside).get(`/v1/customers/${row?.id}`)).status;
+    expect(await read()).toBe(200);
+    const keep = `from amanat.tenant_keys where tenant_id = $1 and use = 'data' and version = $2`;
+    const [key] = await atDatabase<{ wrapped: Buffer }>(vault, `select wrapped ${keep}`, [vault.tenantId, former]);
+    const set = (values: string, more: unknown[] = []) =>
+      atDatabase(
+        vault,
+        `update amanat.tenant_keys set ${values}, changed_at = changed_at + interval '1 second'
+          where tenant_id = $1 and use = 'data' and version = $2`,
+        [vault.tenantId, former, ...more],
+      );
+    await set(`state = 'destroyed', wrapped = null`);
+    await beside.vault.watch.lookAnew();
+    beside.vault.keyring.forgetDataKeys([row?.id ?? '']);
+    expect(await read()).toBe(500);
+    await set(`state = 'former', wrapped = $3`, [key?.wrapped]);
+    await turner(undefined).settle();
+    expect(await read()).toBe(200);
   });
 
   test('each step has its leaf, and that of the destruction a digest of what was counted', async () => {
