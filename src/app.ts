@@ -110,6 +110,7 @@ export function createApp(
     now: vault.now,
     authenticate: authenticator(verify, vault.watch),
     clientOf: (caller) => caller.clientId,
+    tenantOf: (caller) => caller.tenantId,
   });
   const declare = acts(http, vault);
   customers(declare, vault);

@@ -17,6 +17,8 @@ export interface Doors<Caller> {
   readonly authenticate: (req: IncomingMessage) => Caller | Promise<Caller>;
   /** The client's id, for the limits and the log. */
   readonly clientOf: (caller: Caller) => string;
+  /** Whose share of the places it takes. */
+  readonly tenantOf: (caller: Caller) => string;
   readonly gate: Gate;
 }
 
@@ -67,7 +69,7 @@ async function admit<Caller>(doors: Doors<Caller>, route: Route, res: Reply, par
     caller = known instanceof Promise ? await known : known;
     exchange.caller = caller;
     exchange.clientId = doors.clientOf(caller);
-    enter(doors, route, res);
+    enter(doors, route, res, doors.tenantOf(caller));
     options.admit?.(caller);
   }
   requireAcceptable(req, options.produces ?? 'application/json');
@@ -90,12 +92,12 @@ async function admit<Caller>(doors: Doors<Caller>, route: Route, res: Reply, par
   };
 }
 
-function enter<Caller>(doors: Doors<Caller>, { options, limiter }: Route, res: Reply): void {
+function enter<Caller>(doors: Doors<Caller>, { options, limiter }: Route, res: Reply, tenant?: string): void {
   if (options.unlimited === true) return;
   const key = res.locals.clientId ?? res.req.socket.remoteAddress ?? '';
   const seconds = limiter.take(key);
   if (seconds !== undefined) throw new VaultError('too_many_requests', [], seconds);
-  res.locals.leave = doors.gate.enter(key);
+  res.locals.leave = doors.gate.enter(key, tenant);
 }
 
 interface Body {

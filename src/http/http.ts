@@ -19,7 +19,7 @@ export interface HttpOptions<Caller> extends Omit<Doors<Caller>, 'gate'> {
   readonly now: () => number;
   /** Per client and route; 60,000 in 10 s when absent. */
   readonly rate?: RateRules;
-  /** Requests being worked on at once, 512 when absent; one client may hold half of them. */
+  /** Requests being worked on at once, 512 when absent; one tenant may hold three quarters of them, one client half. */
   readonly mostInFlight?: number;
   readonly patience?: Partial<Pick<HttpRules, 'bodyMs' | 'writeMs' | 'lingerMs' | 'lingerBytes'>>;
 }
@@ -61,10 +61,10 @@ export function createHttp<Caller>(options: HttpOptions<Caller>): Http<Caller> {
     newRequestId: requestIds(now),
     standing: standingHeaders({ 'RateLimit-Policy': newLimiter().policy }),
   };
-  const gate = concurrencyGate(mostInFlight, Math.ceil(mostInFlight / 2));
-  const { authenticate, clientOf } = options;
+  const gate = concurrencyGate(mostInFlight, Math.ceil((mostInFlight * 3) / 4), Math.ceil(mostInFlight / 2));
+  const { authenticate, clientOf, tenantOf } = options;
   const app = bareExpress();
-  const table = routeTable<Caller>(app, { authenticate, clientOf, gate }, newLimiter);
+  const table = routeTable<Caller>(app, { authenticate, clientOf, tenantOf, gate }, newLimiter);
   return { ...table, kinds: kindsOf(app), rules, listener: (req, res) => begin(app, rules, req, res) };
 }
 

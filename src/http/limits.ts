@@ -51,27 +51,39 @@ export function rateLimiter({ quota, windowSeconds }: RateRules, now: () => numb
 /** RateLimit of a refused request: nothing left, `seconds` until there is. */
 export const exhausted = (seconds: number): string => `"default";r=0;t=${seconds}`;
 
-/** A bound on requests being worked on, for everybody and for each client. */
+/** A bound on requests being worked on, for everybody, for each tenant and for each client. */
 export interface Gate {
   /** Takes a place and returns how to give it back. Throws `overloaded`. */
-  enter(key: string): () => void;
+  enter(client: string, tenant?: string): () => void;
 }
 
-export function concurrencyGate(most: number, mostPerKey: number): Gate {
-  const inside = new Map<string, number>();
+/** Whatever is counted, how many of each there are. */
+type Counts = Map<string, number>;
+
+export function concurrencyGate(most: number, mostPerTenant: number, mostPerClient: number): Gate {
+  const [clients, tenants]: [Counts, Counts] = [new Map(), new Map()];
   let total = 0;
   return {
-    enter(key) {
-      const own = inside.get(key) ?? 0;
-      if (total >= most || own >= mostPerKey) throw new VaultError('overloaded', [], 1);
+    enter(client, tenant) {
+      const isFull =
+        total >= most ||
+        (clients.get(client) ?? 0) >= mostPerClient ||
+        (tenant !== undefined && (tenants.get(tenant) ?? 0) >= mostPerTenant);
+      if (isFull) throw new VaultError('overloaded', [], 1);
       total++;
-      inside.set(key, own + 1);
+      add(clients, client, 1);
+      if (tenant !== undefined) add(tenants, tenant, 1);
       return () => {
         total--;
-        const left = (inside.get(key) ?? 1) - 1;
-        if (left === 0) inside.delete(key);
-        else inside.set(key, left);
+        add(clients, client, -1);
+        if (tenant !== undefined) add(tenants, tenant, -1);
       };
     },
   };
+}
+
+function add(counts: Counts, key: string, n: 1 | -1): void {
+  const left = (counts.get(key) ?? 0) + n;
+  if (left === 0) counts.delete(key);
+  else counts.set(key, left);
 }

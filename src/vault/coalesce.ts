@@ -1,5 +1,6 @@
 import { DbFault } from '../db/fault.ts';
 import { VaultError } from '../errors.ts';
+import { turns } from './turns.ts';
 
 interface Waiting<Item, Result> {
   readonly item: Item;
@@ -10,6 +11,8 @@ interface Waiting<Item, Result> {
 }
 
 export interface Coalescing<Item, Result> {
+  /** Whose item it is: batches are filled by tenants in turn. */
+  readonly tenantOf: (item: Item) => string;
   /** Does the work of a whole batch in one statement, in the time left; results in the order of the items. */
   readonly run: (items: readonly Item[], leftMs: number) => Promise<readonly Result[]>;
   /** Statements under way at once, at most. */
@@ -27,11 +30,12 @@ const slowMs = 20;
 /**
  * Joins work that is in flight into batches without timers: while a statement is under way, arrivals wait; when it comes
  * back, all of them go together. A lone request waits for nobody. A further lane opens only when a whole batch waits, or
- * when the last statement sent is slow: few large commits cost less than half of what many small ones do.
+ * when the last statement sent is slow: few large commits cost less than half of what many small ones do. Tenants take
+ * turns in filling a batch, so that one's flood is not the others' wait.
  */
 export function coalesce<Item, Result>(options: Coalescing<Item, Result>): (item: Item) => Promise<Result> {
-  const { run, lanes, maxBatch, maxWaiting, deadlineMs } = options;
-  let waiting: Waiting<Item, Result>[] = [];
+  const { tenantOf, run, lanes, maxBatch, maxWaiting, deadlineMs } = options;
+  const waiting = turns<Waiting<Item, Result>>();
   let busy = 0;
   let lastSent = 0;
 
@@ -40,23 +44,22 @@ export function coalesce<Item, Result>(options: Coalescing<Item, Result>): (item
   /** Whoever waits now goes with the statement under way when it is back; not for ever, should it never come back. */
   function send(): void {
     const isSlow = performance.now() - lastSent > slowMs;
-    if (busy === 0 || (busy < lanes && (waiting.length >= maxBatch || isSlow))) void drain();
+    if (busy === 0 || (busy < lanes && (waiting.size() >= maxBatch || isSlow))) void drain();
     else rescue ??= setTimeout(rescueWaiting, slowMs).unref();
   }
 
   function rescueWaiting(): void {
     rescue = undefined;
-    if (waiting.length > 0) send();
+    if (waiting.size() > 0) send();
   }
 
   async function drain(): Promise<void> {
     busy += 1;
-    while (waiting.length > 0) {
+    while (waiting.size() > 0) {
       lastSent = performance.now();
-      const batch = waiting.slice(0, maxBatch);
-      waiting = waiting.slice(maxBatch);
-      // The first has waited longest, and is not to wait a second deadline through.
-      const leftMs = deadlineMs - (lastSent - (batch[0]?.since ?? 0));
+      const batch = waiting.take(maxBatch);
+      // Who has waited longest is not to wait a second deadline through.
+      const leftMs = deadlineMs - (lastSent - Math.min(...batch.map(({ since }) => since)));
       if (leftMs > 0) await settle(run, batch, leftMs);
       else for (const { reject } of batch) reject(new DbFault('unavailable'));
     }
@@ -65,11 +68,11 @@ export function coalesce<Item, Result>(options: Coalescing<Item, Result>): (item
 
   return (item) =>
     new Promise((resolve, reject) => {
-      if (waiting.length >= maxWaiting) {
+      if (waiting.size() >= maxWaiting) {
         reject(new VaultError('overloaded', [], 1));
         return;
       }
-      waiting.push({ item, since: performance.now(), resolve, reject });
+      waiting.add(tenantOf(item), { item, since: performance.now(), resolve, reject });
       send();
     });
 }

@@ -53,7 +53,7 @@ export async function createCustomer(vault: Vault, caller: Caller, act: Act, inp
       const { row, tags, deed } = seal();
       return await commitAct(vault, caller, act, deed, [insertCustomers([row]), insertTags(tags)], answer);
     }
-    await vault.create(() => {
+    await vault.create(caller.tenantId, () => {
       const { deed, ...stored } = seal();
       return { ...stored, leaf: leafOf(vault, caller, act, deed) };
     });

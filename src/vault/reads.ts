@@ -79,11 +79,12 @@ function joined<Item extends { readonly tenantId: string }, Row extends Numbered
   statementOf: (items: readonly Item[]) => Statement<Row>,
 ): (item: Item) => Promise<Found<Row>> {
   return coalesce({
+    tenantOf,
     lanes,
     maxBatch,
     maxWaiting,
     deadlineMs: db.deadlineMs,
-    async run(items, leftMs) {
+    async run(items: readonly Item[], leftMs) {
       const [rows] = await commit({ ...db, deadlineMs: leftMs }, scopeOf(items), [statementOf(items)]);
       const found: Found<Row>[] = items.map(() => ({ row: undefined }));
       for (const row of rows) found[row.n - 1] = { row };
@@ -100,6 +101,7 @@ interface AskedParcel {
 
 function parcelsOf(db: Database): (asked: AskedParcel) => Promise<Found<FoundParcel>> {
   return coalesce({
+    tenantOf,
     lanes,
     maxBatch,
     maxWaiting,
@@ -118,6 +120,7 @@ function parcelsOf(db: Database): (asked: AskedParcel) => Promise<Found<FoundPar
 
 function matchesOf(db: Database): (query: TagQuery) => Promise<readonly Match[]> {
   return coalesce({
+    tenantOf,
     lanes,
     maxBatch,
     maxWaiting,
@@ -133,6 +136,7 @@ function matchesOf(db: Database): (query: TagQuery) => Promise<readonly Match[]>
 
 function leavesOf(db: Database): (leaf: LeafRow) => Promise<void> {
   const write = coalesce({
+    tenantOf,
     lanes,
     maxBatch,
     maxWaiting,
@@ -146,6 +150,8 @@ function leavesOf(db: Database): (leaf: LeafRow) => Promise<void> {
     await write(leaf);
   };
 }
+
+const tenantOf = ({ tenantId }: { readonly tenantId: string }): string => tenantId;
 
 function scopeOf(items: readonly { readonly tenantId: string }[]) {
   return { tenantIds: [...new Set(items.map((i) => i.tenantId))] };

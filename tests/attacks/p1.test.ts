@@ -141,6 +141,7 @@ describe('P1: a line behind a database that hangs', () => {
     try {
       const runs: { readonly items: readonly string[]; readonly leftMs: number; readonly hang: () => void }[] = [];
       const join = coalesce<string, string>({
+        tenantOf: () => 'one',
         lanes: 1,
         maxBatch: 2,
         maxWaiting: 10,

@@ -75,7 +75,7 @@ describe('rate limiter', () => {
 
 describe('concurrency gate', () => {
   it('holds its number, and its number for one client', () => {
-    const gate = concurrencyGate(3, 2);
+    const gate = concurrencyGate(3, 3, 2);
     const leave = gate.enter('a');
     gate.enter('a');
     expect(() => gate.enter('a')).toThrow('overloaded');
@@ -83,6 +83,18 @@ describe('concurrency gate', () => {
     expect(() => gate.enter('b')).toThrow('overloaded');
     leave();
     gate.enter('b');
+  });
+
+  it('a tenant has a share too, through however many clients; another finds a place', () => {
+    const gate = concurrencyGate(4, 3, 2);
+    const leave = gate.enter('a1', 'a');
+    gate.enter('a1', 'a');
+    gate.enter('a2', 'a');
+    expect(() => gate.enter('a3', 'a')).toThrow('overloaded');
+    gate.enter('b1', 'b');
+    expect(() => gate.enter('b1', 'b')).toThrow('overloaded');
+    leave();
+    gate.enter('a3', 'a');
   });
 });
 

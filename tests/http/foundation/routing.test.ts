@@ -257,7 +257,13 @@ describe('declared routes', () => {
 
   it('stand there once', () => {
     const log = createLog({ level: 'silent' });
-    const http = createHttp({ log, now: Date.now, authenticate: () => 'x', clientOf: (id) => id });
+    const http = createHttp({
+      log,
+      now: Date.now,
+      authenticate: () => 'x',
+      clientOf: (id) => id,
+      tenantOf: (id) => id,
+    });
     http.get('/v1/a', { auth: false }, () => ({ status: 204 }));
     expect(() => http.get('/v1/a', { auth: false }, () => ({ status: 204 }))).toThrow('declared twice');
   });

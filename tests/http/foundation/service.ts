@@ -86,6 +86,7 @@ export async function startSample(
       return { id };
     },
     clientOf: (caller) => caller.id,
+    tenantOf: (caller) => caller.id,
     ...options,
   });
   const gate = latch();
