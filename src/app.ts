@@ -6,6 +6,7 @@ import { accesses } from './http/accesses.ts';
 import { acts, type DeclareAct } from './http/acts.ts';
 import { anomalies } from './http/anomalies.ts';
 import { audit } from './http/audit.ts';
+import { auditProofs } from './http/auditProofs.ts';
 import { authenticator } from './http/auth.ts';
 import { changes } from './http/changes.ts';
 import { breakGlass } from './http/breakGlass.ts';
@@ -110,6 +111,7 @@ const nouns: readonly ((declare: DeclareAct, vault: Vault) => void)[] = [
   messages,
   invoices,
   audit,
+  auditProofs,
   clients,
   legalOrders,
   legalDocuments,

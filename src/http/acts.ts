@@ -70,9 +70,17 @@ export function acts(api: Declarations, vault: Vault): DeclareAct {
       // What is not there yet cannot be compared: an act with a streamed body asks for its earlier answer itself.
       const streamed = options.body === 'lines' || options.body === 'bytes';
       const once = streamed ? undefined : idempotency;
-      return (once && (await earlierAnswer(vault, caller, once))) ?? (await doing(request, caller, act));
+      const answer = (once && (await earlierAnswer(vault, caller, once))) ?? (await doing(request, caller, act));
+      return method === 'get' ? withoutLeaf(answer) : answer;
     });
   };
+}
+
+/** A reader is told nothing that it would not know: the hash goes with what was done. */
+function withoutLeaf(answer: Answer | HttpAnswer): Answer | HttpAnswer {
+  if (answer.headers?.['Amanat-Leaf-Hash'] === undefined) return answer;
+  const { 'Amanat-Leaf-Hash': _leaf, ...headers } = answer.headers;
+  return { ...answer, headers };
 }
 
 /** No page is longer than the policy in force allows, whoever asks for it. */

@@ -1,8 +1,9 @@
 import { refuse, VaultError, type Code } from '../errors.ts';
+import { insertLeaf, type LeafRow } from '../db/audit.ts';
 import { commit, type Rows } from '../db/commit.ts';
 import { DbFault } from '../db/fault.ts';
 import type { Statement } from '../db/statement.ts';
-import { leafStatement, type Deed } from './audit.ts';
+import { leafOf, type Deed } from './audit.ts';
 import type { Caller } from './caller.ts';
 import { claimStatement, storeStatement, earlierAnswer, type Idempotency } from './idempotency.ts';
 import type { Action } from './permit.ts';
@@ -67,14 +68,27 @@ export async function commitAct(
   statements: readonly Statement[],
   answer: Answer,
 ): Promise<Answer> {
-  const leaf = leafStatement(vault, caller, act, deed);
+  return commitLeaf(vault, caller, act, leafOf(vault, caller, act, deed), statements, answer);
+}
+
+/** The same, for what has to know its leaf beforehand. */
+export async function commitLeaf(
+  vault: Vault,
+  caller: Caller,
+  act: Act,
+  row: LeafRow,
+  statements: readonly Statement[],
+  given: Answer,
+): Promise<Answer> {
+  const answer = withLeaf(given, row);
+  const leaf = insertLeaf(row);
   if (act.idempotency === undefined) {
     await write(vault, caller.tenantId, [...statements, leaf]);
     return answer;
   }
   const keys = await vault.keyring.tenant(caller.tenantId);
   const claim = claimStatement(vault, caller, keys, act.idempotency);
-  const store = storeStatement(vault, caller, keys, act.idempotency, answer, deed.subjectId);
+  const store = storeStatement(vault, caller, keys, act.idempotency, answer, row.subjectId);
   try {
     await write(vault, caller.tenantId, [claim, ...statements, leaf, store]);
     return answer;
@@ -84,6 +98,11 @@ export async function commitAct(
     if (earlier === undefined) throw new VaultError('idempotency_in_flight', [], 1);
     return earlier;
   }
+}
+
+/** What its caller may hold the log to: a repeated answer carries the hash of the first. */
+export function withLeaf(answer: Answer, { leafHash }: Pick<LeafRow, 'leafHash'>): Answer {
+  return { ...answer, headers: { ...answer.headers, 'Amanat-Leaf-Hash': leafHash.toString('hex') } };
 }
 
 /** Writes in one transaction. Guards and duplicates become their refusals, anything else means nothing was recorded. */

@@ -13,10 +13,10 @@ export interface Creation {
 }
 
 /**
- * Stores one; resolves when it is durable. Throws the database's fault. `seal` is called when its batch goes out: the
+ * Stores one; resolves with its leaf when it is durable. Throws the database's fault. `seal` is called when its batch goes out: the
  * ciphers of many customers one after the other cost a quarter less than each between two requests.
  */
-export type Create = (tenantId: string, seal: () => Creation) => Promise<void>;
+export type Create = (tenantId: string, seal: () => Creation) => Promise<LeafRow>;
 
 interface Sealing {
   readonly tenantId: string;
@@ -42,24 +42,21 @@ export function openCreates(db: Database): Create {
     async run(sealings, leftMs) {
       const within = { ...db, deadlineMs: leftMs };
       const sealed = sealings.map(sealOne);
-      const creations = sealed.flatMap(({ creation }) => creation ?? []);
+      const creations = sealed.flatMap((one) => ('creation' in one ? [one.creation] : []));
       if (creations.length > 1 && (await storeAll(within, creations))) return sealed;
-      return Promise.all(
-        sealed.map(async ({ creation, fault }) => (creation === undefined ? { fault } : storeOne(within, creation))),
-      );
+      return Promise.all(sealed.map(async (one) => ('creation' in one ? storeOne(within, one.creation) : one)));
     },
   });
   return async (tenantId, seal) => {
-    const { fault } = await join({ tenantId, seal });
-    if (fault !== undefined) throw fault;
+    const outcome = await join({ tenantId, seal });
+    if ('fault' in outcome) throw outcome.fault;
+    return outcome.creation.leaf;
   };
 }
 
-interface Outcome {
-  readonly fault?: unknown;
-}
+type Outcome = { readonly creation: Creation } | { readonly fault: unknown };
 
-function sealOne({ seal }: Sealing): Outcome & { readonly creation?: Creation } {
+function sealOne({ seal }: Sealing): Outcome {
   try {
     return { creation: seal() };
   } catch (fault) {
@@ -70,7 +67,7 @@ function sealOne({ seal }: Sealing): Outcome & { readonly creation?: Creation } 
 async function storeOne(db: Database, creation: Creation): Promise<Outcome> {
   try {
     await store(db, [creation]);
-    return {};
+    return { creation };
   } catch (fault) {
     return { fault };
   }

@@ -23,7 +23,14 @@ const tries = 5;
 
 /** What became of one item, at its place. */
 export type ItemResult =
-  | { readonly status: 201; readonly id: string; readonly version: 1; readonly warnings: readonly Fault[] }
+  | {
+      readonly status: 201;
+      readonly id: string;
+      readonly version: 1;
+      readonly warnings: readonly Fault[];
+      /** Of the item's own leaf, in hex. */
+      readonly leafHash: string;
+    }
   | { readonly status: number; readonly code: string; readonly errors: readonly Fault[] };
 
 /** An item that could be read, or why it could not. */
@@ -93,12 +100,14 @@ function prepare(
     const submission = submissionOf(policy, caller, item, new Date(now));
     const id = newId(now);
     const sealed = sealCustomer(keys, policy, id, data, submission);
+    const leaf = leafOf(vault, caller, act, { subjectId: id, digest: sealed.digest, recordVersion: 1 });
+    const warnings = [...data.warnings, ...uncovered(policy, item.source)];
     return {
       at,
       row: rowOf(caller.tenantId, item.kind, item.source, sealed, new Date(now)),
       tags: tagsOf(keys, policy, id, data),
-      leaf: leafOf(vault, caller, act, { subjectId: id, digest: sealed.digest, recordVersion: 1 }),
-      result: { status: 201, id, version: 1, warnings: [...data.warnings, ...uncovered(policy, item.source)] },
+      leaf,
+      result: { status: 201, id, version: 1, warnings, leafHash: leaf.leafHash.toString('hex') },
     };
   } catch (error) {
     if (error instanceof VaultError) return refusedItem(error);

@@ -1,7 +1,7 @@
 import { insertCustomers, insertTags, listCustomers as listStatement, selectCustomers } from '../db/customers.ts';
 import { refuse, VaultError } from '../errors.ts';
 import { fields as allFields, type Field } from '../policy/profile.ts';
-import { commitAct, load, refusalOf, type Act, type Answer } from './act.ts';
+import { commitAct, load, refusalOf, withLeaf, type Act, type Answer } from './act.ts';
 import { leafOf, type Deed } from './audit.ts';
 import { expectRecipient, within } from './admissions.ts';
 import type { Caller } from './caller.ts';
@@ -53,11 +53,11 @@ export async function createCustomer(vault: Vault, caller: Caller, act: Act, inp
       const { row, tags, deed } = seal();
       return await commitAct(vault, caller, act, deed, [insertCustomers([row]), insertTags(tags)], answer);
     }
-    await vault.create(caller.tenantId, () => {
+    const leaf = await vault.create(caller.tenantId, () => {
       const { deed, ...stored } = seal();
       return { ...stored, leaf: leafOf(vault, caller, act, deed) };
     });
-    return answer;
+    return withLeaf(answer, leaf);
   } catch (error) {
     throw await namingTaken(vault, caller, tagsOf(keys, policy, id, data), refusalOf(vault, error));
   }

@@ -20,6 +20,12 @@ const asking = ['shop_backend', 'support', 'accounting', 'dpo', 'subject'] as co
 
 const counters = ['shop_backend', ...departments, 'marketing', 'dpo'] as const;
 
+/**
+ * Who may hold the log to what it said: whoever writes, discloses or watches. Not everybody, because the size of the log tells how
+ * much the shop does.
+ */
+const proving = ['shop_backend', ...legal, 'dpo', 'system_admin'] as const;
+
 /** Every act there is, who may attempt it and under which scope. What is not here cannot be done. */
 const rules = {
   ...sendingRules,
@@ -187,6 +193,9 @@ const rules = {
   'extracts.create': { scope: 'extracts', roles: ['marketing'] },
   'extracts.list': { scope: 'extracts', roles: ['marketing', 'dpo'] },
   'audit.list': { scope: 'audit:read', roles: ['dpo'] },
+  'audit.checkpoint': { scope: 'audit:prove', roles: proving },
+  'audit.inclusion': { scope: 'audit:prove', roles: proving },
+  'audit.consistency': { scope: 'audit:prove', roles: proving },
   'clients.create': { scope: 'clients', roles: ['system_admin'] },
   'clients.list': { scope: 'clients', roles: ['system_admin'] },
   'clients.read': { scope: 'clients', roles: ['system_admin'] },

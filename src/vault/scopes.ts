@@ -41,6 +41,7 @@ export const scopes = [
   'statistics',
   'extracts',
   'audit:read',
+  'audit:prove',
   'clients',
   'webhooks',
   'subjects',

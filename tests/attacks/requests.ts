@@ -232,6 +232,8 @@ function queryOf(name: string, { ids }: Shop, operationId: string): [string, str
     legalOrder: ids.executedOrder,
     subject: ids.customer,
     client: ids.client,
+    leaf: ids.leaf,
+    ...(operationId === 'proveConsistency' ? { from: '1' } : {}),
     cursor: Buffer.from(ids.order, 'latin1').toString('base64url'),
   };
   const value = values[name];

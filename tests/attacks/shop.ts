@@ -2,6 +2,7 @@ import { synthetic, type Synthetic } from '../../src/cli/synthetic.ts';
 import type { Role } from '../../src/policy/profile.ts';
 import { issueAccessToken } from '../../src/vault/accessToken.ts';
 import { clientRoles } from '../../src/vault/clients.ts';
+import { openIntegrator } from '../../src/vault/integration.ts';
 import { watchReaders } from '../../src/vault/readerWatch.ts';
 import { scopes, scopesOf, type Scope } from '../../src/vault/permit.ts';
 import { dayFrom, orderBody } from '../http/legalDesk.ts';
@@ -123,6 +124,7 @@ export async function openShop(vault: TestVault, side: Side, seed: number): Prom
   await watchReaders(vault.vault, new Map());
   const anomaly = made(await officer.get('/v1/anomalies'), 200).items[0].id;
   const leaf = made(await staff.dpo.get('/v1/audit?limit=1'), 200).items[0].id;
+  await openIntegrator(vault.vault)();
   const phone = made(await backend.get(`/v1/customers/${person.id}`), 200).phones[0].id;
   return {
     side,

@@ -45,7 +45,7 @@ function faultsOf(pointer: string, value: unknown, where: string): string[] {
 const unrouted: ReadonlySet<number> = new Set([400, 404, 405, 408, 414, 431, 500]);
 /** Sent only where the description says so; the rest (helmet's, Date, Content-Length …) says nothing about the answer. */
 const telling =
-  /^(etag|location|allow|retry-after|ratelimit|www-authenticate|repr-digest|link|set-cookie|access-control-.*)$/;
+  /^(etag|location|allow|retry-after|ratelimit|www-authenticate|repr-digest|link|set-cookie|amanat-.*|access-control-.*)$/;
 
 /** Throws ContractBreach unless the description allows this answer to this request. `path` may have its query. */
 export function checkAnswer(

@@ -85,10 +85,10 @@ export function statuses(answers: readonly Answer[]): Record<number, number> {
   return counted;
 }
 
-/** Everything of an answer that may not differ between a closed door and a wall: all but request id, time and rate. */
+/** Everything of an answer that may not differ between a closed door and a wall: all but request id, time, rate and the log's entry. */
 export function bytesOf({ status, headers, text, body }: Answer): string {
   const requestId = String(body?.requestId);
-  const own = new Set(['date', 'x-request-id', 'ratelimit', 'ratelimit-policy']);
+  const own = new Set(['date', 'x-request-id', 'ratelimit', 'ratelimit-policy', 'amanat-leaf-hash']);
   const lines = [...headers].filter(([name]) => !own.has(name)).map(([name, value]) => `${name}: ${value}`);
   return [status, ...lines, text.replaceAll(requestId, '<id>')].join('\n');
 }
