@@ -1,65 +1,124 @@
-import { readConfig } from '../config.ts';
-import { commit } from '../db/commit.ts';
+import { readConfig, type Config } from '../config.ts';
+import { vkeyOf, type VerifierKey } from '../crypto/signedNote.ts';
 import type { Database } from '../db/database.ts';
-import { selectTenants } from '../db/tenants.ts';
+import { keysOf } from '../keyAccess.ts';
 import { verifyTenant, type Verification } from '../vault/auditVerification.ts';
-import { breachMeanings } from '../vault/breach.ts';
-import { exit, noWords, UsageFault, type Command } from './command.ts';
+import { breachMeanings, type Breach } from '../vault/breach.ts';
+import { verifyBundle } from '../vault/bundleVerification.ts';
+import type { BundleLook } from '../vault/logBundle.ts';
+import type { LogTrust } from '../vault/logCheck.ts';
+import { bundleLines } from './bundleFile.ts';
+import { exit, noWords, UsageFault, type Arguments, type Command } from './command.ts';
+import { folderKeys, givenKeys, heldCheckpoint, tenantOfKeys, trustIn } from './logTrust.ts';
 import { progress } from './progress.ts';
-import { withDatabase } from './vaultDatabase.ts';
+import { tenantsAsked, withDatabase } from './vaultDatabase.ts';
 
 export const auditVerify: Command = {
   words: '',
-  options: { tenant: { type: 'string' } },
-  help: { tenant: 'id of one tenant; all of them when left out' },
+  options: {
+    tenant: { type: 'string' },
+    bundle: { type: 'string' },
+    key: { type: 'string', multiple: true },
+    checkpoint: { type: 'string' },
+  },
+  help: {
+    tenant: 'id of one tenant; all of them when left out',
+    bundle: 'a file of amanat audit export, instead of the database',
+    key: "the log's public key (vkey), as this command prints it; those in the keys folder when left out; may be repeated",
+    checkpoint: 'a file with a checkpoint that was held from before: the log must begin with it',
+  },
   found: 'something does not hold; the first bad entry is named',
   more: [
-    'Needs the database and no key; changes nothing; may run beside the service. Found are leaves that were changed, moved or',
-    'misnamed, and customers, orders and invoices that were changed, rolled back, emptied, deleted or written past the log.',
-    'Not found yet: a leaf taken away that no stored record depends on (of a read, say). That takes the Merkle tree and its',
-    'checkpoints, which come with a later version; the leaves are laid out for it already.',
+    'Changes nothing, and may run beside the service. On the database: the tree over the leaves, every checkpoint with its signature,',
+    'every leaf by itself, and customers, orders and invoices against the log. Found are leaves that were changed, taken away, added,',
+    'reordered, renumbered or signed anew, a log that was cut or forked, and records that were changed, rolled back, emptied, taken',
+    'away or written past the log. On a bundle: the same of its leaves and checkpoints, with nothing but the file and the key.',
+    'A log that was put back whole to what it was is found by a checkpoint held elsewhere: --checkpoint, or a witness.',
   ],
   async run(args, out) {
     noWords(args);
     const bar = progress();
-    const verifications = await withDatabase(readConfig(process.env), (db) =>
-      verifyTenants(db, args.text('tenant')?.toLowerCase(), (share, leaves, records) =>
-        bar.at(share, `${leaves} leaves, ${records} records`),
-      ),
-    ).finally(() => bar.end());
-    const holds = verifications.every((v) => v.breach === undefined);
-    out.result({ holds, tenants: verifications }, () => verifications.map(readable).join('\n'));
+    const looks = await (args.text('bundle') === undefined ? ofDatabase(args, bar) : ofBundle(args, bar)).finally(() =>
+      bar.end(),
+    );
+    const holds = looks.every(({ breach }) => breach === undefined);
+    out.result({ holds, tenants: looks }, () => looks.map(readable).join('\n'));
     return holds ? exit.ok : exit.found;
   },
 };
 
-/** One after the other; a broken tenant keeps nobody else's from being looked at. */
-export async function verifyTenants(
-  db: Database,
-  tenantId: string | undefined,
-  onProgress: (share: number, leaves: number, records: number) => void,
-): Promise<Verification[]> {
-  const [tenants] = await commit(db, 'directory', [selectTenants()]);
-  const asked = tenants.filter((t) => tenantId === undefined || t.id === tenantId);
-  if (tenantId !== undefined && asked.length === 0)
-    throw new UsageFault('there is no such tenant; see amanat tenants list');
-  const verifications: Verification[] = [];
-  for (const { id } of asked) {
-    const before = verifications.length;
-    verifications.push(
-      await verifyTenant(db, id, (share, leaves, records) =>
-        onProgress((before + share) / asked.length, leaves, records),
-      ),
-    );
-  }
-  return verifications;
+type Look = (Verification | BundleLook) & { readonly keys: readonly string[] };
+type Bar = ReturnType<typeof progress>;
+
+async function ofBundle(args: Arguments, bar: Bar): Promise<Look[]> {
+  if (args.text('tenant') !== undefined) throw new UsageFault('a bundle is of one tenant, the one of its key');
+  const keys = givenKeys(args);
+  const tenantId = tenantOfKeys(keys);
+  const note = await heldCheckpoint(args.text('checkpoint'));
+  const trust = trustIn(tenantId, keys, note);
+  if (note !== undefined && trust.held === undefined) throw new UsageFault('--checkpoint is not signed by the key');
+  let share = 0;
+  const lines = bundleLines(args.text('bundle') ?? '', (read) => (share = read));
+  const look = await verifyBundle(lines, trust, ({ leaves }) => bar.at(share, `${leaves} leaves`));
+  return [{ ...look, keys: keys.map(vkeyOf) }];
 }
 
-function readable({ tenantId, leaves, records, breach }: Verification): string {
-  if (breach === undefined) return `tenant ${tenantId}: ${leaves} leaves and ${records} records hold`;
+async function ofDatabase(args: Arguments, bar: Bar): Promise<Look[]> {
+  const config = readConfig(process.env);
+  const note = await heldCheckpoint(args.text('checkpoint'));
+  return withDatabase(config, async (db) => {
+    const keysFor = await knownKeys(args, config);
+    const tenants = await tenantsAsked(db, args.text('tenant'));
+    const trusts = tenants.map((tenantId) => trustIn(tenantId, keysFor(tenantId), note));
+    if (note !== undefined && trusts.every(({ held }) => held === undefined))
+      throw new UsageFault('--checkpoint is of no log of these tenants, or not signed by its key');
+    return verifyTenants(db, trusts, (share, leaves, records) => bar.at(share, `${leaves} leaves, ${records} records`));
+  });
+}
+
+/** Those given, else those of the keys folder, which sign for every tenant. */
+async function knownKeys(args: Arguments, config: Config): Promise<(tenantId: string) => readonly VerifierKey[]> {
+  if (args.list('key').length > 0) {
+    const given = givenKeys(args);
+    return (tenantId) => given.filter(({ name }) => name.endsWith(`/${tenantId}`));
+  }
+  const folder = await keysOf(config);
+  return (tenantId) => folderKeys(folder, tenantId);
+}
+
+/** One after the other; a broken tenant keeps nobody else's from being looked at. */
+async function verifyTenants(
+  db: Database,
+  trusts: readonly LogTrust[],
+  onProgress: (share: number, leaves: number, records: number) => void,
+): Promise<Look[]> {
+  const looks: Look[] = [];
+  for (const trust of trusts) {
+    const look = await verifyTenant(db, trust, (share, leaves, records) =>
+      onProgress((looks.length + share) / trusts.length, leaves, records),
+    );
+    looks.push({ ...look, keys: trust.keys.map(vkeyOf) });
+  }
+  return looks;
+}
+
+function readable(look: Look): string {
+  const { tenantId, leaves, checkpoints, breach, keys } = look;
+  const records = 'records' in look ? `, ${look.records} records` : '';
+  const counted = `${leaves} leaves, ${checkpoints} checkpoints${records}`;
+  const signed = keys.map((key) => `    signed under ${key}`);
+  if (breach === undefined) return [`tenant ${tenantId}: ${counted} hold${waiting(look)}`, ...signed].join('\n');
   return [
-    `tenant ${tenantId}: BROKEN after ${leaves} leaves and ${records} records that hold`,
-    `    first bad entry: ${breach.kind} ${breach.id}`,
+    `tenant ${tenantId}: BROKEN after ${counted} that hold`,
+    `    first bad entry: ${placeOf(breach)}`,
     `    ${breach.code}: ${breachMeanings[breach.code]}`,
   ].join('\n');
+}
+
+const waiting = (look: Look): string =>
+  'pending' in look && look.pending > 0 ? `; ${look.pending} leaves wait for the tree` : '';
+
+function placeOf({ kind, id, index, from }: Breach): string {
+  if (index === undefined) return `${kind} ${id}`;
+  return `${kind} ${id} (${from === undefined || from === index ? `index ${index}` : `one of index ${from} to ${index}`})`;
 }

@@ -95,8 +95,14 @@ export const commands: readonly Listed[] = [
   },
   {
     name: 'audit verify',
-    summary: 'look at every audit leaf, and at every record against the leaf that wrote it',
+    summary:
+      'does the log hold? Its tree, leaves and signed checkpoints, and every record against it; or a bundle of it',
     load: async () => (await import('./auditVerify.ts')).auditVerify,
+  },
+  {
+    name: 'audit export',
+    summary: "write a tenant's log into a file, for whoever verifies it elsewhere with its public key",
+    load: async () => (await import('./auditExport.ts')).auditExport,
   },
   {
     name: 'verify',

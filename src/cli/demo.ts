@@ -2,14 +2,16 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { closeDatabase, openDatabase } from '../db/database.ts';
 import { runningOwnerUrl } from '../db/embeddedAttach.ts';
+import { loadKeyFolder } from '../keys/folder.ts';
 import type { FirstRun } from '../prepare.ts';
-import { verifyTenants } from './auditVerify.ts';
+import { verifyTenant } from '../vault/auditVerification.ts';
 import { exit, noWords, type Command } from './command.ts';
 import { startDemoService, type DemoService } from './demoService.ts';
 import { erase, explainMask, useRights } from './demoRights.ts';
 import { openStage, textOf, type Actor, type Stage } from './demoStage.ts';
 import { disclose } from './demoDisclosure.ts';
 import { askForSupport, deliver, readLog, storeCustomers, type Cast } from './demoStory.ts';
+import { folderKeys, trustIn } from './logTrust.ts';
 import { ServiceFault } from './service.ts';
 
 export const demo: Command = {
@@ -114,10 +116,11 @@ async function verify(stage: Stage, service: DemoService): Promise<void> {
   if (url === undefined) throw new ServiceFault('software', 'the database is gone');
   const db = openDatabase({ connectionString: url, max: 2 });
   try {
-    const [verification] = await verifyTenants(db, service.firstRun.tenantId, () => undefined);
-    if (verification === undefined || verification.breach !== undefined)
-      throw new ServiceFault('software', `the log does not hold: ${verification?.breach?.code ?? 'no tenant'}`);
-    stage.say(`${verification.leaves} leaves and ${verification.records} records hold.`);
+    const { tenantId } = service.firstRun;
+    const keys = folderKeys(await loadKeyFolder(join(service.dataDir, 'keys'), { production: false }), tenantId);
+    const { leaves, records, breach } = await verifyTenant(db, trustIn(tenantId, keys, undefined), () => undefined);
+    if (breach !== undefined) throw new ServiceFault('software', `the log does not hold: ${breach.code}`);
+    stage.say(`${leaves} leaves and ${records} records hold.`);
   } finally {
     await closeDatabase(db);
   }

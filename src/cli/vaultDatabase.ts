@@ -1,15 +1,18 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigFault, type Config } from '../config.ts';
+import { commit } from '../db/commit.ts';
 import { closeDatabase, openDatabase, transportOf, type Database } from '../db/database.ts';
 import { startEmbedded } from '../db/embedded.ts';
 import { runningOwnerUrl } from '../db/embeddedAttach.ts';
 import { checkSchema } from '../db/migrate.ts';
 import { MigrationFault } from '../db/migrationFault.ts';
 import { hasSchema } from '../db/presence.ts';
+import { selectTenants } from '../db/tenants.ts';
 import { keysOf } from '../keyAccess.ts';
 import { openKeyring, type Keyring } from '../vault/keyring.ts';
 import { openWatch, type Watch } from '../vault/watch.ts';
+import { UsageFault } from './command.ts';
 
 /** Is there an embedded PostgreSQL in the data folder, running or not? */
 export function hasEmbedded(config: Config): boolean {
@@ -89,4 +92,12 @@ export async function withWatch<T>(
     await watch.look();
     return work(db, watch, keyring);
   });
+}
+
+/** The tenant asked for, or all of them. Throws `UsageFault` for one that is not there. */
+export async function tenantsAsked(db: Database, asked: string | undefined): Promise<string[]> {
+  const [tenants] = await commit(db, 'directory', [selectTenants()]);
+  const ids = tenants.map(({ id }) => id).filter((id) => asked === undefined || id === asked.toLowerCase());
+  if (asked !== undefined && ids.length === 0) throw new UsageFault('there is no such tenant; see amanat tenants list');
+  return ids;
 }

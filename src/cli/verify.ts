@@ -1,6 +1,4 @@
 import { readConfig } from '../config.ts';
-import { commit } from '../db/commit.ts';
-import { selectTenants } from '../db/tenants.ts';
 import { keysOf } from '../keyAccess.ts';
 import { breachMeanings } from '../vault/breach.ts';
 import { newSalt } from '../crypto/salt.ts';
@@ -10,7 +8,7 @@ import { openKeyring } from '../vault/keyring.ts';
 import { flawMeanings } from '../vault/sweepGround.ts';
 import { exit, noWords, UsageFault, type Arguments, type Command } from './command.ts';
 import { progress } from './progress.ts';
-import { withDatabase } from './vaultDatabase.ts';
+import { tenantsAsked, withDatabase } from './vaultDatabase.ts';
 
 export const verify: Command = {
   words: '',
@@ -43,13 +41,9 @@ export const verify: Command = {
     const bar = progress();
     const sweeps = await withDatabase(config, async (db) => {
       const keyring = openKeyring(db, keys.root.byId, Date.now);
-      const wanted = args.text('tenant')?.toLowerCase();
-      const [tenants] = await commit(db, 'directory', [selectTenants()]);
-      const asked = tenants.filter(({ id }) => wanted === undefined || id === wanted);
-      if (wanted !== undefined && asked.length === 0)
-        throw new UsageFault('there is no such tenant; see amanat tenants list');
+      const asked = await tenantsAsked(db, args.text('tenant'));
       const found: Sweep[] = [];
-      for (const [i, { id }] of asked.entries()) {
+      for (const [i, id] of asked.entries()) {
         const one = await sweepIntegrity(db, keyring, id, sample, (share, { records, rows, leaves }) =>
           bar.at((i + share) / asked.length, `${records} records, ${leaves} leaves, ${rows} rows`),
         );

@@ -65,6 +65,7 @@ export interface StandingRow {
   readonly status: string;
   readonly editsFrozen: boolean;
   readonly revealsFrozen: boolean;
+  readonly containedBy: readonly string[];
   readonly objected: readonly string[];
   readonly leaf: Buffer | null;
 }
@@ -76,7 +77,8 @@ export interface StandingRow {
 export function selectStandings(tenantId: string, ids: readonly string[]): Statement<StandingRow> {
   return statement(
     'select_standings',
-    `select c.id, c.status, c.edits_frozen as "editsFrozen", c.reveals_frozen as "revealsFrozen", c.objected, l.leaf
+    `select c.id, c.status, c.edits_frozen as "editsFrozen", c.reveals_frozen as "revealsFrozen",
+            c.contained_by as "containedBy", c.objected, l.leaf
        from amanat.customers c
        left join amanat.audit_leaves l
          on l.tenant_id = c.tenant_id and l.subject_id = c.id
@@ -100,31 +102,32 @@ export function selectPurposesOf(
 }
 
 /** Tables of which the service takes no row away, so that a row that the log names is there. */
-export const keptTables = [
-  'acceptances',
-  'break_glass',
-  'cases',
-  'extracts',
-  'feedback',
-  'grants',
-  'messages',
-  'permissions',
-  'reader_freezes',
-  'recipients',
-  'requests',
-  'shipments',
-  'statistics',
-  'supplementary_requests',
-  'undertakings',
-  'webhooks',
-] as const;
-export type KeptTable = (typeof keptTables)[number];
+const kept = {
+  acceptances: 'acceptances',
+  break_glass: 'break_glass',
+  cases: 'cases',
+  extracts: 'extracts',
+  feedback: 'feedback',
+  grants: 'grants',
+  messages: 'messages',
+  permissions: 'permissions',
+  reader_freezes: 'reader_freezes',
+  recipients: 'recipients',
+  requests: 'requests',
+  shipments: 'shipments',
+  statistics: 'statistics',
+  supplementary_requests: 'supplementary_requests',
+  undertakings: 'undertakings',
+  webhooks: 'webhooks',
+} as const;
+export type KeptTable = keyof typeof kept;
+export const keptTables = Object.keys(kept) as KeptTable[];
 
 /** Which of these ids are there. */
 export function selectThere(tenantId: string, table: KeptTable, ids: readonly string[]): Statement<{ id: string }> {
   return statement(
     `select_there_${table}`,
-    `select r.id from amanat.${table} r where r.tenant_id = $1::uuid and r.id = any ($2::uuid[])`,
+    `select r.id from amanat.${kept[table]} r where r.tenant_id = $1::uuid and r.id = any ($2::uuid[])`,
     [tenantId, ids],
   );
 }

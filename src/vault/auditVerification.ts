@@ -1,22 +1,29 @@
 /**
- * Does the log hold, and does it agree with what is stored? Two passes over a tenant, each a bounded page at a time: every
- * leaf by itself and against the row it speaks of; then every record against the newest leaf that wrote it. What was
- * changed, moved, rolled back, emptied or deleted shows in one of them. That a leaf is missing which nothing stored depends
- * on (a read's, a refusal's) only a Merkle tree over the leaves can show, which these leaves are laid out for.
+ * Does the log hold, and does it agree with what is stored? Three passes over a tenant, each a bounded page at a time: the tree over
+ * the leaves, with every checkpoint that was signed; every leaf by itself, in the tree, and against the rows it speaks of; then
+ * every record against the newest leaf that wrote it. What was changed, moved, rolled back, emptied, taken away, added or signed
+ * anew shows in one of them.
  */
-import { decodeLeaf, leafHash, type AuditLeaf } from '../crypto/leaf.ts';
+import type { AuditLeaf } from '../crypto/leaf.ts';
 import { selectLeafPage, selectNewestLeaf, type VerifiedLeafRow } from '../db/auditVerification.ts';
 import { commit } from '../db/commit.ts';
 import type { Database } from '../db/database.ts';
 import type { Breach, BreachCode } from './breach.ts';
 import { timeOf } from './idTime.ts';
+import { checkLeaf } from './leafCheck.ts';
+import type { LogTrust } from './logCheck.ts';
 import { verifyRecords } from './recordVerification.ts';
 import { contradicted } from './toldObjects.ts';
+import { unlogged, verifyTree } from './treeVerification.ts';
 
 export interface Verification {
   readonly tenantId: string;
   readonly leaves: number;
   readonly records: number;
+  /** Leaves that the tree over them has, and that wait for it; checkpoints that were verified. */
+  readonly size: number;
+  readonly pending: number;
+  readonly checkpoints: number;
   /** Undefined when all of it holds. */
   readonly breach: Breach | undefined;
 }
@@ -25,19 +32,24 @@ export interface Verification {
 export type OnProgress = (share: number, leaves: number, records: number) => void;
 
 const pageSize = 500;
-/** Id and time are taken one after the other; between them a clock may be set. */
-const clockStepMs = 60_000;
-/** Of the whole work, the part that the leaves are taken for. */
-const leafShare = 0.6;
+/** Of the whole work, the parts that the tree and the leaves are taken for. */
+const treeShare = 0.2;
+const leafShare = 0.5;
 
-/** Looks at everything written before the call. Changes nothing, needs no key. */
-export async function verifyTenant(db: Database, tenantId: string, onProgress: OnProgress): Promise<Verification> {
-  const leaves = await verifyLeaves(db, tenantId, (share, count) => onProgress(share * leafShare, count, 0));
-  if (leaves.breach !== undefined) return { tenantId, leaves: leaves.count, records: 0, breach: leaves.breach };
-  const records = await verifyRecords(db, tenantId, (share, count) =>
-    onProgress(leafShare + share * (1 - leafShare), leaves.count, count),
+/** Looks at everything written before the call. Changes nothing, and needs no key but the public ones that checkpoints are signed under. */
+export async function verifyTenant(db: Database, trust: LogTrust, onProgress: OnProgress): Promise<Verification> {
+  const { tenantId } = trust;
+  const { breach, ...tree } = await verifyTree(db, trust, (share, count) => onProgress(share * treeShare, count, 0));
+  if (breach !== undefined) return { tenantId, ...tree, leaves: tree.size, records: 0, breach };
+  const leaves = await verifyLeaves(db, tenantId, (share, count) =>
+    onProgress(treeShare + share * leafShare, count, 0),
   );
-  return { tenantId, leaves: leaves.count, records: records.count, breach: records.breach };
+  if (leaves.breach !== undefined)
+    return { tenantId, ...tree, leaves: leaves.count, records: 0, breach: leaves.breach };
+  const records = await verifyRecords(db, tenantId, (share, count) =>
+    onProgress(treeShare + leafShare + share * (1 - treeShare - leafShare), leaves.count, count),
+  );
+  return { tenantId, ...tree, leaves: leaves.count, records: records.count, breach: records.breach };
 }
 
 interface Pass {
@@ -84,26 +96,15 @@ async function verifyPage(
     broken = { code: outcome, kind: 'leaf', id: row.id };
     break;
   }
-  return (await contradicted(db, tenantId, leaves)) ?? broken;
+  const ids = leaves.map(({ id }) => id);
+  return (await contradicted(db, tenantId, leaves)) ?? (await unlogged(db, tenantId, ids)) ?? broken;
 }
 
 function verifyLeaf(tenantId: string, row: VerifiedLeafRow, previous: string | undefined): AuditLeaf | BreachCode {
-  const leaf = decoded(row.leaf);
-  if (leaf === undefined) return 'leaf_malformed';
-  if (!leafHash(row.leaf).equals(row.leafHash)) return 'leaf_hash';
-  if (leaf.id !== row.id) return 'leaf_id';
-  if (leaf.tenantId !== tenantId) return 'leaf_tenant';
-  if (Math.abs(leaf.at - timeOf(leaf.id)) > clockStepMs) return 'leaf_time';
+  const leaf = checkLeaf(tenantId, row.leaf, row.leafHash, row.id);
+  if (typeof leaf === 'string') return leaf;
   if (previous !== undefined && leaf.id <= previous) return 'leaf_order';
   const { clientId = null, subjectId = null, grantId = null } = leaf;
   const same = clientId === row.clientId && subjectId === row.subjectId && grantId === row.grantId;
   return same ? leaf : 'leaf_columns';
-}
-
-function decoded(bytes: Buffer): AuditLeaf | undefined {
-  try {
-    return decodeLeaf(bytes);
-  } catch {
-    return undefined;
-  }
 }

@@ -5,10 +5,17 @@ import type { KeptTable } from '../db/recordStandings.ts';
 /** The first thing found wrong. */
 export interface Breach {
   readonly code: BreachCode;
-  /** A leaf, or a kind of record. */
-  readonly kind: 'leaf' | RecordedKind | KeptTable | 'policy_heads' | 'policy_versions';
+  /** A leaf, a part of the tree over the leaves, a line of a bundle, or a kind of record. */
+  readonly kind: 'leaf' | 'head' | 'tile' | 'checkpoint' | 'line' | RecordedKind | KeptTable | PolicyTable;
+  /** Of a tile its level and number, of a checkpoint its size, of a line its number, of a head its tenant. */
   readonly id: string;
+  /** Where in the log it is, counted from 0. */
+  readonly index?: number;
+  /** Where the first bad leaf cannot be told by itself: it is one of those from here to `index`. */
+  readonly from?: number;
 }
+
+type PolicyTable = 'policy_heads' | 'policy_versions';
 
 export type BreachCode =
   | 'leaf_malformed'
@@ -18,6 +25,28 @@ export type BreachCode =
   | 'leaf_time'
   | 'leaf_order'
   | 'leaf_columns'
+  | 'leaf_missing'
+  | 'leaf_replaced'
+  | 'leaf_reordered'
+  | 'leaf_unindexed'
+  | 'leaf_twice'
+  | 'leaf_overdue'
+  | 'leaf_index'
+  | 'tile_missing'
+  | 'tile_entries'
+  | 'tile_bounds'
+  | 'head_missing'
+  | 'head_size'
+  | 'head_root'
+  | 'checkpoint_malformed'
+  | 'checkpoint_signature'
+  | 'checkpoint_misplaced'
+  | 'checkpoint_root'
+  | 'checkpoint_missing'
+  | 'log_rolled_back'
+  | 'log_forked'
+  | 'bundle_malformed'
+  | 'bundle_truncated'
   | 'record_missing'
   | 'record_older'
   | 'record_emptied'
@@ -33,6 +62,29 @@ export const breachMeanings: Readonly<Record<BreachCode, string>> = {
   leaf_time: 'its time is far from the time of its id',
   leaf_order: 'it does not come after the leaf before it',
   leaf_columns: 'the columns beside it say something else than the leaf',
+  leaf_missing: 'the tree names it, but it is not there',
+  leaf_replaced: 'the tree has another leaf in its place',
+  leaf_reordered: 'the tree has it at another index',
+  leaf_unindexed: 'it is in no tile of the tree, and does not wait for one',
+  leaf_twice: 'the tree names it more than once',
+  leaf_overdue: 'it waits for the tree, which has long taken later ones',
+  leaf_index: 'it does not have the next index',
+  tile_missing: 'a tile of the tree is not there',
+  tile_entries: 'a tile of the tree does not follow from the leaves',
+  tile_bounds: 'a tile of the tree is not found by the ids in it',
+  head_missing: 'there are tiles or checkpoints, but no head of the tree',
+  head_size: 'the head of the tree does not have the size of its tiles',
+  head_root: 'the head of the tree does not have the root of its leaves',
+  checkpoint_malformed: 'it is none that this service writes',
+  checkpoint_signature: 'it is not signed by a key of this log',
+  checkpoint_misplaced:
+    'it is of another log or another size than where it stands: it was moved, or leaves before it were taken out or put in',
+  checkpoint_root: 'what was signed is not what is there: leaves before it were changed',
+  checkpoint_missing: 'no signed checkpoint covers the last leaves',
+  log_rolled_back: 'the log ends before the checkpoint that was held',
+  log_forked: 'the log does not begin with the one that the checkpoint held was signed over',
+  bundle_malformed: 'the line is none that an export writes',
+  bundle_truncated: 'the file ends before its closing line, or says something else there',
   record_missing: 'the log tells of its writing, but it is not there',
   record_older: 'an older version is stored than the log tells of',
   record_emptied: 'what it held is gone, and the log tells of no erasure',

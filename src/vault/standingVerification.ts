@@ -9,8 +9,9 @@ interface Standing {
   status: string;
   editsFrozen: boolean;
   revealsFrozen: boolean;
-  /** What keeps it frozen: ids of reports of misuse and of incidents. The freeze ends with the last of them. */
-  readonly frozenBy: Set<string>;
+  /** A report of misuse is open; ids of the incidents that hold the account. */
+  reported: boolean;
+  readonly incidents: Set<string>;
   /** Objections that stand: ids of requests. */
   readonly objections: Set<string>;
 }
@@ -44,24 +45,25 @@ const newStanding = (): Standing => ({
   status: 'active',
   editsFrozen: false,
   revealsFrozen: false,
-  frozenBy: new Set(),
+  reported: false,
+  incidents: new Set(),
   objections: new Set(),
 });
 
 function follow(standing: Standing, leaf: AuditLeaf, profileOf: ProfileOf): void {
   if (leaf.outcome !== 'allowed') return;
   const { action, rule, objectKind, objectId = '' } = leaf;
-  if (action === 'misuse_reports.create' || (action === 'incidents.contain' && objectKind === 'incidents')) {
-    const freezes: readonly string[] = profileOf(leaf.policyVersion)?.misuse.freezes ?? [];
-    standing.frozenBy.add(objectId);
-    standing.editsFrozen ||= freezes.includes('edits');
-    standing.revealsFrozen ||= freezes.includes('reveals');
-  }
-  if (action === 'misuse_reports.resolve' || action === 'incidents.thaw') {
-    standing.frozenBy.delete(objectId);
-    standing.editsFrozen &&= standing.frozenBy.size > 0;
-    standing.revealsFrozen &&= standing.frozenBy.size > 0;
-  }
+  const contains = action === 'incidents.contain' && objectKind === 'incidents';
+  if (contains) standing.incidents.add(objectId);
+  if (action === 'incidents.thaw') standing.incidents.delete(objectId);
+  if (action === 'misuse_reports.create') standing.reported = true;
+  if (action === 'misuse_reports.resolve') standing.reported = false;
+  const held = standing.reported || standing.incidents.size > 0;
+  const freezes: readonly string[] =
+    contains || action === 'misuse_reports.create' ? (profileOf(leaf.policyVersion)?.misuse.freezes ?? []) : [];
+  // What holds an account beside another does not lessen what that one froze.
+  standing.editsFrozen = held && (standing.editsFrozen || freezes.includes('edits'));
+  standing.revealsFrozen = held && (standing.revealsFrozen || freezes.includes('reveals'));
   if (action === 'requests.decide' && rule === 'rights.object.done') standing.objections.add(objectId);
   if (action === 'requests.withdraw' && rule === 'rights.object.withdrawn') standing.objections.delete(objectId);
   const status = statusAfter(leaf);
@@ -83,7 +85,11 @@ function agrees(row: StandingRow, told: Standing, purposes: ReadonlyMap<string, 
   return (
     row.editsFrozen === told.editsFrozen &&
     row.revealsFrozen === told.revealsFrozen &&
-    row.objected.length === closed.size &&
-    row.objected.every((purpose) => closed.has(purpose))
+    isSame(row.containedBy, told.incidents) &&
+    isSame(row.objected, closed)
   );
+}
+
+function isSame(stored: readonly string[], told: ReadonlySet<string | null>): boolean {
+  return stored.length === told.size && stored.every((one) => told.has(one));
 }

@@ -7,13 +7,13 @@ import { commit } from '../../src/db/commit.ts';
 import { DbFault } from '../../src/db/fault.ts';
 import { statement, type Statement } from '../../src/db/statement.ts';
 import { deleteVersionsOf } from '../../src/db/versions.ts';
-import { verifyTenant } from '../../src/vault/auditVerification.ts';
 import { clearanceOf, holdLeaves, placeHolds, releaseHolds } from '../../src/vault/holds.ts';
 import { housekeep } from '../../src/vault/housekeeping.ts';
 import type { TenantKeys } from '../../src/vault/keyring.ts';
 import { forResealing, openRecord } from '../../src/vault/record.ts';
 import { isGenuine } from '../../src/vault/rowMac.ts';
 import { orderBody } from '../http/legalDesk.ts';
+import { verifyLog } from '../support/logs.ts';
 import { hold, holdsOf, recordOf } from '../support/holds.ts';
 import { withClient } from '../support/postgres.ts';
 import { publish } from '../support/signedRows.ts';
@@ -447,7 +447,7 @@ describe('a hold that somebody changed in its table', () => {
       side.client('legal_registrar', { actor: 'staff-1' }),
       side.client('legal_approver', { actor: 'staff-2' }),
     ]);
-    const found = async () => (await verifyTenant(vault.vault.db, tenantId, () => {})).breach;
+    const found = async () => (await verifyLog(vault, tenantId)).breach;
     const place = async (): Promise<string> => {
       const { id } = await newPerson(seller, people.naturalCustomer());
       const legalOrderId = made(await clerk.post('/v1/legal-orders', orderBody(vault, [{ customerId: id }]))).id;

@@ -2,8 +2,8 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { synthetic } from '../../src/cli/synthetic.ts';
 import { packRecord, unpackRecord } from '../../src/crypto/container.ts';
-import { verifyTenant } from '../../src/vault/auditVerification.ts';
 import { legalDesk } from '../http/legalDesk.ts';
+import { verifyLog } from '../support/logs.ts';
 import { startVault, type Answer, type TestClient, type TestVault } from '../support/vault.ts';
 import { made, newOrder, newParcel, newPerson, statuses, subjectOf, type Person } from '../support/work.ts';
 
@@ -357,7 +357,7 @@ describe('P3: a stored value that was rolled back', () => {
     const after = await stored(victim.id);
     await store(victim.id, before);
     expect((await victim.view()).body.fields.email.value).toBe(victim.sent.fields['email']);
-    const sweep = () => verifyTenant(vault.vault.db, vault.tenantId, () => undefined);
+    const sweep = () => verifyLog(vault);
     expect((await sweep()).breach).toEqual({ code: 'record_older', kind: 'customers', id: victim.id });
     await store(victim.id, after);
     expect((await sweep()).breach, 'control').toBeUndefined();

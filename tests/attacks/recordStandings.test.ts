@@ -173,8 +173,12 @@ test('control: what was lifted, withdrawn and erased agrees with the log too', a
   made(await dpo.post(`/v1/requests/${objection.id}/decide`, { outcome: 'done' }), 200);
   made(await shop.post(`/v1/requests/${objection.id}/withdraw`), 200);
   const report = made(await shop.post('/v1/misuse-reports', { customerId }));
+  const incident = made(await dpo.post('/v1/incidents', { kind: 'other', summary: 'خریدهای ناشناس' }));
+  made(await dpo.post(`/v1/incidents/${incident.id}/contain`, { customers: [customerId] }), 200);
+  expect((await sweepOf(vault)).flaw, 'held twice').toBeUndefined();
   made(await dpo.post(`/v1/misuse-reports/${report.id}/resolve`, { outcome: 'unfounded', finding: 'خود او بود' }), 200);
-  expect((await sweepOf(vault)).flaw).toBeUndefined();
+  expect((await sweepOf(vault)).flaw, 'held by the incident').toBeUndefined();
+  made(await dpo.post(`/v1/incidents/${incident.id}/thaw`, { customerId }), 200);
   const erasure = made(await shop.post('/v1/requests', { ...asked, kind: 'erase' }));
   made(await dpo.post(`/v1/requests/${erasure.id}/decide`, { outcome: 'done' }), 200);
   expect((await sweepOf(vault)).flaw, 'leaving').toBeUndefined();

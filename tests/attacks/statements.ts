@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { attachedKinds, ownRecordKinds, selectMacRows } from '../../src/db/integritySweep.ts';
 import { keyPlaceNames, rewrapKeys, selectKeyPage, selectKeyVersions } from '../../src/db/keyPlaces.ts';
 import { resignRows, selectSignedPage } from '../../src/db/macTurn.ts';
+import { keptTables } from '../../src/db/recordStandings.ts';
 import type { Statement } from '../../src/db/statement.ts';
 import type { RowKind } from '../../src/vault/rowMac.ts';
 import { rowMembers } from '../../src/vault/rowMembers.ts';
@@ -47,7 +48,7 @@ export function namedStatements(): readonly Source[] {
 type Build = (...given: readonly unknown[]) => unknown;
 
 /** A statement about one of several tables is made for each of them. */
-const kinds = ['customers', 'orders', 'invoices', ...ownRecordKinds, ...attachedKinds];
+const kinds = ['customers', 'orders', 'invoices', ...ownRecordKinds, ...attachedKinds, ...keptTables];
 const argumentsAtMost = 10;
 
 function statementsOf(build: Build): readonly Statement[] {

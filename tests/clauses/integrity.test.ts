@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
-import { verifyTenant } from '../../src/vault/auditVerification.ts';
 import { sweepIntegrity } from '../../src/vault/integritySweep.ts';
+import { verifyLog } from '../support/logs.ts';
 import { atDatabase, made } from '../support/work.ts';
 import { clause } from './clause.ts';
 
@@ -31,7 +31,7 @@ clause(
       );
     await flip();
     expect((await look()).flaw).toEqual({ code: 'value_does_not_open', kind: 'customers', id: hurt.id });
-    const log = await verifyTenant(db, vault.tenantId, () => undefined);
+    const log = await verifyLog(vault);
     expect(log.breach).toMatchObject({ code: 'record_digest', id: hurt.id });
     // The others are served all the while.
     const shop = await stage.client('shop_backend');

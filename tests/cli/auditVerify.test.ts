@@ -2,12 +2,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Client } from 'pg';
 import { synthetic } from '../../src/cli/synthetic.ts';
 import { leafHash } from '../../src/crypto/leaf.ts';
+import { openIntegrator } from '../../src/vault/integration.ts';
+import { vkeysOf } from '../support/logs.ts';
 import { withClient } from '../support/postgres.ts';
 import { startVault, type TestClient, type TestVault } from '../support/vault.ts';
 import { amanat } from './process.ts';
 
-/** P4, as far as it goes without the Merkle tree: a superuser's edits, each undone again, and the control that nothing is found. */
+/** The command: a superuser's edits, each undone again, and the control that nothing is found. tests/attacks/p4.test.ts has the tree's. */
 let vault: TestVault;
+let vkeys: string[];
 let shop: TestClient;
 const people = synthetic(4);
 const customerIds: string[] = [];
@@ -34,13 +37,15 @@ beforeAll(async () => {
   expect(parcel.status, parcel.text).toBe(201);
   expect((await shop.post(`/v1/orders/${orderId}/invoices`)).status).toBe(201);
   const second = await vault.secondTenant();
+  vkeys = [...vkeysOf(vault), ...vkeysOf(vault, second.tenantId)];
   const stranger = await second.client('shop_backend');
   await stranger.post('/v1/customers', people.naturalCustomer());
 });
 afterAll(() => vault.stop());
 
+const keyed = () => vkeys.flatMap((key) => ['--key', key]);
 const verify = (...argv: string[]) =>
-  amanat(['audit', 'verify', '--json', ...argv], { AMANAT_DATABASE_URL: vault.db.serviceUrl });
+  amanat(['audit', 'verify', '--json', ...keyed(), ...argv], { AMANAT_DATABASE_URL: vault.db.serviceUrl });
 
 /** Done as superuser behind every guard (constraints included), verified, and undone. */
 async function after(change: string, values: unknown[] = []) {
@@ -55,7 +60,7 @@ async function after(change: string, values: unknown[] = []) {
   });
 }
 
-const tables = ['audit_leaves', 'customers', 'orders', 'invoices', 'shipments'];
+const tables = ['audit_leaves', 'audit_pending', 'customers', 'orders', 'invoices', 'shipments'];
 
 async function backup(client: Client): Promise<string> {
   const name = `kept_${Date.now().toString(36)}`;
@@ -177,8 +182,10 @@ describe('a record that is not what the log says is named', () => {
     expect(breach).toEqual({ code: 'record_missing', kind: 'customers', id });
   });
 
-  test('its last writing taken out of the log', async () => {
-    const change = `delete from amanat.audit_leaves where id = (select id from amanat.audit_leaves where ${writeLeaf} order by id desc limit 1)`;
+  test('its last writing taken out of the log, and out of the queue with it', async () => {
+    const last = `(select id from amanat.audit_leaves where ${writeLeaf} order by id desc limit 1)`;
+    const change = `with queued as (delete from amanat.audit_pending where id = ${last})
+      delete from amanat.audit_leaves where id = ${last}`;
     expect((await after(change, [customer()])).breach).toEqual({
       code: 'record_unrecorded',
       kind: 'customers',
@@ -198,23 +205,27 @@ describe('a record that is not what the log says is named', () => {
 });
 
 test('all of it was undone: everything holds again, in words a person reads', async () => {
-  const { code, stdout } = await amanat(['audit', 'verify'], { AMANAT_DATABASE_URL: vault.db.serviceUrl });
+  const { code, stdout } = await amanat(['audit', 'verify', ...keyed()], { AMANAT_DATABASE_URL: vault.db.serviceUrl });
   expect(code).toBe(0);
-  expect(stdout).toMatch(new RegExp(`tenant ${vault.tenantId}: \\d+ leaves and 6 records hold`));
+  expect(stdout).toMatch(
+    new RegExp(`tenant ${vault.tenantId}: \\d+ leaves, 0 checkpoints, 6 records hold; \\d+ leaves wait`),
+  );
 });
 
 test('beside a service that writes, nothing is found wrong', async () => {
-  const until = new AbortController();
+  const [until, integrate] = [new AbortController(), openIntegrator(vault.vault)];
   const writing = (async () => {
     const [, id = ''] = customerIds;
     for (let version = 1; !until.signal.aborted; version += 1) {
       const fields = { givenName: version % 2 === 0 ? 'سارا' : 'لیلا' };
       const patched = await shop.patch(`/v1/customers/${id}`, { fields }, version);
       expect(patched.status, patched.text).toBe(200);
+      await integrate();
     }
   })();
   const looks = [await verify(), await verify()];
   until.abort();
   await writing;
   for (const { code, stdout, stderr } of looks) expect(code, stdout + stderr).toBe(0);
+  expect(looks.at(-1)?.json.tenants.some(({ checkpoints }: { checkpoints: number }) => checkpoints > 0)).toBe(true);
 });

@@ -1,0 +1,93 @@
+import { originOf } from '../crypto/checkpoint.ts';
+import { rootNodes } from '../crypto/merkleTree.ts';
+import type { Breach } from './breach.ts';
+import { checkLeaf, leafIn } from './leafCheck.ts';
+import { parseHeader, parseLine, type BundleHeader, type BundleLine, type BundleLook } from './logBundle.ts';
+import { checkLog, type LogCheck, type LogTrust } from './logCheck.ts';
+
+/**
+ * Does a bundle hold, by the log's public keys alone? Every leaf by itself and at the next index, every checkpoint signed over just
+ * the leaves before it, the last one over all of them, and the log begins with the checkpoint held. In one pass, a line at a time,
+ * keeping O(log n) hashes. Lines without their line feeds; `onLine` is told of each.
+ */
+export async function verifyBundle(
+  lines: AsyncIterable<string>,
+  trust: LogTrust,
+  onLine: (look: BundleLook) => void,
+): Promise<BundleLook> {
+  const { tenantId } = trust;
+  let bundle: Reading | undefined;
+  let number = 0;
+  const look = (breach: Breach | undefined): BundleLook => ({
+    tenantId,
+    from: bundle?.header.from ?? 0,
+    size: bundle?.log.head().size ?? 0,
+    leaves: bundle?.leaves ?? 0,
+    checkpoints: bundle?.log.verified() ?? 0,
+    breach,
+  });
+  for await (const text of lines) {
+    number += 1;
+    if (bundle === undefined) {
+      const begun = begin(text, trust);
+      if ('code' in begun) return look(begun);
+      bundle = begun;
+    } else {
+      const breach = read(bundle, text, tenantId, number);
+      if (breach !== undefined) return look(breach);
+    }
+    onLine(look(undefined));
+  }
+  return look(bundle === undefined || !bundle.ended ? truncated(bundle, number) : undefined);
+}
+
+interface Reading {
+  readonly header: BundleHeader;
+  readonly log: LogCheck;
+  leaves: number;
+  checkpoints: number;
+  ended: boolean;
+}
+
+function begin(text: string, trust: LogTrust): Reading | Breach {
+  const header = parseHeader(text);
+  if (header === undefined) return { code: 'bundle_malformed', kind: 'line', id: '1' };
+  const { origin, from, size, nodes } = header;
+  if (origin !== originOf(trust.tenantId)) return { code: 'checkpoint_misplaced', kind: 'line', id: '1' };
+  if (from > size || nodes.length !== rootNodes(from).length)
+    return { code: 'bundle_malformed', kind: 'line', id: '1' };
+  return { header, log: checkLog(trust, { size: from, nodes }), leaves: 0, checkpoints: 0, ended: false };
+}
+
+function read(bundle: Reading, text: string, tenantId: string, number: number): Breach | undefined {
+  const line = bundle.ended ? undefined : parseLine(text);
+  const { size: index } = bundle.log.head();
+  if (line === undefined) return { code: 'bundle_malformed', kind: 'line', id: String(number), index };
+  if (line.kind === 'leaf') return readLeaf(bundle, line, tenantId, index);
+  if (line.kind === 'checkpoint') {
+    bundle.checkpoints += 1;
+    return bundle.log.checkpoint(line.checkpoint);
+  }
+  bundle.ended = true;
+  const whole =
+    line.leaves === bundle.leaves && line.checkpoints === bundle.checkpoints && index === bundle.header.size;
+  return whole ? bundle.log.end() : truncated(bundle, number);
+}
+
+function readLeaf(
+  bundle: Reading,
+  { index, leaf, hash }: Extract<BundleLine, { kind: 'leaf' }>,
+  tenantId: string,
+  expected: number,
+): Breach | undefined {
+  const checked = checkLeaf(tenantId, leaf, hash);
+  const id = leafIn(leaf)?.id ?? '';
+  if (index !== expected) return { code: 'leaf_index', kind: 'leaf', id, index: expected };
+  if (typeof checked === 'string') return { code: checked, kind: 'leaf', id, index };
+  bundle.leaves += 1;
+  return bundle.log.append(hash);
+}
+
+function truncated(bundle: Reading | undefined, number: number): Breach {
+  return { code: 'bundle_truncated', kind: 'line', id: String(number), index: bundle?.log.head().size ?? 0 };
+}

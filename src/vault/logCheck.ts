@@ -1,0 +1,83 @@
+import { openCheckpoint, originOf, parseCheckpointText, type OpenedCheckpoint } from '../crypto/checkpoint.ts';
+import { growTree, type NodeAt, type TreeHead } from '../crypto/merkleTree.ts';
+import type { VerifierKey } from '../crypto/signedNote.ts';
+import type { Breach } from './breach.ts';
+
+/** What a log is held against. */
+export interface LogTrust {
+  readonly tenantId: string;
+  /** Of the log: a checkpoint that none of these signed is none. */
+  readonly keys: readonly VerifierKey[];
+  /** One that was held from before: the log must begin with it. */
+  readonly held: OpenedCheckpoint | undefined;
+}
+
+/** Leaves in the order of the log, one after the other, and the checkpoints that were signed over them. Keeps O(log n) hashes. */
+export interface LogCheck {
+  /** A breach where the log forks here from the checkpoint held. */
+  append(leafHash: Buffer, completed?: (node: NodeAt, hash: Buffer) => void): Breach | undefined;
+  /** A stored checkpoint, of the size that has been reached. */
+  checkpoint(note: string): Breach | undefined;
+  /** The end of the log: not before the checkpoint held, and covered by the last signed one. */
+  end(): Breach | undefined;
+  readonly head: () => TreeHead;
+  /** Checkpoints that were verified so far. */
+  readonly verified: () => number;
+}
+
+/** From the beginning, or from where `start` leaves off: the hashes of `rootNodes(size)`, which the first checkpoint vouches for. */
+export function checkLog(
+  { tenantId, keys, held }: LogTrust,
+  start: { readonly size: number; readonly nodes: readonly Buffer[] } = { size: 0, nodes: [] },
+): LogCheck {
+  const tree = growTree(start.size, start.nodes);
+  /** Up to here a signed checkpoint agrees. */
+  let signed = start.size;
+  let verified = 0;
+  // Which leaf of those since the last checkpoint that agrees was changed, the hashes alone cannot say.
+  const between = (code: Breach['code'], kind: Breach['kind'], size: number): Breach => ({
+    code,
+    kind,
+    id: String(size),
+    from: signed,
+    index: Math.max(signed, size - 1),
+  });
+  const forked = (): Breach | undefined => {
+    if (held === undefined) return undefined;
+    const { size, root } = tree.head();
+    return size === held.size && !root.equals(held.root) ? between('log_forked', 'checkpoint', size) : undefined;
+  };
+  return {
+    append(leafHash, completed) {
+      tree.append(leafHash, completed);
+      return held?.size === tree.head().size ? forked() : undefined;
+    },
+    checkpoint(note) {
+      const { size, root } = tree.head();
+      const opened = openCheckpoint(note, keys);
+      if (opened === undefined) return { code: unsigned(note), kind: 'checkpoint', id: String(size) };
+      if (opened.origin !== originOf(tenantId) || opened.size !== size)
+        return between('checkpoint_misplaced', 'checkpoint', size);
+      if (!opened.root.equals(root)) return between('checkpoint_root', 'checkpoint', size);
+      signed = size;
+      verified += 1;
+      return undefined;
+    },
+    end() {
+      const { size } = tree.head();
+      if (signed < size) return between('checkpoint_missing', 'checkpoint', size);
+      if (held !== undefined && held.size > size)
+        return { code: 'log_rolled_back', kind: 'checkpoint', id: String(held.size), index: size };
+      return held !== undefined && held.size === start.size ? forked() : undefined;
+    },
+    head: () => tree.head(),
+    verified: () => verified,
+  };
+}
+
+function unsigned(note: string): Breach['code'] {
+  const cut = note.lastIndexOf('\n\n');
+  return cut >= 0 && parseCheckpointText(note.slice(0, cut + 1)) !== undefined
+    ? 'checkpoint_signature'
+    : 'checkpoint_malformed';
+}
