@@ -42,6 +42,7 @@ import { permissions } from './http/permissions.ts';
 import { policies } from './http/policies.ts';
 import { readerFreezes } from './http/readerFreezes.ts';
 import { requests } from './http/requests.ts';
+import { retention } from './http/retention.ts';
 import { statistics } from './http/statistics.ts';
 import { recipients } from './http/recipients.ts';
 import { staffUndertakings } from './http/staffUndertakings.ts';
@@ -137,6 +138,7 @@ const nouns: readonly ((declare: DeclareAct, vault: Vault) => void)[] = [
   accesses,
   changes,
   statistics,
+  retention,
   extracts,
   acceptances,
 ];

@@ -31,6 +31,8 @@ export function rateLimiter({ quota, windowSeconds }: RateRules, now: () => numb
     policy: `"default";q=${quota};w=${windowSeconds}`,
     take(client) {
       const time = now();
+      // The clock was set back by more than a window: nobody waits for what it had said.
+      if (turnAt > time + 2 * windowMs) [turnAt, current, previous] = [0, new Map(), new Map()];
       if (time >= turnAt) {
         previous = time >= turnAt + windowMs ? new Map() : current;
         current = new Map();

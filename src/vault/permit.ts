@@ -196,6 +196,7 @@ const rules = {
   'audit.checkpoint': { scope: 'audit:prove', roles: proving },
   'audit.inclusion': { scope: 'audit:prove', roles: proving },
   'audit.consistency': { scope: 'audit:prove', roles: proving },
+  'retention.read': { scope: 'audit:read', roles: ['dpo'] },
   'clients.create': { scope: 'clients', roles: ['system_admin'] },
   'clients.list': { scope: 'clients', roles: ['system_admin'] },
   'clients.read': { scope: 'clients', roles: ['system_admin'] },

@@ -5,11 +5,14 @@ import type { Statement } from '../db/statement.ts';
 import { VaultError } from '../errors.ts';
 import type { Profile } from '../policy/profile.ts';
 import { retentionClasses, type RetentionClass } from '../policy/vocabulary.ts';
-import { load, write } from './act.ts';
+import { commitAct, load, write, type Act, type Answer } from './act.ts';
+import type { Caller } from './caller.ts';
 import { forgetDestroyed } from './erasure.ts';
 import { clearanceOf } from './holds.ts';
+import { permit } from './permit.ts';
 import { plans, type Plan } from './retentionPlans.ts';
 import type { Round, Sweeping } from './sweepings.ts';
+import { timeView } from './shownTime.ts';
 import { sweepLeaf } from './sweepLeaf.ts';
 import type { Vault } from './vault.ts';
 import type { Policy } from './watch.ts';
@@ -149,6 +152,17 @@ export async function countRetention(vault: Vault, policy: Policy, tenantId: str
     action,
     ...(counted[i]?.[0] ?? { due: 0, held: 0 }),
   }));
+}
+
+/** The same for the officer, before it happens: what the next round lets go of, and what a hold keeps of it. Changes nothing. */
+export async function readDueRetention(vault: Vault, caller: Caller, act: Act): Promise<Answer> {
+  permit(caller, 'retention.read');
+  const { tenantId } = caller;
+  const policy = vault.watch.policy(tenantId);
+  const at = new Date(vault.now());
+  const items = await countRetention(vault, policy, tenantId);
+  const body = { policyVersion: policy.label, ...timeView('at', at), items, unswept: unsweptClasses() };
+  return commitAct(vault, caller, act, { policy, rule: 'retention' }, [], { status: 200, body });
 }
 
 /** Every class that is not swept, and why. */

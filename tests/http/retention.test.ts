@@ -160,6 +160,28 @@ describe('the sweep', () => {
     expect(breach).toBeUndefined();
   });
 
+  test('is counted for the officer, who alone may ask', async () => {
+    const [held, free] = [await person(), await person()];
+    const [kept, gone] = [await order(held, 'recipient', 'cancelled'), await order(free, 'recipient', 'cancelled')];
+    await hold(vault, await as('legal_registrar'), [held.id]);
+    await after(8, async () => {
+      const seen = made(await (await as('dpo')).get('/v1/retention'), 200);
+      const counted = (items: readonly { class: string }[]) => items.find((one) => one.class === 'alternate_recipient');
+      expect(counted(seen.items)).toEqual({ class: 'alternate_recipient', action: 'orders.expire', due: 2, held: 1 });
+      const own = await countRetention(vault.vault, policy(), vault.tenantId);
+      expect(seen.items).toEqual(own);
+      expect(seen.unswept).toContainEqual(expect.objectContaining({ class: 'backup', does: 'operator' }));
+      expect([await isThere(kept), await isThere(gone)], 'nothing has changed').toEqual([true, true]);
+      for (const role of ['shop_backend', 'legal_registrar'])
+        expect((await (await as(role)).get('/v1/retention')).status).toBe(403);
+      const leaves = await leavesOf(await as('dpo'), `client=${staff.get('dpo')?.id}`);
+      expect(leaves.filter(({ action }) => action === 'retention.read')).toMatchObject([{ outcome: 'allowed' }]);
+      await sweep();
+    });
+    expect([await isThere(kept), await isThere(gone)]).toEqual([true, false]);
+    await after(100, () => housekeep(vault.vault));
+  });
+
   test('leaves what is held, and takes it when the hold is over', async () => {
     const [held, free] = [await person(), await person()];
     const [kept, gone] = [await order(held, 'recipient', 'cancelled'), await order(free, 'recipient', 'cancelled')];

@@ -32,6 +32,18 @@ describe('rate limiter', () => {
     expect(limiter.take('a')).toBeUndefined();
   });
 
+  it('keeps nobody out for what a clock said that was set back', () => {
+    const { clock, limiter } = start(2, 60);
+    clock.ms += 3_600_000;
+    limiter.take('a');
+    limiter.take('a');
+    expect(limiter.take('a'), 'control').toBe(30);
+    clock.ms -= 3_600_000;
+    expect([limiter.take('a'), limiter.take('a'), limiter.take('a')]).toEqual([undefined, undefined, 30]);
+    clock.ms -= 5_000;
+    expect(limiter.take('a'), 'a small step is waited out').toBeLessThanOrEqual(35);
+  });
+
   it('counts each client by itself', () => {
     const { limiter } = start(1, 10);
     expect([limiter.take('a'), limiter.take('b'), limiter.take('a')]).toEqual([undefined, undefined, 10]);
