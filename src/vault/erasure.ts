@@ -13,7 +13,7 @@ import { changeRequests, selectClosable, selectRequestsOf, type RequestRow } fro
 import type { Statement } from '../db/statement.ts';
 import { VaultError } from '../errors.ts';
 import { load, write } from './act.ts';
-import { certificateOf } from './erasureCertificate.ts';
+import { certificateOf, closingLeaf } from './erasureCertificate.ts';
 import { eventStatement } from './events.ts';
 import { cutOff } from './feedback.ts';
 import { keptFor } from './formerVersions.ts';
@@ -190,7 +190,11 @@ async function closeErasures(vault: Vault, keys: TenantKeys): Promise<void> {
     }));
     const events = due.map(({ id, customerId }) => ({ kind: 'request.closed', objectId: id, customerId, at }) as const);
     const done = await unlessChanged(
-      write(vault, tenantId, [changeRequests(tenantId, closed), eventStatement(vault, tenantId, ...events)]),
+      write(vault, tenantId, [
+        changeRequests(tenantId, closed),
+        eventStatement(vault, tenantId, ...events),
+        ...due.map((row) => closingLeaf(vault, tenantId, row)),
+      ]),
     );
     if (!done || rows.length < atMost) return;
   }

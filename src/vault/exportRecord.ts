@@ -2,6 +2,7 @@ import type { ExportRow } from '../db/exports.ts';
 import { VaultError, type Fault } from '../errors.ts';
 import { checkText } from '../formats/text.ts';
 import { commitAct, type Act, type Answer } from './act.ts';
+import { proofOf } from './auditProofs.ts';
 import type { Caller } from './caller.ts';
 import { executedOrderOf, exportOf } from './exportDelivery.ts';
 import { openReceipt } from './exportSeal.ts';
@@ -10,6 +11,7 @@ import { approvedScope, type Acknowledgement, type LegalOrderFile } from './lega
 import { sealStep } from './legalOrderStep.ts';
 import { minutesDocument, type Minutes } from './minutes.ts';
 import { permit } from './permit.ts';
+import { leafHashIn } from './receipt.ts';
 import { jalaliDayOf } from './tehranDay.ts';
 import type { Vault } from './vault.ts';
 
@@ -17,7 +19,10 @@ import type { Vault } from './vault.ts';
 export async function readExport(vault: Vault, caller: Caller, act: Act, id: string): Promise<Answer> {
   permit(caller, 'exports.read');
   const row = await exportOf(vault, caller, id);
-  const receipt = openReceipt(await vault.keyring.tenant(caller.tenantId), row);
+  const keys = await vault.keyring.tenant(caller.tenantId);
+  const receipt = openReceipt(keys, row);
+  const hash = leafHashIn(receipt);
+  const proof = hash === undefined ? undefined : await proofOf(vault, keys, { hash, at: row.executedAt });
   const { legalOrderId, orderStatus, records, notFound, outsidePeriod, fields, format, delivery, reissues } = row;
   const body = {
     id,
@@ -38,6 +43,7 @@ export async function readExport(vault: Vault, caller: Caller, act: Act, id: str
     ...(row.deliveredAt === null ? {} : { deliveredAt: row.deliveredAt.toISOString() }),
     reissues,
     receipt,
+    ...(proof === undefined ? {} : { proof }),
   };
   return commitAct(vault, caller, act, { object: { kind: 'exports', id }, legalOrderId }, [], { status: 200, body });
 }

@@ -2,6 +2,7 @@ import { canonicalJson } from '../crypto/canonicalJson.ts';
 import { judgeCertificate } from '../crypto/certificate.ts';
 import { envelopedFor, signedContent } from '../crypto/cms.ts';
 import { digestOf } from '../crypto/digest.ts';
+import type { LeafRow } from '../db/audit.ts';
 import type { ExportRow, NewExportRow } from '../db/exports.ts';
 import { refuse, VaultError } from '../errors.ts';
 import type { ExportKey, KeyFolder } from '../keys/folder.ts';
@@ -67,12 +68,15 @@ export function sealExport(
   file: LegalOrderFile,
   content: ExportContent,
   execution: Execution,
-): { readonly row: NewExportRow; readonly digest: Buffer; readonly receipt: string } {
+  recorded: (digest: Buffer) => LeafRow,
+): { readonly row: NewExportRow; readonly leaf: LeafRow; readonly receipt: string } {
   const { exportId, legalOrderId, at, by } = execution;
   const { records, notFound, outsidePeriod } = content;
   const made = packageOf(folder.exportSigning, file, content, execution);
-  const receipt = receiptOf(folder.exportSigning, file, content, made, execution);
   const sealed = sealNew(keys, 'export', exportId, new Map([[packageLabel, made.bytes.toString('base64')]]));
+  // The leaf binds what is stored, and the receipt binds the leaf.
+  const leaf = recorded(sealed.digest);
+  const receipt = receiptOf(folder.exportSigning, file, content, made, execution, leaf.leafHash);
   const statement = sealNew(keys, 'statement', exportId, new Map([[receiptLabel, receipt]]));
   const row = {
     tenantId: keys.tenantId,
@@ -95,7 +99,7 @@ export function sealExport(
     statementKey: statement.dataKey,
     statement: statement.sealed,
   };
-  return { row, digest: sealed.digest, receipt };
+  return { row, leaf, receipt };
 }
 
 /** Until when a package lies ready that was let out at `at`. Sealed to its recipient it waits as long as the order holds. */

@@ -4,7 +4,7 @@ import { insertExport } from '../db/exports.ts';
 import { takeLegalOrderForExecution } from '../db/legalOrderExecution.ts';
 import { holdCustomers } from '../db/legalSubjects.ts';
 import { VaultError } from '../errors.ts';
-import { commitAct, type Act, type Answer } from './act.ts';
+import { commitLeaf, type Act, type Answer } from './act.ts';
 import { leafOf, type Deed } from './audit.ts';
 import type { Caller } from './caller.ts';
 import { computeContent } from './exportContent.ts';
@@ -47,10 +47,11 @@ export async function executeLegalOrder(
   const exportId = newId(at.getTime());
   const controller = policy.profile.controller.fa;
   const execution = { exportId, legalOrderId, at, by, policyVersion: policy.label, controller };
-  const { row, digest, receipt } = sealExport(vault.keys, keys, file, content, execution);
   const executed = { ...file, execution: { ...by, at: at.toISOString(), exportId } };
   const { statement: step } = sealStep(keys, stored, executed, ['approved']);
   const deed: Deed = { policy, object: { kind: 'exports', id: exportId }, legalOrderId, purpose, rule: decision.rule };
+  const recorded = (digest: Buffer) => leafOf(vault, caller, act, { ...deed, full: decision.full, digest, recordVersion: 1 });
+  const { row, leaf, receipt } = sealExport(vault.keys, keys, file, content, execution, recorded);
   const statements = [
     takeLegalOrderForExecution(tenantId, stored.id, stored.version, at),
     step,
@@ -60,7 +61,7 @@ export async function executeLegalOrder(
     ...noticeStatements(vault, keys, execution, { ...record, secret: secrecyOf(file) }, content.disclosed),
     insertLeaves(content.disclosed.map((d) => leafOf(vault, caller, act, { ...deed, ...d }))),
   ];
-  return commitAct(vault, caller, act, { ...deed, full: decision.full, digest, recordVersion: 1 }, statements, {
+  return commitLeaf(vault, caller, act, leaf, statements, {
     status: 201,
     headers: { Location: `/v1/exports/${exportId}/package` },
     body: {

@@ -17,6 +17,7 @@ export function receiptOf(
   { records, notFound, outsidePeriod }: ExportContent,
   { format, sha256, contentSha256, jsonSha256 }: Package,
   execution: Execution,
+  leafHash: Buffer,
 ): string {
   const { record, registration, approvals, decision } = file;
   if (decision === undefined || approvals === undefined) throw new VaultError('integrity_failure');
@@ -42,10 +43,18 @@ export function receiptOf(
     outsidePeriod,
     executedAt: execution.at.toISOString(),
     policyVersion: execution.policyVersion,
+    leafHash: leafHash.toString('hex'),
     registeredBy: named(registration),
     approvedBy: approvals.map(named),
     executedBy: named(execution.by),
   });
+}
+
+/** The log's entry that a receipt names; undefined in one of before there was a tree. */
+export function leafHashIn(receipt: string): Buffer | undefined {
+  const payload: unknown = JSON.parse(Buffer.from(receipt.split('.')[1] ?? '', 'base64url').toString());
+  const named = typeof payload === 'object' && payload !== null && 'leafHash' in payload ? payload.leafHash : undefined;
+  return typeof named === 'string' ? Buffer.from(named, 'hex') : undefined;
 }
 
 function letterOf({ number, date, caseNumber }: NonNullable<LegalOrderRecord['letter']>) {

@@ -18,6 +18,7 @@ import type { Caller } from './caller.ts';
 import { editCustomer, type CustomerChange } from './customerEdit.ts';
 import { eventStatement } from './events.ts';
 import { newId } from './ids.ts';
+import { certificateProof } from './erasureCertificate.ts';
 import type { TenantKeys } from './keyring.ts';
 import { pageOf, type Page } from './page.ts';
 import { permit } from './permit.ts';
@@ -213,9 +214,11 @@ export async function listRequests(
 /** The signed statement of an erasure. Throws `conflict` until the request is closed by one. */
 export async function readCertificate(vault: Vault, caller: Caller, act: Act, id: string): Promise<Answer> {
   permit(caller, 'requests.certificate');
-  const { customerId, state, certificate } = await requestOf(vault, caller, id);
+  const { customerId, state, certificate, closedAt } = await requestOf(vault, caller, id);
   if (state === 'open') throw refuse('conflict', '', 'not_answered');
   if (certificate === null) throw refuse('conflict', '', 'no_certificate');
+  const proof = await certificateProof(vault, await vault.keyring.tenant(caller.tenantId), { id, customerId, closedAt });
   const deed = { subjectId: customerId, object: { kind: 'requests', id } };
-  return commitAct(vault, caller, act, deed, [], { status: 200, body: { id, certificate } });
+  const body = { id, certificate, ...(proof === undefined ? {} : { proof }) };
+  return commitAct(vault, caller, act, deed, [], { status: 200, body });
 }
