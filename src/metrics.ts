@@ -10,6 +10,7 @@ import {
   type PrometheusContentType,
 } from 'prom-client';
 import type { EventFields, EventName, Log } from './log.ts';
+import { treeProgress } from './vault/tree.ts';
 import type { Vault } from './vault/vault.ts';
 
 /** Seconds. */
@@ -70,7 +71,8 @@ export function openMetrics(log: Log): Metrics {
   };
 }
 
-function watchVault(registry: Registry, { db, keyring }: Vault): void {
+function watchVault(registry: Registry, vault: Vault): void {
+  const { db, keyring } = vault;
   const connections = new Gauge({
     name: 'amanat_database_connections',
     help: 'Connections of the pool, and callers waiting for one',
@@ -91,8 +93,45 @@ function watchVault(registry: Registry, { db, keyring }: Vault): void {
       this.set(keyring.unwraps());
     },
   });
+  watchTree(registry, vault);
   registry.registerMetric(connections);
   registry.registerMetric(unwraps);
+}
+
+/** The log's tree, of all tenants together: looked up when it is asked for. Without the database the figures stay away. */
+function watchTree(registry: Registry, vault: Vault): void {
+  let looking: ReturnType<typeof treeProgress> | undefined;
+  // Both figures are collected at once: one look is enough.
+  const look = () =>
+    (looking ??= treeProgress(vault).finally(() => {
+      looking = undefined;
+    })).catch(() => undefined);
+  const entries = new Gauge({
+    name: 'amanat_audit_entries',
+    help: 'Entries of the log: integrated into the tree, and waiting for it',
+    labelNames: ['state'],
+    registers: [],
+    async collect() {
+      const progress = await look();
+      this.reset();
+      if (progress === undefined) return;
+      this.set({ state: 'integrated' }, progress.integrated);
+      this.set({ state: 'waiting' }, progress.waiting);
+    },
+  });
+  const age = new Gauge({
+    name: 'amanat_audit_waiting_seconds',
+    help: 'Age of the oldest entry that waits for the tree; 0 when none does',
+    labelNames: [],
+    registers: [],
+    async collect() {
+      const progress = await look();
+      this.remove();
+      if (progress !== undefined) this.set(progress.waitingMs / 1000);
+    },
+  });
+  registry.registerMetric(entries);
+  registry.registerMetric(age);
 }
 
 /** The metrics port: this process's figures, or with workers those of all of them together. */

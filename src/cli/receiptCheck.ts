@@ -4,7 +4,9 @@ import { readFile } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { verifyReceipt } from '../crypto/signature.ts';
 import { keyThumbprint } from '../crypto/thumbprint.ts';
-import { exit, onlyWord, required, UsageFault, type Command } from './command.ts';
+import type { VerifierKey } from '../crypto/signedNote.ts';
+import { exit, onlyWord, required, UsageFault, type Arguments, type Command } from './command.ts';
+import { checkProof, proofMeanings, readVkey, type InLog } from './receiptProof.ts';
 import { readableStatement, shown } from './receiptStatement.ts';
 import { table } from './table.ts';
 
@@ -16,6 +18,8 @@ interface Check {
   readonly certificate: Signer;
   /** Which of the receipt's two digests the file has. */
   readonly package?: 'package' | 'content';
+  /** Where the log holds it. */
+  readonly log?: InLog;
   /** Only what the signature covers: absent unless it verifies. */
   readonly statement?: Statement;
 }
@@ -28,6 +32,7 @@ const meanings = {
   signature: 'the receipt was changed, or was not signed with the key of this certificate',
   package_differs: 'this is not the package that the receipt is about: its SHA-256 is another',
   package_not_named: 'the receipt names no digest of a package',
+  ...proofMeanings,
 } as const;
 type Fault = keyof typeof meanings;
 
@@ -42,12 +47,19 @@ interface Signer {
 
 export const receiptCheck: Command = {
   words: '<receipt file>',
-  options: { certificate: { type: 'string' }, package: { type: 'string' } },
+  options: {
+    certificate: { type: 'string' },
+    package: { type: 'string' },
+    proof: { type: 'string' },
+    'log-key': { type: 'string' },
+  },
   help: {
     certificate: 'the export certificate of the vault that gave the receipt, PEM: export-1.crt of its keys folder',
     package: 'the package as it was delivered, or the content that came out of it: its SHA-256 is compared',
+    proof: "the proof that came with it, or the vault's whole answer: does the log hold it?",
+    'log-key': 'what signs the log, for --proof: a vkey, or a file that holds one (GET /v1/audit/checkpoint, `keys`)',
   },
-  found: 'the receipt does not hold, or the package is another',
+  found: 'the receipt does not hold, the package is another, or the log does not hold it',
   more: [
     'Works offline and needs no vault. Nothing of a receipt is printed before its signature has been verified. That the',
     'certificate is the right one is for you to find out: compare the fingerprint with whoever runs the vault.',
@@ -58,11 +70,31 @@ export const receiptCheck: Command = {
     const jws = (await readText(file)).replace(/\s+/g, '');
     const packageFile = args.text('package');
     const digest = packageFile === undefined ? undefined : await digestOfFile(packageFile);
-    const check = checkReceipt(certificate, jws, digest);
+    const check = withLog(checkReceipt(certificate, jws, digest), jws, await proofGiven(args));
     out.result(check, () => readable(check));
     return check.valid ? exit.ok : exit.found;
   },
 };
+
+interface GivenProof {
+  readonly text: string;
+  readonly key: VerifierKey;
+}
+
+/** Throws `UsageFault` unless both are given, or neither. */
+async function proofGiven(args: Arguments): Promise<GivenProof | undefined> {
+  const [file, key] = [args.text('proof'), args.text('log-key')];
+  if (file === undefined && key === undefined) return undefined;
+  return { text: await readText(required(args, 'proof')), key: await readVkey(required(args, 'log-key')) };
+}
+
+function withLog(check: Check, jws: string, given: GivenProof | undefined): Check {
+  if (given === undefined || check.statement === undefined) return check;
+  const found = checkProof(given.text, given.key, jws, check.statement);
+  return typeof found === 'string'
+    ? { ...check, valid: false, faults: [...check.faults, found] }
+    : { ...check, log: found };
+}
 
 function checkReceipt({ signer, key }: OwnCertificate, jws: string, digest: string | undefined): Check {
   const statement = statementOf(verifyReceipt(key, jws));
@@ -161,6 +193,7 @@ function readable(check: Check): string {
     headline(check),
     ...faults.map((fault) => `    ${fault}: ${meanings[fault]}`),
     ...(check.package === undefined ? [] : [`    ${comparisons[check.package]}`]),
+    ...(check.log === undefined ? [] : [`    ${inLog(check.log)}`]),
     ...warnings.map(() => '    note: it was signed at a time when the certificate was not valid'),
     '',
     readableSigner(certificate),
@@ -168,11 +201,16 @@ function readable(check: Check): string {
   ].join('\n');
 }
 
-function headline({ valid, statement }: Check): string {
+function headline({ valid, statement, faults }: Check): string {
   if (valid) return 'The receipt holds.';
-  return statement === undefined
-    ? 'THE RECEIPT DOES NOT HOLD.'
+  if (statement === undefined) return 'THE RECEIPT DOES NOT HOLD.';
+  return faults.some((fault) => Object.hasOwn(proofMeanings, fault))
+    ? 'THE SIGNATURE HOLDS, AND THE LOG DOES NOT HOLD THE RECEIPT.'
     : 'THE RECEIPT HOLDS, AND THE PACKAGE IS NOT THE ONE IT IS ABOUT.';
+}
+
+function inLog({ origin, index, size }: InLog): string {
+  return `the log ${shown(origin)} holds it: entry ${index} of ${size}`;
 }
 
 function readableSigner({ subject, fingerprint256, kid, validFrom, validTo }: Signer): string {

@@ -26,6 +26,7 @@ const labels: Readonly<Record<string, string>> = {
   registeredBy: 'registered by',
   approvedBy: 'approved by',
   executedBy: 'executed by',
+  leafHash: 'entry in the log',
 };
 
 /** Two columns; every member of every depth, nothing left out. Moments and days have the Jalali date beside them. */

@@ -50,7 +50,8 @@ export async function executeLegalOrder(
   const executed = { ...file, execution: { ...by, at: at.toISOString(), exportId } };
   const { statement: step } = sealStep(keys, stored, executed, ['approved']);
   const deed: Deed = { policy, object: { kind: 'exports', id: exportId }, legalOrderId, purpose, rule: decision.rule };
-  const recorded = (digest: Buffer) => leafOf(vault, caller, act, { ...deed, full: decision.full, digest, recordVersion: 1 });
+  const recorded = (digest: Buffer) =>
+    leafOf(vault, caller, act, { ...deed, full: decision.full, digest, recordVersion: 1 });
   const { row, leaf, receipt } = sealExport(vault.keys, keys, file, content, execution, recorded);
   const statements = [
     takeLegalOrderForExecution(tenantId, stored.id, stored.version, at),

@@ -3,13 +3,20 @@ import { commit } from '../db/commit.ts';
 import { probeAudit } from '../db/audit.ts';
 import { leafOf } from './audit.ts';
 import { newId } from './ids.ts';
+import { treeProgress } from './tree.ts';
 import type { Vault } from './vault.ts';
 
 export type Check = 'ok' | 'failed';
 export interface Readiness {
   readonly ready: boolean;
   readonly checks: { readonly database: Check; readonly keys: Check; readonly audit: Check };
+  /** What an operator should look at while the process serves. */
+  readonly warnings: readonly Warning[];
 }
+
+/** Leaves wait for the tree for much longer than the second that they should. */
+export type Warning = 'audit_integration_late';
+const lateMs = 60_000;
 
 /** Can this process serve now: database reached, every tenant's keys open, a leaf could be written (and is not)? */
 export async function readiness(vault: Vault): Promise<Readiness> {
@@ -17,7 +24,13 @@ export async function readiness(vault: Vault): Promise<Readiness> {
   const tenants = vault.watch.tenants();
   const keys = await passes(() => Promise.all(tenants.map((id) => vault.keyring.tenant(id))));
   const audit = await passes(() => probe(vault, tenants[0]));
-  return { ready: database === 'ok' && keys === 'ok' && audit === 'ok', checks: { database, keys, audit } };
+  const ready = database === 'ok' && keys === 'ok' && audit === 'ok';
+  return { ready, checks: { database, keys, audit }, warnings: await warningsOf(vault) };
+}
+
+async function warningsOf(vault: Vault): Promise<readonly Warning[]> {
+  const progress = await treeProgress(vault).catch(() => undefined);
+  return progress !== undefined && progress.waitingMs > lateMs ? ['audit_integration_late'] : [];
 }
 
 async function passes(check: () => Promise<unknown>): Promise<Check> {

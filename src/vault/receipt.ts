@@ -53,8 +53,8 @@ export function receiptOf(
 /** The log's entry that a receipt names; undefined in one of before there was a tree. */
 export function leafHashIn(receipt: string): Buffer | undefined {
   const payload: unknown = JSON.parse(Buffer.from(receipt.split('.')[1] ?? '', 'base64url').toString());
-  const named = typeof payload === 'object' && payload !== null && 'leafHash' in payload ? payload.leafHash : undefined;
-  return typeof named === 'string' ? Buffer.from(named, 'hex') : undefined;
+  const hex = typeof payload === 'object' && payload !== null && 'leafHash' in payload ? payload.leafHash : undefined;
+  return typeof hex === 'string' ? Buffer.from(hex, 'hex') : undefined;
 }
 
 function letterOf({ number, date, caseNumber }: NonNullable<LegalOrderRecord['letter']>) {

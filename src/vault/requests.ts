@@ -217,7 +217,11 @@ export async function readCertificate(vault: Vault, caller: Caller, act: Act, id
   const { customerId, state, certificate, closedAt } = await requestOf(vault, caller, id);
   if (state === 'open') throw refuse('conflict', '', 'not_answered');
   if (certificate === null) throw refuse('conflict', '', 'no_certificate');
-  const proof = await certificateProof(vault, await vault.keyring.tenant(caller.tenantId), { id, customerId, closedAt });
+  const proof = await certificateProof(vault, await vault.keyring.tenant(caller.tenantId), {
+    id,
+    customerId,
+    closedAt,
+  });
   const deed = { subjectId: customerId, object: { kind: 'requests', id } };
   const body = { id, certificate, ...(proof === undefined ? {} : { proof }) };
   return commitAct(vault, caller, act, deed, [], { status: 200, body });

@@ -12,9 +12,11 @@ import {
   type TreeHead,
 } from '../crypto/merkleTree.ts';
 import { nodeIn, tileOf } from '../crypto/tiles.ts';
-import { selectTiles, selectTreeHead, type TreeHeadRow } from '../db/auditTree.ts';
+import { selectTiles, selectTreeHead, selectTreeProgress, type TreeHeadRow } from '../db/auditTree.ts';
+import { commit } from '../db/commit.ts';
 import { VaultError } from '../errors.ts';
 import { load } from './act.ts';
+import { timeOf } from './idTime.ts';
 import type { TenantKeys } from './keyring.ts';
 import { checkMac } from './rowMac.ts';
 import type { Vault } from './vault.ts';
@@ -104,4 +106,18 @@ async function readOnce(vault: Vault, tenantId: string, nodes: readonly NodeAt[]
   const hashes = await treeNodes(vault, tenantId)(nodes);
   const known = new Map(nodes.map(({ level, index }, i) => [`${level}/${index}`, hashes[i] ?? nothing]));
   return (wanted) => Promise.resolve(wanted.map(({ level, index }) => known.get(`${level}/${index}`) ?? nothing));
+}
+
+/** Waiting leaves are counted up to here. */
+const mostCounted = 100_000;
+
+/** How far the trees of all tenants have come, and how long the oldest leaf has waited. */
+export async function treeProgress(
+  vault: Vault,
+): Promise<{ readonly integrated: number; readonly waiting: number; readonly waitingMs: number }> {
+  const tenantIds = vault.watch.tenants();
+  const [[row]] = await commit(vault.db, { tenantIds }, [selectTreeProgress(tenantIds, mostCounted)]);
+  if (row === undefined) throw new VaultError('internal');
+  const { integrated, waiting, oldest } = row;
+  return { integrated, waiting, waitingMs: oldest === null ? 0 : Math.max(0, vault.now() - timeOf(oldest)) };
 }

@@ -6,6 +6,8 @@ import { synthetic } from '../../src/cli/synthetic.ts';
 import { commit } from '../../src/db/commit.ts';
 import { openDatabase, closeDatabase, type Database } from '../../src/db/database.ts';
 import { statement } from '../../src/db/statement.ts';
+import { createLog } from '../../src/log.ts';
+import { openMetrics } from '../../src/metrics.ts';
 import { openIntegrator, type Integrator } from '../../src/vault/integration.ts';
 import { newId } from '../../src/vault/ids.ts';
 import { proveConsistency, proveInclusion, readTreeHead } from '../../src/vault/tree.ts';
@@ -333,7 +335,10 @@ describe('tiles that were tampered with', () => {
 
   test('a leaf that is gone before it is integrated is told of and holds nobody up', async () => {
     const second = await startVault();
-    await fillLeaves(second, 3);
+    await second.vault.watch.look();
+    await integrate(second);
+    const shop = await second.client('shop_backend');
+    await newPerson(shop, synthetic(6).naturalCustomer());
     await withClient(second.db.superuserUrl, (client) =>
       client.query('delete from amanat.audit_leaves where id = (select min(id::text)::uuid from amanat.audit_pending)'),
     );
@@ -341,6 +346,17 @@ describe('tiles that were tampered with', () => {
     const { pending, head } = await storedTree(second);
     expect([pending, head.size > 1]).toEqual([1, true]);
     expect(second.logLines.filter((line) => line.includes('audit_leaf'))).toHaveLength(1);
+    // Its age is what an operator sees, here and in the metrics.
+    expect((await second.request('GET', '/readyz')).body.warnings).toBeUndefined();
+    second.advance(61_000);
+    const late = await second.request('GET', '/readyz');
+    expect([late.status, late.body.warnings]).toEqual([200, ['audit_integration_late']]);
+    const metrics = openMetrics(createLog({ level: 'info', destination: { write: () => undefined } }));
+    metrics.watch(second.vault);
+    const figures = await metrics.registry.metrics();
+    expect(figures).toContain(`amanat_audit_entries{state="integrated"} ${head.size}\n`);
+    expect(figures).toContain('amanat_audit_entries{state="waiting"} 1\n');
+    expect(Number(/^amanat_audit_waiting_seconds (.+)$/m.exec(figures)?.[1])).toBeGreaterThan(60);
     await second.stop();
   });
 });

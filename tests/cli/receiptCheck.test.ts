@@ -2,7 +2,10 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { checkpointKey, signCheckpoint } from '../../src/crypto/checkpoint.ts';
 import { signedContent } from '../../src/crypto/cms.ts';
+import { growTree, nodeHash } from '../../src/crypto/merkleTree.ts';
+import { vkeyOf } from '../../src/crypto/signedNote.ts';
 import { signReceipt } from '../../src/crypto/signature.ts';
 import { selfSignedCertificate } from '../../src/crypto/x509.ts';
 import { amanat, temporaryFolder, type Ended } from './process.ts';
@@ -232,5 +235,56 @@ describe('a wrong call is 64', () => {
     const { code, stdout, stderr } = await amanat(['receipt', 'check', ...argv]);
     expect({ code, stdout }, stderr).toEqual({ code: 64, stdout: '' });
     expect(stderr).toContain(told);
+  });
+});
+
+describe('a receipt with its proof', () => {
+  const pair = newKeyPair('ed25519');
+  const key = checkpointKey('019aa001-0000-7000-8000-000000000009', pair.publicKey);
+  const leaves = [0, 1, 2].map((n) => createHash('sha256').update(`leaf ${n}`).digest());
+  const tree = growTree();
+  for (const leaf of leaves) tree.append(leaf);
+  const proof = {
+    leafHash: leaves[2]!.toString('hex'),
+    index: 2,
+    size: 3,
+    path: [nodeHash(leaves[0]!, leaves[1]!).toString('hex')],
+    checkpoint: signCheckpoint(tree.head(), { key, privateKey: pair.privateKey }),
+  };
+  const jws = receipt({ ...payload, leafHash: proof.leafHash });
+  const run = async (given: object, logKey = vkeyOf(key), text = jws): Promise<Ended> =>
+    amanat([
+      'receipt',
+      'check',
+      file('proven.jws', text),
+      '--certificate',
+      own.path,
+      '--json',
+      '--proof',
+      file('proof.json', JSON.stringify(given)),
+      '--log-key',
+      logKey,
+    ]);
+
+  test('is in the log, by the key as text or in a file, the proof alone or in the answer', async () => {
+    const log = { origin: 'amanat/019aa001-0000-7000-8000-000000000009', index: 2, size: 3 };
+    for (const ended of [await run(proof), await run({ id: 'x', proof }, file('log.vkey', `${vkeyOf(key)}\n`))]) {
+      expect(ended.code, ended.stderr).toBe(0);
+      expect(JSON.parse(ended.stdout)).toMatchObject({ valid: true, log });
+    }
+  });
+
+  test('is told apart from one that is not', async () => {
+    const stranger = checkpointKey('019aa001-0000-7000-8000-000000000009', newKeyPair('ed25519').publicKey);
+    for (const [ended, fault] of [
+      [await run({ ...proof, index: 1 }), 'not_in_log'],
+      [await run(proof, vkeyOf(stranger)), 'checkpoint'],
+      [await run(proof, vkeyOf(key), receipt({ ...payload, leafHash: '00' })), 'another_entry'],
+      [await run({}), 'proof_malformed'],
+    ] as const) {
+      expect(ended.code, fault).toBe(1);
+      expect(JSON.parse(ended.stdout)).toMatchObject({ valid: false, faults: [fault] });
+    }
+    expect((await run(proof, 'no key')).code).toBe(64);
   });
 });

@@ -1,4 +1,8 @@
 import { createHash, createPublicKey } from 'node:crypto';
+import { checkProof } from '../../src/cli/receiptProof.ts';
+import { checkpointKey } from '../../src/crypto/checkpoint.ts';
+import { openIntegrator } from '../../src/vault/integration.ts';
+import { newKeyPair } from '../support/keyPair.ts';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { decodeLeaf } from '../../src/crypto/leaf.ts';
 import { verifyReceipt } from '../../src/crypto/signature.ts';
@@ -553,6 +557,32 @@ describe('the package', () => {
   });
 });
 
+describe('the receipt in the log', () => {
+  test('is proven once its entry is integrated, to whoever holds the key of the log', async () => {
+    const order = await desk.approve([{ customerId: (await desk.storeCustomer()).id }]);
+    const made = await execute(order);
+    const read = async () => (await dpo.get(`/v1/exports/${made.body.id}`)).body;
+    expect((await read()).proof).toBeUndefined();
+    await openIntegrator(vault.vault)();
+    const { receipt, proof } = await read();
+    const key = checkpointKey(vault.tenantId, vault.vault.keys.checkpoint[0].publicKey);
+    const statement = verifyReceipt(createPublicKey(vault.vault.keys.exportSigning.certificatePem), receipt) as Record<
+      string,
+      unknown
+    >;
+    const check = (given: unknown, by = key): unknown => checkProof(JSON.stringify(given), by, receipt, statement);
+    expect(check({ proof })).toEqual({ origin: `amanat/${vault.tenantId}`, index: proof.index, size: proof.size });
+    // Another key, another place, another entry, a changed byte of each part.
+    expect(check(proof, checkpointKey(vault.tenantId, newKeyPair('ed25519').publicKey))).toBe('checkpoint');
+    expect(check({ ...proof, index: proof.index - 1 })).toBe('not_in_log');
+    expect(check({ ...proof, path: proof.path.slice(1) })).toBe('not_in_log');
+    expect(check({ ...proof, leafHash: proof.leafHash.replace(/^../, '00') })).toBe('not_in_log');
+    expect(check({ ...proof, checkpoint: proof.checkpoint.replace(String(proof.size), '1') })).toBe('checkpoint');
+    expect(checkProof(JSON.stringify(proof), key, receipt, { ...statement, leafHash: '00' })).toBe('another_entry');
+    expect(check({})).toBe('proof_malformed');
+  });
+});
+
 describe('the receipt and the register', () => {
   test('say what was disclosed under which order and by whom, and nothing about a subject', async () => {
     const { id, sent } = await desk.storeCustomer();
@@ -584,6 +614,7 @@ describe('the receipt and the register', () => {
       registeredBy: { clientId: desk.registrar.id, actor: 'staff-1' },
       approvedBy: [{ clientId: desk.approver.id, actor: 'staff-2' }],
       executedBy: { clientId: desk.registrar.id, actor: 'staff-1' },
+      leafHash: made.headers.get('amanat-leaf-hash'),
     });
     expect(JSON.stringify(receipt)).not.toContain(id);
     const [header, payload, signature] = made.body.receipt.split('.');

@@ -3,6 +3,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { synthetic } from '../../src/cli/synthetic.ts';
 import { verifyReceipt } from '../../src/crypto/signature.ts';
 import { raiseDueEvents } from '../../src/vault/dueEvents.ts';
+import { checkProof } from '../../src/cli/receiptProof.ts';
+import { checkpointKey } from '../../src/crypto/checkpoint.ts';
+import { openIntegrator } from '../../src/vault/integration.ts';
+import { decodeLeaf } from '../../src/crypto/leaf.ts';
 import { sweepErasures } from '../../src/vault/erasure.ts';
 import { startVault, type TestClient, type TestVault } from '../support/vault.ts';
 import {
@@ -216,6 +220,19 @@ describe('erasure', () => {
     });
     const told = made(await shop.get('/v1/events'), 200).items;
     expect(told.map((e: { kind: string }) => e.kind)).toContain('request.closed');
+    // The certificate stands in the log, in an entry of the day of the answer.
+    expect(made(await dpo.get(`/v1/requests/${asked.id}/certificate`), 200).proof).toBeUndefined();
+    await openIntegrator(vault.vault)();
+    const { certificate, proof } = made(await dpo.get(`/v1/requests/${asked.id}/certificate`), 200);
+    const key = checkpointKey(vault.tenantId, vault.vault.keys.checkpoint[0].publicKey);
+    const check = (jws: string, given: unknown): unknown => checkProof(JSON.stringify(given), key, jws, {});
+    expect(check(certificate, proof)).toMatchObject({ index: proof.index, size: proof.size });
+    const leaf = decodeLeaf(Buffer.from(proof.leaf, 'base64'));
+    expect(leaf).toMatchObject({ action: 'requests.close', actor: 'sweep', objectId: asked.id });
+    expect(leaf.at).toBeGreaterThanOrEqual(Date.parse((await read(asked.id)).closedAt));
+    // Control: another certificate, another entry.
+    expect(check(`${certificate}x`, proof)).toBe('another_entry');
+    expect(check(certificate, { ...proof, leaf: Buffer.from('x').toString('base64') })).toBe('another_entry');
   });
 
   test('what the law keeps stays under its own key, and is named by its class', async () => {
