@@ -19,7 +19,7 @@ export interface DurabilityState {
 
 export function selectDurabilityState(): Statement<DurabilityState> {
   return statement(
-    'select_durability_state',
+    'select_server_durability',
     `select current_setting('server_version') as "serverVersion",
             current_setting('fsync') as fsync,
             current_setting('full_page_writes') as "fullPageWrites",

@@ -248,9 +248,7 @@ describe('answers', () => {
   test('a frozen customer’s are shown to nobody, and nobody answers for them', async () => {
     const { id, of } = await answered();
     const waiting = await opened({}, of);
-    await atDatabase(vault, `update amanat.customers set reveals_frozen = true, edits_frozen = true where id = $1`, [
-      of.id,
-    ]);
+    made(await (await as('shop_backend')).post('/v1/misuse-reports', { customerId: of.id }));
     expect((await read(id, 'support')).answers.nationalId).toEqual({ state: 'withheld', reason: 'deactivated' });
     const answer = await (
       await as('shop_backend')
