@@ -45,11 +45,13 @@ import { requests } from './http/requests.ts';
 import { retention } from './http/retention.ts';
 import { statistics } from './http/statistics.ts';
 import { recipients } from './http/recipients.ts';
+import { vaultSeal } from './http/seal.ts';
 import { staffUndertakings } from './http/staffUndertakings.ts';
 import { supplementaryRequests } from './http/supplementaryRequests.ts';
 import { system } from './http/system.ts';
 import { webhooks } from './http/webhooks.ts';
-import type { KeyFolder } from './keys/folder.ts';
+import type { KeyFolder, RootKey } from './keys/folder.ts';
+import { liveKeys } from './keys/liveKeys.ts';
 import type { Log } from './log.ts';
 import type { Senders } from './sending/sender.ts';
 import { tokenVerifier } from './vault/accessToken.ts';
@@ -60,32 +62,58 @@ import { deliveryMemory } from './vault/deliveryMemory.ts';
 import { forgetDestroyed } from './vault/erasure.ts';
 import { grantMemory } from './vault/grantOf.ts';
 import { openKeyring } from './vault/keyring.ts';
+import { liveKeyring } from './vault/liveKeyring.ts';
 import { openReads } from './vault/reads.ts';
+import { openSeal } from './vault/seal.ts';
 import { newThrottle } from './vault/throttle.ts';
 import type { Vault } from './vault/vault.ts';
 import { openWatch } from './vault/watch.ts';
 
+const hourMs = 3_600_000;
+
 /** What a process serves with. */
 export interface Parts {
   readonly db: Database;
-  readonly keys: KeyFolder;
+  /** `undefined`: sealed from the start. */
+  readonly keys: KeyFolder | undefined;
   readonly issuer: string;
   readonly now: () => number;
   readonly log: Log;
   /** Of a process that serves; without them nothing is sent. */
   readonly senders?: Senders;
+  /** How long a tenant's unwrapped keys are used without asking the root key again; an hour when absent. Milliseconds. */
+  readonly keyLifetimeMs?: number;
+  /** Keys that can be had without asking anybody, once a sealing was lifted. */
+  readonly reload?: () => Promise<KeyFolder | undefined>;
+  /** The vault was sealed, or opened again. */
+  readonly onSeal?: (sealed: boolean) => void;
 }
 
-export function openVault({ db, keys, issuer, now, log, senders = {} }: Parts): Vault {
+export function openVault(parts: Parts): Vault {
+  // No closure below may keep `parts`, which holds the keys: they have to be gone when the vault is sealed.
+  const { db, issuer, now, log, senders = {}, onSeal = () => undefined, reload = async () => undefined } = parts;
   const notice: Vault['notice'] = (event, code) => log.event(event, { code });
-  const keyring = openKeyring(db, keys.root.byId, now);
+  const keys = liveKeys(parts.keys);
+  const rootById: Pick<ReadonlyMap<string, RootKey>, 'get'> = { get: (id) => keys.root.byId.get(id) };
+  const isSealed = (): boolean => keys.sealed;
+  const limits = { isSealed, lifetimeMs: parts.keyLifetimeMs ?? hourMs, now };
+  const keyring = liveKeyring(openKeyring(db, rootById, now), limits);
+  const seal = openSeal({ db, keys, keyring, now, reload, onChange: onSeal });
   const memory = { keyring, grants: grantMemory(), deliveries: deliveryMemory() };
   const onBroken = (kind: string): void => notice('integrity_failure', kind);
   return {
     db,
     keys,
+    seal,
     ...memory,
-    watch: openWatch(db, keyring, now, onBroken, (gone) => forgetDestroyed(memory, gone)),
+    watch: openWatch(
+      db,
+      keyring,
+      now,
+      onBroken,
+      (gone) => forgetDestroyed(memory, gone),
+      () => seal.look(),
+    ),
     reads: openReads(db, now),
     ceilings: openCeilings(db, now),
     create: openCreates(db),
@@ -114,6 +142,7 @@ const nouns: readonly ((declare: DeclareAct, vault: Vault) => void)[] = [
   audit,
   auditProofs,
   clients,
+  vaultSeal,
   legalOrders,
   legalDocuments,
   holds,
@@ -157,6 +186,7 @@ export function createApp(
     authenticate: authenticator(verify, vault.watch),
     clientOf: (caller) => caller.clientId,
     tenantOf: (caller) => caller.tenantId,
+    isSealed: vault.seal.sealed,
   });
   const declare = acts(http, vault);
   for (const noun of nouns) noun(declare, vault);

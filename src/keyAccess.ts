@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { Config } from './config.ts';
 import { KeyFault, loadKeyFolder, type Credentials, type KeyFolder } from './keys/folder.ts';
 import { readKeyFile } from './keys/keyFile.ts';
+import { keepMemoryIn } from './memory.ts';
 import { askSecret, canAsk } from './prompt.ts';
 
 /** Where to find what opens keys that do not lie open. The secrets themselves are no setting: see `givenCredentials`. */
@@ -65,6 +66,7 @@ export function loadKeys({ keysDir, production, keyAccess }: Config, given: Cred
 
 /** For commands: the keys alone. */
 export async function keysOf(config: Config): Promise<KeyFolder> {
+  keepMemoryIn();
   return (await openKeys(config)).keys;
 }
 

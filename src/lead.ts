@@ -1,15 +1,19 @@
 import cluster, { type Worker } from 'node:cluster';
 import { existsSync, readFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { isPlainBeyond, type Config } from './config.ts';
-import { openKeys, type Opened } from './keyAccess.ts';
-import { KeyFault } from './keys/folder.ts';
+import { openAdminSocket } from './adminSocket.ts';
+import { forgetKeys } from './keys/liveKeys.ts';
+import type { Credentials } from './keys/folder.ts';
 import type { Log } from './log.ts';
 import { serveMetrics } from './metrics.ts';
 import { checkProfile } from './policy/check.ts';
 import { parseProfile } from './policy/profile.ts';
 import { firstRunFile, prepare, type Ground } from './prepare.ts';
-import { freePort, serve, type Serving, type WorkOrder } from './worker.ts';
+import { startKeys } from './sealedStart.ts';
+import { unsealing, WorkerUnsealFault } from './unsealing.ts';
+import { freePort, serve, type FromWorker, type Serving, type ToWorker, type WorkOrder } from './worker.ts';
 
 const version = (
   JSON.parse(readFileSync(fileURLToPath(new URL('../package.json', import.meta.url)), 'utf8')) as { version: string }
@@ -36,35 +40,34 @@ export async function lead(config: Config, log: Log): Promise<void> {
   const port = config.port === 0 ? await freePort(config.host) : config.port;
   const url = `${config.tls === undefined ? 'http' : 'https'}://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
   const issuer = config.issuer ?? url;
-  const opened = await openIfAny(config);
+  const unseals = unsealing(config);
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  const socket = await openAdminSocket(config.dataDir, unseals.answer);
+  if (socket === undefined) log.event('warning', { code: 'no_admin_socket' });
+  const { opened, unsealed } = await startKeys(config, log, port, unseals.by);
   const ground = await prepare(config, { url, issuer }, opened);
   tellContradictions(ground, log);
   tellPlainHttp(config, log);
-  const order = { serviceUrl: ground.serviceUrl, issuer, port, given: opened?.given ?? {} };
+  const order = { serviceUrl: ground.serviceUrl, issuer, port, given: opened?.given ?? {}, unseal: unsealed };
   const starting = config.workers === 1 ? serveHere(config, log, ground, order) : serveByWorkers(config, log, order);
+  // Nothing here may keep hold of the keys: they have to be gone when the vault is sealed.
+  const { embedded } = ground;
   const serving = await starting.catch(async (error: unknown) => {
     // Whoever sees this process end may take the folder away.
-    await ground.embedded?.stop();
+    await embedded?.stop();
     throw error;
   });
-  stopBy(() => end(log, serving, ground));
-  ground.embedded?.onExit(() => {
+  unseals.by((given) => serving.unseal(given));
+  stopBy(() => end(log, serving, embedded));
+  embedded?.onExit(() => {
     log.event('fault', { code: 'embedded_postgres_gone' });
     log.flush();
     process.exit(70);
   });
   welcome(config, ground, serving.url);
+  // Workers have keys of their own.
+  if (config.workers > 1) forgetKeys(ground.keys);
   log.event('started', { ms: Math.round(performance.now() - started) });
-}
-
-/** Keys are opened before anything else is; whether new ones may be made where there are none, the database says. */
-async function openIfAny(config: Config): Promise<Opened | undefined> {
-  try {
-    return await openKeys(config);
-  } catch (error) {
-    if (error instanceof KeyFault && (error.code === 'keys_missing' || error.code === 'keys_empty')) return undefined;
-    throw error;
-  }
 }
 
 async function serveHere(config: Config, log: Log, ground: Ground, order: Omit<WorkOrder, 'worker'>): Promise<Serving> {
@@ -74,8 +77,9 @@ async function serveHere(config: Config, log: Log, ground: Ground, order: Omit<W
 }
 
 /** Workers share the port. One that dies is replaced; when all are ready the lead says so once. */
-async function serveByWorkers(config: Config, log: Log, order: Omit<WorkOrder, 'worker'>): Promise<Serving> {
+async function serveByWorkers(config: Config, log: Log, first: Omit<WorkOrder, 'worker'>): Promise<Serving> {
   let stopping = false;
+  let order = first;
   const workers = new Map<number, Worker>();
   const start = (worker: number): Promise<void> =>
     new Promise((resolve, reject) => {
@@ -83,10 +87,9 @@ async function serveByWorkers(config: Config, log: Log, order: Omit<WorkOrder, '
       workers.set(worker, forked);
       const heard = (message: unknown): void => {
         // prom-client's own messages travel on the same channel.
+        if (message === 'sealed') order = { ...order, given: {} };
         if (message === 'waiting') forked.send({ ...order, worker } satisfies WorkOrder);
-        if (message !== 'serving') return;
-        forked.off('message', heard);
-        resolve();
+        if (message === 'serving') resolve();
       };
       forked.on('message', heard);
       forked.once('exit', (code) => {
@@ -97,6 +100,8 @@ async function serveByWorkers(config: Config, log: Log, order: Omit<WorkOrder, '
       });
     });
   await Promise.all(Array.from({ length: config.workers }, (_, i) => start(i + 1)));
+  // One that takes another's place later lifts no sealing.
+  order = { ...order, unseal: false };
   const { metricsPort } = config;
   const stopMetrics = metricsPort === undefined ? undefined : await serveMetrics(metricsPort, config.host, undefined);
   const host = config.host.includes(':') ? `[${config.host}]` : config.host;
@@ -104,27 +109,47 @@ async function serveByWorkers(config: Config, log: Log, order: Omit<WorkOrder, '
   log.event('listening', { url });
   return {
     url,
+    async unseal(given) {
+      await Promise.all([...workers.values()].map((worker) => unsealOne(worker, given)));
+      order = { ...order, given };
+    },
     async stop() {
       stopping = true;
       await stopMetrics?.();
-      await Promise.all(
-        [...workers.values()].map(
-          (worker) =>
-            new Promise<void>((resolve) => {
-              if (worker.isDead()) return resolve();
-              worker.once('exit', () => resolve());
-              worker.process.kill('SIGTERM');
-            }),
-        ),
-      );
+      await Promise.all([...workers.values()].map(ended));
     },
   };
 }
 
-async function end(log: Log, serving: Serving, ground: Ground): Promise<void> {
+/** Ends a worker in order. */
+function ended(worker: Worker): Promise<void> {
+  return new Promise((resolve) => {
+    if (worker.isDead()) return resolve();
+    worker.once('exit', () => resolve());
+    worker.process.kill('SIGTERM');
+  });
+}
+
+/** Resolves when the worker is open. Throws `WorkerUnsealFault`. */
+function unsealOne(worker: Worker, given: Credentials): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (worker.isDead()) return resolve();
+    const heard = (message: unknown): void => {
+      if (typeof message !== 'object' || message === null || !('unsealed' in message)) return;
+      worker.off('message', heard);
+      const said = message as Extract<FromWorker, object>;
+      if (said.unsealed === true) resolve();
+      else reject(new WorkerUnsealFault(said.unsealed));
+    };
+    worker.on('message', heard).once('exit', () => resolve());
+    worker.send({ unseal: given } satisfies ToWorker);
+  });
+}
+
+async function end(log: Log, serving: Serving, embedded: Ground['embedded']): Promise<void> {
   const began = performance.now();
   await serving.stop();
-  await ground.embedded?.stop();
+  await embedded?.stop();
   log.event('stopped', { ms: Math.round(performance.now() - began) });
   log.flush();
   process.exit(0);

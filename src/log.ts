@@ -59,6 +59,8 @@ export interface EventFields {
   embedded_postgres: { readonly code: string; readonly ms?: number | undefined };
   migrated: { readonly count: number; readonly ms: number };
   profile_contradiction: { readonly profile: string; readonly code: string; readonly clause?: string | undefined };
+  /** The keys left the memory of this process, or came back. */
+  seal: Scene & { readonly code: string };
   warning: { readonly code: string; readonly where?: string | undefined };
 }
 export type EventName = keyof EventFields;
@@ -118,6 +120,7 @@ const events: {
   embedded_postgres: { level: 'info', members: ['code', 'ms'] },
   migrated: { level: 'info', members: ['count', 'ms'] },
   profile_contradiction: { level: 'warn', members: ['profile', 'code', 'clause'] },
+  seal: { level: 'warn', members: ['code', 'worker'] },
   warning: { level: 'warn', members: ['code', 'where'] },
 };
 

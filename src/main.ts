@@ -8,6 +8,7 @@ import { KeyFault } from './keys/folder.ts';
 import { faultOf } from './log.ts';
 import { lead, WorkerFault } from './lead.ts';
 import { createLog } from './log.ts';
+import { keepMemoryIn } from './memory.ts';
 import { work } from './worker.ts';
 
 /** Exit codes of sysexits.h: 78 settings or keys, 75 folder in use, 69 no database, 70 anything else. */
@@ -36,6 +37,7 @@ function explain(error: unknown): void {
   process.stderr.write(`amanat does not start: ${facts.join(' ')}\n`);
 }
 
+keepMemoryIn();
 try {
   const config = readConfig(process.env);
   const log = createLog({ level: config.logLevel === 'fatal' ? 'error' : config.logLevel });

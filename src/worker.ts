@@ -3,14 +3,18 @@ import { createApp, openVault } from './app.ts';
 import { ConfigFault, type Config } from './config.ts';
 import { closeDatabase, openDatabase } from './db/database.ts';
 import { listen } from './http/server.ts';
-import { loadKeys } from './keyAccess.ts';
-import type { Credentials, KeyFolder } from './keys/folder.ts';
+import { VaultError } from './errors.ts';
+import { givenCredentials, loadKeys } from './keyAccess.ts';
+import { KeyFault, type Credentials, type KeyFolder } from './keys/folder.ts';
+import type { Need } from './keys/keyFault.ts';
+import { openEveryTenant } from './prepare.ts';
 import type { Log } from './log.ts';
 import { joinClusterMetrics, openMetrics, serveMetrics, type Metrics } from './metrics.ts';
 import { openSenders } from './sendingConfig.ts';
 import { keepHouse } from './vault/housekeeping.ts';
 import { keepAnnounced } from './vault/processes.ts';
 import { keepSending } from './vault/outbox.ts';
+import type { Vault } from './vault/vault.ts';
 
 /** What the leading process tells a worker: over the channel between them, never by the environment. */
 export interface WorkOrder {
@@ -20,16 +24,26 @@ export interface WorkOrder {
   readonly worker: number;
   /** What opened the keys of the leading process. */
   readonly given: Credentials;
+  /** Somebody has just unsealed this vault: sealings that stand are lifted. */
+  readonly unseal?: boolean;
 }
 
 export interface Serving {
   readonly url: string;
+  /** Opens the vault under keys that can be had with this. Throws KeyFault. */
+  unseal(given: Credentials): Promise<void>;
   /** Finishes what is in flight. */
   stop(): Promise<void>;
 }
 
 /** Serves requests: one process's whole work. */
-export async function serve(config: Config, log: Log, keys: KeyFolder, order: WorkOrder): Promise<Serving> {
+export async function serve(
+  config: Config,
+  log: Log,
+  keys: KeyFolder | undefined,
+  order: WorkOrder,
+  onSeal: (sealed: boolean) => void = () => undefined,
+): Promise<Serving> {
   const metrics = config.metricsPort === undefined ? undefined : openMetrics(log);
   const counted = metrics?.log ?? log;
   const db = openDatabase({
@@ -38,10 +52,12 @@ export async function serve(config: Config, log: Log, keys: KeyFolder, order: Wo
     max: config.databaseConnections,
   });
   const senders = openSenders(config.sending);
-  const vault = openVault({ db, keys, issuer: order.issuer, now: Date.now, log: counted, senders });
+  const parts = { db, keys, issuer: order.issuer, now: Date.now, log: counted, senders };
+  const keyLifetimeMs = config.keyAccess.cacheSeconds * 1000;
+  const vault = openVault({ ...parts, keyLifetimeMs, reload: () => keysIfGiven(config), onSeal: tell(log, onSeal) });
   metrics?.watch(vault);
-  await vault.watch.look();
-  await Promise.all(vault.watch.tenants().map((id) => vault.keyring.tenant(id)));
+  if (order.unseal === true && keys !== undefined) await vault.seal.open(keys);
+  await warm(vault);
   vault.watch.start();
   const stopHousekeeping = keepHouse(vault);
   const stopSending = keepSending(vault);
@@ -51,6 +67,7 @@ export async function serve(config: Config, log: Log, keys: KeyFolder, order: Wo
   const running = await listen(http, { host: config.host, port: order.port, tls: config.tls }).catch(refuseAddress);
   return {
     url: running.url,
+    unseal: (given) => unseal(config, vault, given),
     async stop() {
       await running.stop();
       await stopMetrics?.();
@@ -66,6 +83,24 @@ export async function serve(config: Config, log: Log, keys: KeyFolder, order: Wo
       vault.keyring.forget();
     },
   };
+}
+
+/** What every request needs is in memory before the first one. A vault that is sealed serves its refusals, and looks again. */
+async function warm(vault: Vault): Promise<void> {
+  try {
+    await vault.watch.look();
+    await Promise.all(vault.watch.tenants().map((id) => vault.keyring.tenant(id)));
+  } catch (error) {
+    if (!vault.seal.sealed()) throw error;
+  }
+}
+
+/** Throws KeyFault. */
+async function unseal(config: Config, vault: Vault, given: Credentials): Promise<void> {
+  const folder = await loadKeys(config, given);
+  await openEveryTenant(vault.db, folder);
+  await vault.seal.open(folder);
+  await vault.watch.look();
 }
 
 /** One process serves its own figures; of several, the leading one gathers theirs. */
@@ -88,17 +123,51 @@ function refuseAddress(error: unknown): never {
   throw error;
 }
 
+/** The keys of a folder that lies open, or that the files which the settings name open. */
+async function keysIfGiven(config: Config): Promise<KeyFolder | undefined> {
+  return givenCredentials(config)
+    .then((given) => loadKeys(config, given))
+    .catch(() => undefined);
+}
+
+function tell(log: Log, onSeal: (sealed: boolean) => void): (sealed: boolean) => void {
+  return (sealed) => {
+    log.event('seal', { code: sealed ? 'sealed' : 'unsealed' });
+    onSeal(sealed);
+  };
+}
+
+/** Between the leading process and a worker. */
+export type ToWorker = WorkOrder | { readonly unseal: Credentials };
+export type FromWorker = 'waiting' | 'serving' | 'sealed' | { readonly unsealed: true | UnsealFault };
+export interface UnsealFault {
+  readonly code: string;
+  readonly message: string;
+  readonly needs: Need | undefined;
+}
+
+function say(message: FromWorker): void {
+  process.send?.(message);
+}
+
 /** A forked worker: waits for its order, serves until told to stop or until the leading process is gone. */
 export async function work(config: Config, log: Log): Promise<void> {
   const order = await new Promise<WorkOrder>((resolve) => {
     process.once('message', (message) => resolve(message as WorkOrder));
     // A message sent before somebody listens would be lost.
-    process.send?.('waiting');
+    say('waiting');
   });
-  const keys = await loadKeys(config, order.given);
-  const serving = await serve(config, log, keys, order);
+  const keys = await loadKeys(config, order.given).catch(notYet);
+  const serving = await serve(config, log, keys, order, (sealed) => (sealed ? say('sealed') : undefined));
+  process.on('message', (message: ToWorker) => {
+    if (typeof message !== 'object' || message === null || !('unseal' in message) || 'serviceUrl' in message) return;
+    serving.unseal(message.unseal).then(
+      () => say({ unsealed: true }),
+      (error: unknown) => say({ unsealed: unsealFaultOf(error) }),
+    );
+  });
   log.event('listening', { url: serving.url, worker: order.worker });
-  process.send?.('serving');
+  say('serving');
   const stop = (): void => {
     void serving.stop().then(() => {
       log.flush();
@@ -107,6 +176,20 @@ export async function work(config: Config, log: Log): Promise<void> {
   };
   process.on('SIGTERM', stop).on('SIGINT', () => undefined);
   process.once('disconnect', stop);
+}
+
+/** Faults that an operator can mend while the process waits, sealed. Throws any other. */
+export function notYet(error: unknown): undefined {
+  if (error instanceof KeyFault && (error.code === 'keys_locked' || error.code === 'keys_unavailable'))
+    return undefined;
+  throw error;
+}
+
+/** What a person is told; it holds no data. */
+export function unsealFaultOf(error: unknown): UnsealFault {
+  if (error instanceof KeyFault) return { code: error.code, message: error.message, needs: error.needs };
+  if (error instanceof VaultError) return { code: error.code, message: error.code, needs: undefined };
+  return { code: 'internal', message: 'The service could not; its log says more.', needs: undefined };
 }
 
 /** A port that is free now, for a leading process whose workers must all have the same. Throws `ConfigFault`. */

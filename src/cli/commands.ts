@@ -53,6 +53,11 @@ export const commands: readonly Listed[] = [
     load: async () => (await import('./keysRetire.ts')).keysRetire,
   },
   {
+    name: 'unseal',
+    summary: 'open a service that waits, sealed, for its passphrase, shares, PIN or hardware module',
+    load: async () => (await import('./unseal.ts')).unseal,
+  },
+  {
     name: 'tenants create',
     summary: 'make a tenant with its keys, its policy and one system_admin client',
     load: async () => (await import('./tenants.ts')).tenantsCreate,

@@ -66,9 +66,8 @@ export const keysSplit: Command = {
     'passphrase-file': 'its first line is that passphrase; asked for twice at the terminal when left out',
   },
   more: [
-    'Locks the keys folder by shares: prints each once, one a line, and then makes the lock. Give each to another person, on paper or',
-    'in their own safe; fewer than are needed tell nothing. Passphrases and shares from before open the folder no more.',
-    'Read two or three back with `amanat keys check` before you rely on them.',
+    'Locks the keys folder by shares: prints each once, one a line, and then makes the lock. Give each to another person;',
+    'fewer than are needed tell nothing. Passphrases and shares from before open the folder no more.',
   ],
   async run(args, out) {
     noWords(args);

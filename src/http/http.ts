@@ -11,7 +11,7 @@ import { concurrencyGate, rateLimiter, type RateRules } from './limits.ts';
 import { sendProblem } from './problem.ts';
 import { requestIds } from './requestId.ts';
 import type { Declare, DeclaredRoute, Incoming, Method } from './route.ts';
-import { checkHead } from './target.ts';
+import { checkHead, pathOf } from './target.ts';
 
 export interface HttpOptions<Caller> extends Omit<Doors<Caller>, 'gate'> {
   readonly log: Log;
@@ -21,6 +21,8 @@ export interface HttpOptions<Caller> extends Omit<Doors<Caller>, 'gate'> {
   readonly rate?: RateRules;
   /** Requests being worked on at once, 512 when absent; one tenant may hold three quarters of them, one client half. */
   readonly mostInFlight?: number;
+  /** While it says so, everything but the two probes is 503 `sealed`. */
+  readonly isSealed?: () => boolean;
   readonly patience?: Partial<Pick<HttpRules, 'bodyMs' | 'writeMs' | 'lingerMs' | 'lingerBytes'>>;
 }
 
@@ -62,10 +64,10 @@ export function createHttp<Caller>(options: HttpOptions<Caller>): Http<Caller> {
     standing: standingHeaders({ 'RateLimit-Policy': newLimiter().policy }),
   };
   const gate = concurrencyGate(mostInFlight, Math.ceil((mostInFlight * 3) / 4), Math.ceil(mostInFlight / 2));
-  const { authenticate, clientOf, tenantOf } = options;
+  const { authenticate, clientOf, tenantOf, isSealed = () => false } = options;
   const app = bareExpress();
   const table = routeTable<Caller>(app, { authenticate, clientOf, tenantOf, gate }, newLimiter);
-  return { ...table, kinds: kindsOf(app), rules, listener: (req, res) => begin(app, rules, req, res) };
+  return { ...table, kinds: kindsOf(app), rules, listener: (req, res) => begin(app, { ...rules, isSealed }, req, res) };
 }
 
 function bareExpress(): express.Express {
@@ -88,7 +90,14 @@ function kindsOf(app: express.Express): Kinds {
   return { IncomingMessage: ExpressRequest, ServerResponse: ExpressResponse };
 }
 
-function begin(app: express.Express, rules: HttpRules, req: IncomingMessage, response: ServerResponse): void {
+/** They tell about the process itself, also of a vault that is sealed. */
+const probes: ReadonlySet<string> = new Set(['/healthz', '/readyz']);
+
+interface Door extends HttpRules {
+  readonly isSealed: () => boolean;
+}
+
+function begin(app: express.Express, rules: Door, req: IncomingMessage, response: ServerResponse): void {
   const res = response as Reply;
   res.locals = {
     rules,
@@ -105,6 +114,7 @@ function begin(app: express.Express, rules: HttpRules, req: IncomingMessage, res
   res.on('close', closed);
   try {
     checkHead(req);
+    if (rules.isSealed() && !probes.has(pathOf(req.url ?? ''))) throw new VaultError('sealed');
   } catch (error) {
     // Whoever sends this may see the next request elsewhere than we do.
     res.shouldKeepAlive = false;

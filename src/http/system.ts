@@ -12,9 +12,9 @@ export function system(api: Declarations, vault: Vault, openapi: string): void {
   api.get('/healthz', { auth: false, unlimited: true }, () => ({ status: 200, body: { status: 'alive' } }));
   const look = repeated(vault);
   api.get('/readyz', { auth: false, unlimited: true }, async () => {
-    const { ready, checks, warnings } = await look();
+    const { ready, checks, warnings, code } = await look();
     const more = warnings.length === 0 ? {} : { warnings };
-    return { status: ready ? 200 : 503, body: { status: ready ? 'ready' : 'not_ready', checks, ...more } };
+    return { status: ready ? 200 : 503, body: { status: ready ? 'ready' : 'not_ready', code, checks, ...more } };
   });
   api.get('/openapi.yaml', { auth: false, produces: 'application/yaml' }, () => ({
     status: 200,

@@ -35,6 +35,9 @@ export interface Keyring {
   forget(): void;
 }
 
+/** Root keys by their ids. */
+export type Roots = Pick<ReadonlyMap<string, RootKey>, 'get'>;
+
 interface CachedDataKey {
   readonly wrapped: Buffer;
   readonly key: DataKey;
@@ -63,7 +66,7 @@ export async function newTenantKeys(
  * so that everything made with it stays valid. Nothing for a tenant that has them. Throws `sealed`, `integrity_failure`.
  */
 export async function missingTenantKeys(
-  roots: ReadonlyMap<string, RootKey>,
+  roots: Roots,
   rows: readonly TenantKeyRow[],
   at: Date,
 ): Promise<readonly Statement[]> {
@@ -88,7 +91,7 @@ async function firstVersion(
   return insertTenantKey({ tenantId, use, version: 1, state: 'current', rootId: root.id, wrapped, createdAt });
 }
 
-export function openKeyring(db: Database, roots: ReadonlyMap<string, RootKey>, now: () => number): Keyring {
+export function openKeyring(db: Database, roots: Roots, now: () => number): Keyring {
   const tenants = new Map<string, Promise<RenewedKeys>>();
   const dataKeys = new Map<string, CachedDataKey>();
   let unwraps = 0;
@@ -143,7 +146,7 @@ function openDataKey(tenantId: string, wrapping: KeyObject, { kind, id, wrapped 
 
 /** Every version of each of a tenant's keys. A row under an unknown root is `sealed`, one that does not open is broken. */
 async function liveKeys(
-  roots: ReadonlyMap<string, RootKey>,
+  roots: Roots,
   rows: readonly TenantKeyRow[],
 ): Promise<Readonly<Record<TenantKeyUse, readonly LiveKey[]>>> {
   const live: Record<TenantKeyUse, LiveKey[]> = { data: [], index: [], mac: [], hash: [] };
@@ -155,12 +158,12 @@ async function liveKeys(
   return live;
 }
 
-async function materialOf(roots: ReadonlyMap<string, RootKey>, row: TenantKeyRow): Promise<Buffer> {
+async function materialOf(roots: Roots, row: TenantKeyRow): Promise<Buffer> {
   const { tenantId, use, version, state, wrapped } = row;
   return rootOf(roots, row).unwrap(wrapContext.tenantKey(tenantId, use, version, state), wrapped);
 }
 
-function rootOf(roots: ReadonlyMap<string, RootKey>, { rootId }: TenantKeyRow): RootKey {
+function rootOf(roots: Roots, { rootId }: TenantKeyRow): RootKey {
   const root = roots.get(rootId);
   if (root === undefined) throw new VaultError('sealed');
   return root;

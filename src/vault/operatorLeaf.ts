@@ -12,6 +12,7 @@ export interface OperatorDeed {
   readonly policyVersion: string;
   readonly action:
     | 'tenants.create'
+    | 'vault.unseal'
     | 'keys.introduce'
     | 'keys.rotate'
     | 'keys.retire'

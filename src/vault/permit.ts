@@ -202,6 +202,7 @@ const rules = {
   'clients.read': { scope: 'clients', roles: ['system_admin'] },
   'clients.patch': { scope: 'clients', roles: ['system_admin'] },
   'clients.renew_secret': { scope: 'clients', roles: ['system_admin'] },
+  'vault.seal': { scope: 'seal', roles: ['system_admin'] },
   'subjects.exchange': { scope: 'subjects', roles: ['shop_backend'] },
 } as const satisfies Record<string, Rule>;
 

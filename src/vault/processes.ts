@@ -25,8 +25,11 @@ export function namesOf({ root, token, exportSigning, checkpoint }: KeyFolder): 
 /** Tells the others that this process serves, until the function it returns is called. A failure is made up for by the next. */
 export function keepAnnounced(vault: Pick<Vault, 'db' | 'keys' | 'now'>): () => Promise<void> {
   const id = newId(vault.now());
-  const announce = () =>
-    commit(vault.db, 'directory', [putProcess({ id, seenAt: new Date(vault.now()), keys: namesOf(vault.keys) })]);
+  // Of a process that is sealed nothing is said: it has no key.
+  const announce = async (): Promise<void> => {
+    const row = { id, seenAt: new Date(vault.now()), keys: namesOf(vault.keys) };
+    await commit(vault.db, 'directory', [putProcess(row)]);
+  };
   const timer = setInterval(() => void announce().catch(() => undefined), everyMs).unref();
   void announce().catch(() => undefined);
   return async () => {

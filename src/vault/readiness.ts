@@ -9,6 +9,8 @@ import type { Vault } from './vault.ts';
 export type Check = 'ok' | 'failed';
 export interface Readiness {
   readonly ready: boolean;
+  /** Why it never will be by waiting. */
+  readonly code?: 'sealed';
   readonly checks: { readonly database: Check; readonly keys: Check; readonly audit: Check };
   /** What an operator should look at while the process serves. */
   readonly warnings: readonly Warning[];
@@ -20,6 +22,11 @@ const lateMs = 60_000;
 
 /** Can this process serve now: database reached, every tenant's keys open, a leaf could be written (and is not)? */
 export async function readiness(vault: Vault): Promise<Readiness> {
+  if (vault.seal.sealed()) {
+    const database = await passes(() => vault.seal.look());
+    const checks = { database, keys: 'failed', audit: 'failed' } as const;
+    if (vault.seal.sealed()) return { ready: false, code: 'sealed', checks, warnings: [] };
+  }
   const database = await passes(() => vault.watch.look());
   const tenants = vault.watch.tenants();
   const keys = await passes(() => Promise.all(tenants.map((id) => vault.keyring.tenant(id))));

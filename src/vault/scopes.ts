@@ -43,6 +43,7 @@ export const scopes = [
   'audit:read',
   'audit:prove',
   'clients',
+  'seal',
   'webhooks',
   'subjects',
 ] as const;

@@ -8,12 +8,14 @@ import type { GrantMemory } from './grantOf.ts';
 import type { Keyring } from './keyring.ts';
 import type { Raised } from './raised.ts';
 import type { Reads } from './reads.ts';
+import type { Seal } from './seal.ts';
 import type { Watch } from './watch.ts';
 
 /** What the domain functions are given: built once in main, read-only, passed first. */
 export interface Vault {
   readonly db: Database;
   readonly keys: KeyFolder;
+  readonly seal: Seal;
   readonly keyring: Keyring;
   /** Policies in force, clients cut off, tokens revoked: at most five seconds old. */
   readonly watch: Watch;

@@ -90,6 +90,8 @@ export function openWatch(
   now: () => number,
   onBroken: OnBroken = () => {},
   onDestroyed: (gone: readonly DestroyedKey[]) => void = () => {},
+  /** What has to be known before anything else is; a look that fails here is none. */
+  first: () => Promise<void> = async () => undefined,
 ): Watch {
   const known = nothingKnown();
   let lookedAt: number | undefined;
@@ -97,6 +99,7 @@ export function openWatch(
 
   async function lookOnce(): Promise<void> {
     const at = now();
+    await first();
     const changes = await readChanges(db, known, at, lookedAt);
     onDestroyed(changes.destroyed);
     await known.keyChanges.learn(keyring, changes.keys, () => onBroken('tenant_keys'));

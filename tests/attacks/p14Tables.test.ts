@@ -75,6 +75,7 @@ const tables: Readonly<Record<string, 'goes' | 'kept' | 'none'>> = {
   reader_watch: 'none',
   recipients: 'none',
   requests: 'goes',
+  seals: 'none',
   shipments: 'kept',
   statistics: 'none',
   supplementary_requests: 'goes',

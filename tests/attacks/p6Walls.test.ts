@@ -55,6 +55,7 @@ const directory: Readonly<Record<string, string>> = {
   select_reader_freezes_since: 'every process keeps which readers were stopped',
   select_tenant_key_changes: 'every process learns of keys that turn over',
   select_destroyed_keys: 'every process forgets the keys that were destroyed',
+  select_seals: 'every process seals itself where one was sealed, for all tenants alike',
   select_admissions: 'every process learns which clients and staff have undertaken confidentiality',
 };
 
@@ -291,6 +292,7 @@ describe('P6: row level security behind it', () => {
       'policy_publications',
       'policy_versions',
       'reader_freezes',
+      'seals',
       'tenant_keys',
       'token_revocations',
     ]);

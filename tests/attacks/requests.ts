@@ -149,6 +149,8 @@ const bodies: Readonly<Record<string, Body>> = {
   liftReaderFreeze: () => ({}),
   computeExtent: (_, { ids }) => ({ clientId: ids.client }),
   releaseHold: () => ({ reason: 'لازم نیست' }),
+  // Another vault than this one: nobody's request seals it.
+  sealVault: () => ({ issuer: 'https://elsewhere.example' }),
   publishPolicy: () => ({ policy: policyText({ '/title/en': 'Another title' }), material: true, follows: 1 }),
   recordPolicyNotice: () => ({ channel: 'site' }),
   mailPolicy: () => ({}),

@@ -53,6 +53,7 @@ const background = new Set([
   'select_policy_versions',
   'select_recent_policy_notices',
   'select_destroyed_keys',
+  'select_seals',
 ]);
 
 /** Before the first and after the last of them a look begins and ends. */
