@@ -15,9 +15,20 @@ const privateKeyEncoding = { type: 'pkcs8', format: 'pem' } as const;
 const certificateDays = 3650;
 
 /** Makes a keys folder with new keys. Throws KeyFault (`keys_not_empty`, `keys_not_a_folder`, `keys_not_writable`). */
-export async function createKeyFolder(folder: string): Promise<void> {
+export async function createKeyFolder(folder: string, root?: RootFile): Promise<void> {
   await refuseOccupied(folder);
-  await writeWholeFolder(folder, await newKeyFiles());
+  const files = new Map<string, string | Buffer>(await newKeyFiles());
+  if (root !== undefined) {
+    files.delete('root-1.key');
+    files.set(root.name, root.content);
+  }
+  await writeWholeFolder(folder, files);
+}
+
+/** A root key that is not made here: the file that stands for it. */
+export interface RootFile {
+  readonly name: 'root-1.p12' | 'root-1.hsm';
+  readonly content: string | Buffer;
 }
 
 /** Name to content of a complete first set of keys. */

@@ -8,7 +8,7 @@ import { KeyFault, systemCode } from './keyFault.ts';
  * not empty). So the folder is whole or not there, after a crash at any moment and when two create it at once; all a
  * crash leaves is a folder `.keys-…` that nothing reads.
  */
-export async function writeWholeFolder(folder: string, files: ReadonlyMap<string, string>): Promise<void> {
+export async function writeWholeFolder(folder: string, files: ReadonlyMap<string, string | Buffer>): Promise<void> {
   const target = await realpath(folder).catch(() => resolve(folder));
   const parent = dirname(target);
   let draft: string | undefined;
