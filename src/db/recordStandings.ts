@@ -132,6 +132,27 @@ export function selectThere(tenantId: string, table: KeptTable, ids: readonly st
   );
 }
 
+/** What says of a row that it was ended: so the log, and so the row. */
+const ends = {
+  cases: 'amanat.cases r where r.closed_at is null',
+  grants: 'amanat.grants r where r.closed_at is null',
+  reader_freezes: 'amanat.reader_freezes r where r.lifted_at is null',
+  recipients: 'amanat.recipients r where r.revoked_at is null',
+  requests: 'amanat.requests r where r.decided_at is null',
+  requests_withdrawn: 'amanat.requests r where r.withdrawn_at is null',
+  undertakings: 'amanat.undertakings r where r.revoked_at is null',
+} as const;
+export type Ended = keyof typeof ends;
+
+/** Which of these rows are there and were not ended. */
+export function selectUnended(tenantId: string, kind: Ended, ids: readonly string[]): Statement<{ id: string }> {
+  return statement(
+    `select_unended_${kind}`,
+    `select r.id from ${ends[kind]} and r.tenant_id = $1::uuid and r.id = any ($2::uuid[]) order by r.id limit 1`,
+    [tenantId, ids],
+  );
+}
+
 /** How many versions of the policy there are, and how many their head knows of; null where there is none. */
 export function selectPolicyExtent(
   tenantId: string,

@@ -21,7 +21,7 @@ export async function verifyBundle(
   const look = (breach: Breach | undefined): BundleLook => ({
     tenantId,
     from: bundle?.header.from ?? 0,
-    size: bundle?.log.head().size ?? 0,
+    size: bundle?.log.size() ?? 0,
     leaves: bundle?.leaves ?? 0,
     checkpoints: bundle?.log.verified() ?? 0,
     breach,
@@ -61,7 +61,7 @@ function begin(text: string, trust: LogTrust): Reading | Breach {
 
 function read(bundle: Reading, text: string, tenantId: string, number: number): Breach | undefined {
   const line = bundle.ended ? undefined : parseLine(text);
-  const { size: index } = bundle.log.head();
+  const index = bundle.log.size();
   if (line === undefined) return { code: 'bundle_malformed', kind: 'line', id: String(number), index };
   if (line.kind === 'leaf') return readLeaf(bundle, line, tenantId, index);
   if (line.kind === 'checkpoint') {
@@ -89,5 +89,5 @@ function readLeaf(
 }
 
 function truncated(bundle: Reading | undefined, number: number): Breach {
-  return { code: 'bundle_truncated', kind: 'line', id: String(number), index: bundle?.log.head().size ?? 0 };
+  return { code: 'bundle_truncated', kind: 'line', id: String(number), index: bundle?.log.size() ?? 0 };
 }

@@ -20,6 +20,8 @@ export interface LogCheck {
   checkpoint(note: string): Breach | undefined;
   /** The end of the log: not before the checkpoint held, and covered by the last signed one. */
   end(): Breach | undefined;
+  /** Leaves so far. */
+  readonly size: () => number;
   readonly head: () => TreeHead;
   /** Checkpoints that were verified so far. */
   readonly verified: () => number;
@@ -31,6 +33,7 @@ export function checkLog(
   start: { readonly size: number; readonly nodes: readonly Buffer[] } = { size: 0, nodes: [] },
 ): LogCheck {
   const tree = growTree(start.size, start.nodes);
+  let { size: appended } = start;
   /** Up to here a signed checkpoint agrees. */
   let signed = start.size;
   let verified = 0;
@@ -50,7 +53,8 @@ export function checkLog(
   return {
     append(leafHash, completed) {
       tree.append(leafHash, completed);
-      return held?.size === tree.head().size ? forked() : undefined;
+      appended += 1;
+      return held?.size === appended ? forked() : undefined;
     },
     checkpoint(note) {
       const { size, root } = tree.head();
@@ -70,6 +74,7 @@ export function checkLog(
         return { code: 'log_rolled_back', kind: 'checkpoint', id: String(held.size), index: size };
       return held !== undefined && held.size === start.size ? forked() : undefined;
     },
+    size: () => appended,
     head: () => tree.head(),
     verified: () => verified,
   };

@@ -2,7 +2,14 @@ import type { AuditLeaf } from '../crypto/leaf.ts';
 import { selectShippedOrders, selectRecordedVersions } from '../db/auditVerification.ts';
 import { commit } from '../db/commit.ts';
 import type { Database } from '../db/database.ts';
-import { selectErasedOf, selectPolicyExtent, selectThere, type KeptTable } from '../db/recordStandings.ts';
+import {
+  selectErasedOf,
+  selectPolicyExtent,
+  selectThere,
+  selectUnended,
+  type Ended,
+  type KeptTable,
+} from '../db/recordStandings.ts';
 import { writeOf, type Breach } from './breach.ts';
 
 /** The first write told of by these leaves whose row is gone or older than it was, or object that is gone. Rows are read after the leaves: never older by chance. */
@@ -14,6 +21,7 @@ export async function contradicted(
   return (
     (await unwritten(db, tenantId, leaves)) ??
     (await missingObject(db, tenantId, leaves)) ??
+    (await begunAgain(db, tenantId, leaves)) ??
     (await unpublished(db, tenantId, leaves))
   );
 }
@@ -100,6 +108,30 @@ async function erasedOf(db: Database, tenantId: string, customerIds: readonly st
   if (customerIds.length === 0) return new Set();
   const [rows] = await commit(db, { tenantIds: [tenantId] }, [selectErasedOf(tenantId, customerIds)]);
   return new Set(rows.map(({ id }) => id));
+}
+
+/** Acts after which a row is never again what it was, and what it is. */
+const endings: Readonly<Record<string, { readonly kind: KeptTable; readonly ended: Ended }>> = {
+  'grants.close': { kind: 'grants', ended: 'grants' },
+  'misuse_reports.resolve': { kind: 'cases', ended: 'cases' },
+  'reader_freezes.lift': { kind: 'reader_freezes', ended: 'reader_freezes' },
+  'recipients.revoke': { kind: 'recipients', ended: 'recipients' },
+  'requests.decide': { kind: 'requests', ended: 'requests' },
+  'requests.withdraw': { kind: 'requests', ended: 'requests_withdrawn' },
+  'staff_undertakings.revoke': { kind: 'undertakings', ended: 'undertakings' },
+};
+
+/** What the log tells the end of, and stands as it was before: put back with its MAC, or reopened where no MAC covers it. */
+async function begunAgain(db: Database, tenantId: string, leaves: readonly AuditLeaf[]): Promise<Breach | undefined> {
+  for (const [action, { kind, ended }] of Object.entries(endings)) {
+    const ids = leaves.flatMap((leaf) =>
+      leaf.action === action && leaf.outcome === 'allowed' && leaf.objectId !== undefined ? [leaf.objectId] : [],
+    );
+    if (ids.length === 0) continue;
+    const [[row]] = await commit(db, { tenantIds: [tenantId] }, [selectUnended(tenantId, ended, ids)]);
+    if (row !== undefined) return { code: 'record_older', kind, id: row.id };
+  }
+  return undefined;
 }
 
 /** A version of the policy that was published and is not there, or that the head of them does not know of. */

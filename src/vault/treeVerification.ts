@@ -51,7 +51,7 @@ export async function verifyTree(
   const { size, pending } = extent;
   const log = checkLog(trust);
   const look = (breach: Breach | undefined): TreeLook => ({
-    size: log.head().size,
+    size: log.size(),
     checkpoints: log.verified(),
     pending,
     breach,
@@ -62,7 +62,7 @@ export async function verifyTree(
   for (let tile = 0; tile * tileWidth < size; tile += tilesAtOnce) {
     const breach = await verifyTiles(walk, tile);
     if (breach !== undefined) return look(breach);
-    onProgress(log.head().size / size, log.head().size);
+    onProgress(log.size() / size, log.size());
   }
   return look(headFlaw(tenantId, extent, log) ?? log.end() ?? queueFlaw(extent));
 }

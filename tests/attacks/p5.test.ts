@@ -245,6 +245,9 @@ async function runCommands(url: string): Promise<void> {
     ['keys', 'check'],
     ['audit', 'verify'],
     ['audit', 'verify', '--json'],
+    ['audit', 'export', '--out', join(files, 'log')],
+    ['verify'],
+    ['verify', '--json'],
     ['profile', 'check', 'policies/kalak.yaml'],
     ['migrate'],
     ['no-such-command'],
@@ -255,7 +258,7 @@ async function runCommands(url: string): Promise<void> {
     places.set(`amanat ${args.join(' ').replaceAll(folder, '')}`, Buffer.concat([said.stdout, said.stderr]));
   }
   for (const name of readdirSync(files))
-    if (name.includes('.import') || name.includes('.results'))
+    if (name.includes('.import') || name.includes('.results') || name === 'log')
       places.set(`written ${name}`, readFileSync(join(files, name)));
 }
 

@@ -2,7 +2,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { synthetic } from '../../src/cli/synthetic.ts';
 import { sweepErasures } from '../../src/vault/erasure.ts';
 import type { Sweep } from '../../src/vault/integritySweep.ts';
+import { macOf } from '../../src/vault/rowMac.ts';
+import { rowMembers } from '../../src/vault/rowMembers.ts';
 import { withClient } from '../support/postgres.ts';
+import { policyText } from '../support/policyTexts.ts';
 import { sweepAfter, sweepOf } from '../support/sweeps.ts';
 import { undertaken } from '../support/undertakings.ts';
 import { startVault, type TestVault } from '../support/vault.ts';
@@ -154,6 +157,42 @@ describe('what stands under no MAC', () => {
     },
   );
 
+  test('a grant that was closed, reopened, and a request that was decided, put back, are found', async () => {
+    const [shop] = [await vault.client('shop_backend')];
+    const closesAt = new Date(vault.vault.now() + 3_600_000).toISOString();
+    const ticket = { kind: 'ticket', customerId: persons[2]?.id, grantee: { role: 'support' }, closesAt };
+    const grant = made(await shop.post('/v1/grants', ticket));
+    made(await shop.post(`/v1/grants/${grant.id}/close`), 200);
+    const reopened = `update amanat.grants set closed_at = null, closed_reason = null where id = '${grant.id}'`;
+    expect((await after('grants', reopened)).flaw).toEqual({ code: 'record_older', kind: 'grants', id: grant.id });
+    const [row] = await atDatabase<Record<string, unknown>>(
+      vault,
+      `select * from amanat.requests where kind = 'object'`,
+    );
+    const keys = await vault.vault.keyring.tenant(vault.tenantId);
+    expect(row, 'control').toMatchObject({ outcome: 'done' });
+    const before = {
+      decided_by: null,
+      decided_actor: null,
+      decided_at: null,
+      outcome: null,
+      closed_at: null,
+      state: 'open',
+    };
+    const members = Object.keys(rowMembers.requests).map((name) => [
+      name,
+      ({ ...row, ...before } as Record<string, unknown>)[name.replaceAll(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)],
+    ]);
+    const mac = macOf(keys, 'requests', Object.fromEntries(members));
+    const putBack = `update amanat.requests set decided_by = null, decided_actor = null, decided_at = null, outcome = null,
+      closed_at = null, state = 'open', mac = '\\x${mac.toString('hex')}' where id = '${String(row?.['id'])}'`;
+    expect((await after('requests', putBack)).flaw).toEqual({
+      code: 'record_older',
+      kind: 'requests',
+      id: row?.['id'],
+    });
+  });
+
   test('who may read, taken out of what every process believes, is missed', async () => {
     const { flaw } = await after('admissions', `delete from amanat.admissions`);
     expect(flaw).toMatchObject({ code: 'admission_contradicted', kind: 'admissions' });
@@ -163,6 +202,18 @@ describe('what stands under no MAC', () => {
     const { flaw } = await withoutThird();
     expect(flaw).toEqual({ code: 'record_missing', kind: 'customers', id: persons[2]?.id });
   });
+});
+
+test('a version of the policy, or the head that names it, that was taken away is missed', async () => {
+  const dpo = await vault.client('dpo', { actor: 'officer-3' });
+  const policy = policyText({ '/retention/invoice_snapshot/keep': 'P11Y' });
+  made(await dpo.post('/v1/policies', { policy, material: true }));
+  expect((await sweepOf(vault)).flaw, 'control').toBeUndefined();
+  const older = { code: 'record_older', kind: 'policy_heads', id: '2' };
+  expect((await after('policy_heads', 'delete from amanat.policy_heads')).flaw).toEqual(older);
+  const missing = { code: 'record_missing', kind: 'policy_versions', id: '2' };
+  const { flaw } = await after('policy_versions', 'delete from amanat.policy_versions where number = 2');
+  expect(flaw).toEqual(missing);
 });
 
 test('control: what was lifted, withdrawn and erased agrees with the log too', async () => {
