@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openIntegrator } from '../../src/vault/integration.ts';
 import { startVault, type TestVault } from '../support/vault.ts';
 import { workshop } from '../unit/crypto/openssl.ts';
 
@@ -18,8 +19,13 @@ if (!hasCurl) process.stdout.write('skipped: no curl on the command line\n');
 describe.skipIf(!hasCurl)('what a newcomer types, from the first command to the last', () => {
   const place = workshop();
   let vault: TestVault;
+  let integrating: NodeJS.Timeout;
   beforeAll(async () => {
     vault = await startVault();
+    // As a serving process does: the log has a head before the guide asks for it.
+    const integrate = openIntegrator(vault.vault);
+    await integrate();
+    integrating = setInterval(() => void integrate().catch(() => undefined), 500);
     const { id: clientId, secret: clientSecret } = vault.admin;
     await place.run('mkdir', ['-p', 'data/keys', 'policies']);
     place.write('data/first-run.json', JSON.stringify({ clientId, clientSecret, tenantId: vault.tenantId }));
@@ -28,6 +34,7 @@ describe.skipIf(!hasCurl)('what a newcomer types, from the first command to the 
   });
   afterAll(async () => {
     place.close();
+    clearInterval(integrating);
     await vault?.stop();
   });
 

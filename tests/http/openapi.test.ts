@@ -351,7 +351,7 @@ describe('answers are held against the description', () => {
 
   it('control: lines of a stream are held against it one by one', () => {
     const headers = { ...good.headers, 'content-type': 'application/x-ndjson' };
-    const line = { line: 1, status: 201, id: requestId, version: 1, warnings: [] };
+    const line = { line: 1, status: 201, id: requestId, version: 1, warnings: [], leafHash: 'a'.repeat(64) };
     const lines = (second: object) => `${JSON.stringify(line)}\n${JSON.stringify(second)}\n`;
     const send = (second: object) => checkAnswer('POST', '/v1/customers/import', 200, headers, lines(second));
     expect(() => send({ code: 'malformed_request' })).not.toThrow();
