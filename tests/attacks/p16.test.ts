@@ -10,6 +10,7 @@ import { rotateData } from '../../src/vault/rewrap.ts';
 import { countRoots, reroot } from '../../src/vault/rerootTenants.ts';
 import { heldRootKey } from '../../src/keys/rootKey.ts';
 import { keyPlaces } from '../../src/db/keyPlaces.ts';
+import { sweepOf } from '../support/sweeps.ts';
 import { clientOf, startVault, type TestClient, type TestVault } from '../support/vault.ts';
 import { atDatabase, made, newOrder, newPerson, statuses } from '../support/work.ts';
 
@@ -213,6 +214,8 @@ describe('P16: the index key, while it turns over', () => {
         return client.post('/v1/customers', { ...sent, fields: { ...sent.fields, nationalId } });
       });
       expect(statuses(await Promise.all(race)), name).toEqual({ 201: 1, 409: 1 });
+      // Tags under both versions, or under one: each follows from its value.
+      expect((await sweepOf(vault, 5, '0'.repeat(31) + String(steps.length))).flaw, name).toBeUndefined();
     };
     const plain = turner(undefined);
     let settled = 0;
