@@ -54,6 +54,7 @@ const background = new Set([
   'select_recent_policy_notices',
   'select_destroyed_keys',
   'select_seals',
+  'select_tenant_key_changes',
 ]);
 
 /** Before the first and after the last of them a look begins and ends. */
@@ -74,5 +75,9 @@ export function normaliser(shop: { readonly side: { readonly tenantId: string } 
       .replaceAll(shop.side.tenantId, '<tenant>')
       .replace(uuid, (id) => known.get(id) ?? (known.set(id, `<id ${known.size}>`), `<id ${known.size - 1}>`))
       .replace(instant, '<time>')
+      // Of the log's tree, what its leaves make of it; how many there are stands.
+      .replace(/"checkpoint":"[^"]*"/g, '"checkpoint":"<checkpoint>"')
+      .replace(/amanat\/<tenant>\+[0-9a-f]{8}\+/g, 'amanat/<tenant>+<key>+')
+      .replace(/[0-9a-f]{64}/g, '<hash>')
       .replace(/"(deliveryCode|secret|nextCursor|access_token|digest|leafHash)":"[^"]*"/g, '"$1":"<$1>"');
 }
