@@ -31,6 +31,7 @@ export function readKeyAccess(env: Environment): Omit<KeyAccess, 'cacheSeconds'>
  * that is started later inherits it; it is there once. Throws KeyFault for a file that others may read.
  */
 export async function givenCredentials({ keyAccess }: Config): Promise<Credentials> {
+  keepMemoryIn();
   const [passphrase, pin] = [taken('AMANAT_KEYS_PASSPHRASE'), taken('AMANAT_KEYS_PIN')];
   return {
     passphrase: passphrase ?? (keyAccess.passphraseFile && (await secretIn(keyAccess.passphraseFile))),
@@ -66,7 +67,6 @@ export function loadKeys({ keysDir, production, keyAccess }: Config, given: Cred
 
 /** For commands: the keys alone. */
 export async function keysOf(config: Config): Promise<KeyFolder> {
-  keepMemoryIn();
   return (await openKeys(config)).keys;
 }
 
