@@ -85,13 +85,24 @@ export interface Parts {
   readonly keyLifetimeMs?: number;
   /** Keys that can be had without asking anybody, once a sealing was lifted. */
   readonly reload?: () => Promise<KeyFolder | undefined>;
+  /** Of a process that serves. */
+  readonly witnessState?: Vault['witnessState'];
   /** The vault was sealed, or opened again. */
   readonly onSeal?: (sealed: boolean) => void;
 }
 
 export function openVault(parts: Parts): Vault {
   // No closure below may keep `parts`, which holds the keys: they have to be gone when the vault is sealed.
-  const { db, issuer, now, log, senders = {}, onSeal = () => undefined, reload = async () => undefined } = parts;
+  const {
+    db,
+    issuer,
+    now,
+    log,
+    senders = {},
+    witnessState = noWitness,
+    onSeal = () => undefined,
+    reload = async () => undefined,
+  } = parts;
   const notice: Vault['notice'] = (event, code) => log.event(event, { code });
   const keys = liveKeys(parts.keys);
   const rootById: Pick<ReadonlyMap<string, RootKey>, 'get'> = { get: (id) => keys.root.byId.get(id) };
@@ -119,11 +130,14 @@ export function openVault(parts: Parts): Vault {
     create: openCreates(db),
     issuer,
     senders,
+    witnessState,
     now,
     notice,
     announce: (event, raised) => log.event(event, raised),
   };
 }
+
+const noWitness: Vault['witnessState'] = () => ({ code: 'none', at: undefined });
 
 const openapiFile = fileURLToPath(new URL('../openapi.yaml', import.meta.url));
 

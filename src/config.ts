@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { isArchivable } from './db/embeddedArchive.ts';
 import { readKeyAccess, type KeyAccess } from './keyAccess.ts';
 import { keyPeriods, parsePeriods, type KeyPeriods } from './keyPeriods.ts';
+import { readWitness, type WitnessConfig } from './witnessConfig.ts';
 import { readSending, type SendingConfig } from './sendingConfig.ts';
 
 /** What the environment asks for. Read once, checked whole. */
@@ -36,6 +37,7 @@ export interface Config {
   readonly rateLimit: number;
   /** Where backups of the embedded database go, and its archived WAL; absent: none is archived. */
   readonly backupDir: string | undefined;
+  readonly witness: WitnessConfig;
   /** How messages go out; a channel that is absent is off. */
   readonly sending: SendingConfig;
   /** NODE_ENV=production, or a database of one's own: example keys are refused. */
@@ -98,6 +100,7 @@ export function readConfig(env: Environment): Config {
     keyPeriods: periodsOf(env, faults),
     rateLimit: number('AMANAT_RATE_LIMIT', 60_000, 1, 10_000_000),
     backupDir: text('AMANAT_BACKUP_DIR') === undefined ? undefined : resolve(text('AMANAT_BACKUP_DIR') ?? ''),
+    witness: readWitness(env, resolve(text('AMANAT_KEYS_DIR') ?? `${dataDir}/keys`), faults),
     sending: readSending(env, faults),
     production: env['NODE_ENV'] === 'production' || text('AMANAT_DATABASE_URL') !== undefined,
   };

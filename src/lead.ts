@@ -6,6 +6,7 @@ import { isPlainBeyond, type Config } from './config.ts';
 import { openAdminSocket } from './adminSocket.ts';
 import { forgetKeys } from './keys/liveKeys.ts';
 import type { Credentials } from './keys/folder.ts';
+import { rolledBackExit } from './logFault.ts';
 import type { Log } from './log.ts';
 import { serveMetrics } from './metrics.ts';
 import { checkProfile } from './policy/check.ts';
@@ -45,7 +46,7 @@ export async function lead(config: Config, log: Log): Promise<void> {
   const socket = await openAdminSocket(config.dataDir, unseals.answer);
   if (socket === undefined) log.event('warning', { code: 'no_admin_socket' });
   const { opened, unsealed } = await startKeys(config, log, port, unseals.by);
-  const ground = await prepare(config, { url, issuer }, opened);
+  const ground = await prepare(config, { url, issuer }, opened, log);
   tellContradictions(ground, log);
   tellPlainHttp(config, log);
   const order = { serviceUrl: ground.serviceUrl, issuer, port, given: opened?.given ?? {}, unseal: unsealed };
@@ -95,6 +96,8 @@ async function serveByWorkers(config: Config, log: Log, first: Omit<WorkOrder, '
       forked.once('exit', (code) => {
         reject(new WorkerFault(code));
         if (stopping) return;
+        // It has said why. Its workers end with this process.
+        if (code === rolledBackExit) process.exit(code);
         log.event('warning', { code: `worker_exit_${code}` });
         setTimeout(() => void (stopping ? undefined : start(worker).catch(() => undefined)), replaceAfterMs);
       });

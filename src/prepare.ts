@@ -2,6 +2,7 @@ import { readFile, rename, writeFile, mkdir, open } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { openVault } from './app.ts';
 import { ConfigFault, type Config } from './config.ts';
 import { commit } from './db/commit.ts';
 import { openAccess, withDatabase } from './databaseAccess.ts';
@@ -11,10 +12,13 @@ import { selectPolicyVersions } from './db/policies.ts';
 import type { Statement } from './db/statement.ts';
 import { selectTenantKeys, selectTenants, type TenantKeyRow } from './db/tenants.ts';
 import { refuseKeysBeside } from './keysApart.ts';
+import type { Log } from './log.ts';
+import { refuseRolledBack } from './logFault.ts';
 import { keysOf, type Opened } from './keyAccess.ts';
 import { createKeyFolder, KeyFault, type KeyFolder } from './keys/folder.ts';
 import { missingTenantKeys, openKeyring } from './vault/keyring.ts';
 import { newTenant } from './vault/tenants.ts';
+import { openWitness } from './witnessConfig.ts';
 
 /** What a first start hands to the operator, mode 0600 in the data folder. */
 export interface FirstRun {
@@ -53,6 +57,7 @@ export async function prepare(
   config: Config,
   address: { url: string; issuer: string },
   opened: Opened | undefined,
+  log: Log,
 ): Promise<Ground> {
   await refuseUnusable(config);
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
@@ -68,6 +73,7 @@ export async function prepare(
       await checkVersion(db);
       await checkDurability(db);
       if (empty) await makeFirstTenant(db, config, keys, address);
+      else await checkLogs(db, config, keys, log);
       return publishedProfiles(db);
     });
     await refreshFirstRun(config, address);
@@ -76,6 +82,15 @@ export async function prepare(
     await embedded?.stop();
     throw error;
   }
+}
+
+/** Throws `LogFault` where the database is older than what its witness has seen, or another one. */
+async function checkLogs(db: Database, config: Config, keys: KeyFolder, log: Log): Promise<void> {
+  const vault = openVault({ db, keys, issuer: '', now: Date.now, log });
+  await vault.watch.look();
+  const warnings = await refuseRolledBack(vault, openWitness(config.witness, vault), config.witness);
+  for (const code of warnings) log.event('warning', { code });
+  vault.keyring.forget();
 }
 
 /** The embedded PostgreSQL, which archives its WAL where a folder for backups is set. */

@@ -11,10 +11,14 @@ import { openEveryTenant } from './prepare.ts';
 import type { Log } from './log.ts';
 import { joinClusterMetrics, openMetrics, serveMetrics, type Metrics } from './metrics.ts';
 import { openSenders } from './sendingConfig.ts';
+import { rolledBackExit } from './logFault.ts';
 import { keepHouse } from './vault/housekeeping.ts';
 import { keepAnnounced } from './vault/processes.ts';
 import { keepSending } from './vault/outbox.ts';
 import type { Vault } from './vault/vault.ts';
+import type { WitnessState } from './vault/witness.ts';
+import { openPosting, type Posting } from './vault/witnessPosting.ts';
+import { openWitness } from './witnessConfig.ts';
 
 /** What the leading process tells a worker: over the channel between them, never by the environment. */
 export interface WorkOrder {
@@ -52,9 +56,13 @@ export async function serve(
     max: config.databaseConnections,
   });
   const senders = openSenders(config.sending);
-  const parts = { db, keys, issuer: order.issuer, now: Date.now, log: counted, senders };
+  let posting: Posting | undefined;
+  const witnessState = (): WitnessState => posting?.state() ?? { code: 'none', at: undefined };
+  const parts = { db, keys, issuer: order.issuer, now: Date.now, log: counted, senders, witnessState };
   const keyLifetimeMs = config.keyAccess.cacheSeconds * 1000;
   const vault = openVault({ ...parts, keyLifetimeMs, reload: () => keysIfGiven(config), onSeal: tell(log, onSeal) });
+  posting = postingOf(vault, config, counted);
+  const stopPosting = every(postEveryMs, posting.post);
   metrics?.watch(vault);
   if (order.unseal === true && keys !== undefined) await vault.seal.open(keys);
   await warm(vault);
@@ -73,6 +81,7 @@ export async function serve(
       await stopMetrics?.();
       stopHousekeeping();
       stopSending();
+      stopPosting();
       senders.sms?.close();
       senders.email?.close();
       senders.webhook?.close();
@@ -101,6 +110,28 @@ async function unseal(config: Config, vault: Vault, given: Credentials): Promise
   await openEveryTenant(vault.db, folder);
   await vault.seal.open(folder);
   await vault.watch.look();
+}
+
+/** So late may the witness hear of what is in the log. */
+const postEveryMs = 1_000;
+
+/** A database that turns out to be older than what was signed before is not served a second longer. */
+function postingOf(vault: Vault, { witness }: Config, log: Log): Posting {
+  return openPosting(vault, {
+    witness: openWitness(witness, vault),
+    cosigner: witness.service?.key,
+    warn: (code) => log.event('warning', { code }),
+    onRolledBack() {
+      log.event('fault', { code: 'log_rolled_back' });
+      log.flush();
+      process.exit(rolledBackExit);
+    },
+  });
+}
+
+function every(ms: number, round: () => Promise<void>): () => void {
+  const timer = setInterval(() => void round().catch(() => undefined), ms).unref();
+  return () => clearInterval(timer);
 }
 
 /** One process serves its own figures; of several, the leading one gathers theirs. */

@@ -116,6 +116,11 @@ export const commands: readonly Listed[] = [
     load: async () => (await import('./verify.ts')).verify,
   },
   {
+    name: 'audit vkey',
+    summary: "print the public key of each tenant's log, for a witness or an auditor",
+    load: async () => (await import('./auditVkey.ts')).auditVkey,
+  },
+  {
     name: 'witness',
     summary: 'keep the last checkpoint of each log in a place of its own, and sign none that does not begin with it',
     load: async () => (await import('./witness.ts')).witness,
@@ -154,6 +159,16 @@ export const commands: readonly Listed[] = [
     name: 'restore',
     summary: 'put a backup of the embedded database back, and roll it forward to a moment',
     load: async () => (await import('./restore.ts')).restore,
+  },
+  {
+    name: 'restore check',
+    summary: 'may a restored database be served, with these keys, after what its witness has seen?',
+    load: async () => (await import('./restoreCheck.ts')).restoreCheck,
+  },
+  {
+    name: 'reconcile',
+    summary: 'show what a restored database lacks, and do again what took something away, before it is served',
+    load: async () => (await import('./reconcile.ts')).reconcile,
   },
   {
     name: 'demo',

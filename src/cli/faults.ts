@@ -5,6 +5,8 @@ import { DbFault } from '../db/fault.ts';
 import { MigrationFault } from '../db/migrationFault.ts';
 import { VaultError } from '../errors.ts';
 import { KeyFault } from '../keys/keyFault.ts';
+import { LogFault } from '../logFault.ts';
+import { WitnessFault } from '../vault/witness.ts';
 import { WitnessFolderFault } from '../witness/witnessFolder.ts';
 import { exit, UsageFault, type Exit } from './command.ts';
 import { ServiceFault } from './service.ts';
@@ -19,12 +21,21 @@ const known = [
   DatabaseRefusal,
   EmbeddedFault,
   WitnessFolderFault,
+  LogFault,
 ];
 const settings = [ConfigFault, KeyFault, MigrationFault, DatabaseRefusal, WitnessFolderFault];
+
+const logExits: Readonly<Record<LogFault['code'], Exit>> = {
+  rolled_back: exit.found,
+  witness_unreachable: exit.unavailable,
+  witness_unusable: exit.config,
+};
 
 /** What a fault means to a shell. */
 export function exitOf(error: unknown): Exit {
   if (error instanceof UsageFault) return exit.usage;
+  if (error instanceof LogFault) return logExits[error.code];
+  if (error instanceof WitnessFault) return exit.unavailable;
   if (error instanceof ServiceFault) return exit[error.kind];
   if (error instanceof EmbeddedFault) return error.code === 'folder_in_use' ? exit.busy : exit.config;
   if (error instanceof MigrationFault && error.code === 'unreachable') return exit.unavailable;
@@ -43,6 +54,7 @@ function vaultExit(error: VaultError): Exit {
 export function messageOf(error: unknown): string {
   if (error instanceof VaultError)
     return [error.code, ...error.faults.map((f) => `${f.pointer} ${f.code}`)].join('\n  ');
+  if (error instanceof WitnessFault) return `the witness did not answer, or took nothing: ${error.code}`;
   if (error instanceof DbFault) return `the database answered: ${error.message}`;
   if (error instanceof Error && known.some((kind) => error instanceof kind)) return error.message;
   return error instanceof Error ? `unexpected ${error.name}` : 'unexpected fault';

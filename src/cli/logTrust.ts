@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { checkpointKey, openCheckpoint, originOf, parseCheckpointText } from '../crypto/checkpoint.ts';
+import { checkpointKey, isOriginOf, openCheckpointOf, parseCheckpointText } from '../crypto/checkpoint.ts';
 import { parseVkey, type VerifierKey } from '../crypto/signedNote.ts';
 import type { KeyFolder } from '../keys/folder.ts';
 import { parseId } from '../vault/ids.ts';
@@ -25,8 +25,8 @@ export function givenKeys(args: Arguments): readonly VerifierKey[] {
 /** The one tenant whose log these keys sign. */
 export function tenantOfKeys(keys: readonly VerifierKey[]): string {
   const [name = '', ...others] = new Set(keys.map((key) => key.name));
-  const tenantId = parseId(name.slice(name.indexOf('/') + 1));
-  if (others.length > 0 || tenantId === undefined || name !== originOf(tenantId))
+  const tenantId = parseId(name.split('/')[1] ?? '');
+  if (others.length > 0 || tenantId === undefined || !isOriginOf(tenantId, name))
     throw new UsageFault('every --key must be of the one log, amanat/<tenant>');
   return tenantId;
 }
@@ -42,6 +42,5 @@ export async function heldCheckpoint(path: string | undefined): Promise<string |
 
 /** What a tenant's log is held against: with the checkpoint where it is of this log and signed by one of these keys. */
 export function trustIn(tenantId: string, keys: readonly VerifierKey[], note: string | undefined): LogTrust {
-  const opened = note === undefined ? undefined : openCheckpoint(note, keys);
-  return { tenantId, keys, held: opened?.origin === originOf(tenantId) ? opened : undefined };
+  return { tenantId, keys, held: note === undefined ? undefined : openCheckpointOf(tenantId, note, keys) };
 }

@@ -8,7 +8,7 @@ import { openNote, signNote, verifierKey, type NoteSigner, type OpenedNote, type
  *
  * | line   | what                                                        |
  * | ------ | ----------------------------------------------------------- |
- * | origin | which log: `amanat/` and the tenant's id                    |
+ * | origin | which log: `amanat/`, the tenant's id, `/2` and so on for its later epochs |
  * | size   | number of leaves, decimal, without a zero before it         |
  * | root   | base64 of the 32-byte root of the tree (merkleTree.ts)      |
  *
@@ -25,13 +25,20 @@ export interface OpenedCheckpoint extends Checkpoint {
 
 const rootLength = 32;
 
-export function originOf(tenantId: string): string {
-  return `amanat/${tenantId}`;
+/** `epoch`: how many times the log has begun anew, after a restored database was reconciled; the first has no number. */
+export function originOf(tenantId: string, epoch = 1): string {
+  return epoch === 1 ? `amanat/${tenantId}` : `amanat/${tenantId}/${epoch}`;
+}
+
+/** Is this the name of a tenant's log, in any of its epochs? */
+export function isOriginOf(tenantId: string, origin: string): boolean {
+  const [, epoch] = /^amanat\/[^/]+(?:\/([1-9][0-9]{0,8}))?$/.exec(origin) ?? [];
+  return origin === originOf(tenantId, epoch === undefined ? 1 : Number(epoch));
 }
 
 /** The key that signs the checkpoints of a tenant's log. */
-export function checkpointKey(tenantId: string, publicKey: KeyObject): VerifierKey {
-  return verifierKey(originOf(tenantId), publicKey);
+export function checkpointKey(tenantId: string, publicKey: KeyObject, epoch = 1): VerifierKey {
+  return verifierKey(originOf(tenantId, epoch), publicKey);
 }
 
 /** The note, signed by the log. */
@@ -44,6 +51,21 @@ export function openCheckpoint(note: string, keys: readonly VerifierKey[]): Open
   const opened = openNote(note, keys);
   const checkpoint = opened && parseCheckpointText(opened.text);
   return opened && checkpoint && { ...checkpoint, signatures: opened.signatures };
+}
+
+/** The same for a tenant's log in whichever epoch: the keys are those of the one it names. */
+export function openCheckpointOf(
+  tenantId: string,
+  note: string,
+  keys: readonly VerifierKey[],
+): OpenedCheckpoint | undefined {
+  const [origin = ''] = note.split('\n');
+  if (!isOriginOf(tenantId, origin)) return undefined;
+  const opened = openCheckpoint(
+    note,
+    keys.map(({ publicKey, kind }) => verifierKey(origin, publicKey, kind)),
+  );
+  return opened?.origin === origin ? opened : undefined;
 }
 
 export function checkpointText({ origin, size, root }: Checkpoint): string {

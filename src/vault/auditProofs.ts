@@ -1,4 +1,3 @@
-import { checkpointKey } from '../crypto/checkpoint.ts';
 import type { TreeHead } from '../crypto/merkleTree.ts';
 import { vkeyOf } from '../crypto/signedNote.ts';
 import { placeOf, tileWidth } from '../crypto/tiles.ts';
@@ -12,15 +11,17 @@ import {
 import { refuse, VaultError } from '../errors.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
 import type { Caller } from './caller.ts';
+import { logKeys } from './epochs.ts';
 import { firstIdAt } from './ids.ts';
 import type { TenantKeys } from './keyring.ts';
 import { permit } from './permit.ts';
 import { proveConsistency, proveInclusion, readTreeHead, type ProvenInclusion } from './tree.ts';
 import type { Vault } from './vault.ts';
 
-/** What signs the checkpoints of a tenant, as text (C2SP signed-note, vkey): the current key first. */
-export function checkpointKeys(vault: Vault, tenantId: string): readonly string[] {
-  return vault.keys.checkpoint.map(({ publicKey }) => vkeyOf(checkpointKey(tenantId, publicKey)));
+/** What signs the checkpoints of the log that this one is of, as text (C2SP signed-note, vkey): the current key first. */
+function checkpointKeys(vault: Vault, checkpoint: string): readonly string[] {
+  const [origin = ''] = checkpoint.split('\n');
+  return logKeys(vault.keys, origin).map(vkeyOf);
 }
 
 /** The signed head of the log. Throws `conflict` before there is one. */
@@ -31,7 +32,7 @@ export async function readCheckpoint(vault: Vault, caller: Caller, act: Act): Pr
     ...headView(head),
     checkpoint: head.checkpoint,
     at: head.integratedAt.toISOString(),
-    keys: checkpointKeys(vault, caller.tenantId),
+    keys: checkpointKeys(vault, head.checkpoint),
   };
   return commitAct(vault, caller, act, {}, [], { status: 200, body });
 }

@@ -1,28 +1,17 @@
-import { digestOf } from '../crypto/digest.ts';
-import {
-  deleteSuppressions,
-  insertConsents,
-  insertSuppressions,
-  moveConsentHead,
-  type ConsentRow,
-  type SuppressionRow,
-} from '../db/consents.ts';
 import { selectStandingCustomer } from '../db/customers.ts';
 import type { StandingCustomerRow } from '../db/customers.ts';
 import { refuse, VaultError } from '../errors.ts';
-import { afterGiving, consentAsked, isExplicit, ledgerPurposes, liftsSuppression } from '../policy/consent.ts';
+import { consentAsked, isExplicit, ledgerPurposes, liftsSuppression } from '../policy/consent.ts';
 import { channels as allChannels, type Channel, type ConsentMethod } from '../policy/profile.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
 import type { Caller } from './caller.ts';
-import { headOf, signedHead, standingKey, suppressedAt, type Head, type Standings } from './consentHead.ts';
+import { suppressedAt } from './consentHead.ts';
+import { hashesOf, recorded, withdrawing, type Recording } from './consentRecording.ts';
 import { statesView } from './consentView.ts';
-import { contactHash, contactPointsOf, type ContactPoints } from './contactPoints.ts';
-import { newId } from './ids.ts';
+import { contactPointsOf, type ContactPoints } from './contactPoints.ts';
 import type { TenantKeys } from './keyring.ts';
 import { permit } from './permit.ts';
-import { macOf } from './rowMac.ts';
 import type { Vault } from './vault.ts';
-import type { Policy } from './watch.ts';
 
 export interface NewConsent {
   readonly purpose: string;
@@ -65,7 +54,9 @@ export async function giveConsent(
     return {
       lines: input.channels.map((channel) => ({ ...input, kind: 'given', channel, explicit })),
       suppress: [],
-      lift: liftsSuppression(profile, explicit) ? hashesOf(subject, [input.purpose], input.channels) : [],
+      lift: liftsSuppression(profile, explicit)
+        ? hashesOf(subject.keys, subject.contacts, [input.purpose], input.channels)
+        : [],
     };
   });
 }
@@ -82,21 +73,9 @@ export async function withdrawConsent(
   const { profile } = vault.watch.policy(caller.tenantId);
   const purposes = purpose === undefined ? ledgerPurposes(profile) : [purpose];
   if (purposes.length === 0 || !purposes.every((p) => consentAsked(profile, p) !== undefined)) throw notInPolicy();
-  return record(vault, caller, act, customerId, 200, (subject) => ({
-    lines: purposes.flatMap((p) =>
-      channels.map((channel) => ({
-        kind: 'withdrawn' as const,
-        purpose: p,
-        channel,
-        source,
-        explicit: null,
-        method: null,
-        textVersion: null,
-      })),
-    ),
-    suppress: hashesOf(subject, purposes, channels),
-    lift: [],
-  }));
+  return record(vault, caller, act, customerId, 200, ({ keys, contacts }) =>
+    withdrawing(keys, contacts, purposes, channels, source),
+  );
 }
 
 function notInPolicy(): VaultError {
@@ -119,33 +98,6 @@ export async function subjectOf(vault: Vault, caller: Caller, customerId: string
   return { keys, row, contacts: contactPointsOf(keys, row) };
 }
 
-/** Every contact point of these channels: an opt-out is of the person, whichever number is the official one tomorrow. */
-function hashesOf(
-  { keys, contacts }: Subject,
-  purposes: readonly string[],
-  channels: readonly Channel[],
-): SuppressionRow[] {
-  return channels.flatMap((channel) =>
-    contacts.points[channel].flatMap((point) => {
-      const contact = contactHash(keys, channel, point);
-      return purposes.map((purpose) => ({ purpose, channel, contact }));
-    }),
-  );
-}
-
-type Line = Pick<ConsentRow, 'purpose' | 'source' | 'explicit'> & {
-  readonly kind: 'given' | 'withdrawn';
-  readonly channel: Channel;
-  readonly method: string | null;
-  readonly textVersion: string | null;
-};
-
-interface Recording {
-  readonly lines: readonly Line[];
-  readonly suppress: readonly SuppressionRow[];
-  readonly lift: readonly SuppressionRow[];
-}
-
 async function record(
   vault: Vault,
   caller: Caller,
@@ -156,82 +108,20 @@ async function record(
 ): Promise<Answer> {
   const policy = vault.watch.policy(caller.tenantId);
   const subject = await subjectOf(vault, caller, customerId);
-  const { lines, suppress, lift } = saying(subject);
+  const recording = saying(subject);
   const { keys, contacts } = subject;
-  const { tenantId } = keys;
-  const at = new Date(vault.now());
   for (let attempt = 1; ; attempt += 1) {
-    const before = await headOf(vault, keys, customerId);
-    const head = after(policy, before, lines, at);
-    const signed = signedHead(keys, customerId, head);
-    const rows = lines.map((line, i) =>
-      signedLine(vault, keys, caller, policy, customerId, before.number + i + 1, line),
-    );
+    const { deed, statements, standings } = await recorded(vault, keys, caller, policy, customerId, recording);
     const suppressed = new Set(
       [...(await suppressedAt(vault, keys, ledgerPurposes(policy.profile), allChannels, contacts))]
-        .filter((key) => !lift.some((l) => `${l.purpose}/${l.channel}` === key))
-        .concat(suppress.map((s) => `${s.purpose}/${s.channel}`)),
+        .filter((key) => !recording.lift.some((l) => `${l.purpose}/${l.channel}` === key))
+        .concat(recording.suppress.map((s) => `${s.purpose}/${s.channel}`)),
     );
-    const body = { customerId, states: statesView(policy, contacts, head.standings, suppressed) };
-    const deed = {
-      subjectId: customerId,
-      object: { kind: 'consents', id: rows[0]?.id ?? customerId },
-      purpose: lines.length === 1 ? lines[0]?.purpose : undefined,
-      digest: digestOf(signed.mac),
-      recordVersion: head.number,
-    };
-    const statements = [
-      moveConsentHead(tenantId, signed, before.number),
-      insertConsents(tenantId, rows),
-      deleteSuppressions(tenantId, lift),
-      insertSuppressions(tenantId, suppress, keys.hashVersion, at),
-    ];
+    const body = { customerId, states: statesView(policy, contacts, standings, suppressed) };
     try {
       return await commitAct(vault, caller, act, deed, statements, { status, body });
     } catch (error) {
       if (!(error instanceof VaultError && error.code === 'conflict') || attempt === mostTries) throw error;
     }
   }
-}
-
-function after({ profile }: Policy, before: Head, lines: readonly Line[], at: Date): Head {
-  const standings: Record<string, Standings[string]> = { ...before.standings };
-  for (const { kind, purpose, channel, explicit } of lines) {
-    const key = standingKey(purpose, channel);
-    const was = standings[key]?.state ?? 'none';
-    const state = kind === 'withdrawn' ? 'withdrawn' : afterGiving(profile, was, explicit === true);
-    // A later consent by use changes nothing of when the person last decided.
-    if (state !== was || kind === 'withdrawn' || explicit === true) standings[key] = { state, at: at.toISOString() };
-  }
-  return { number: before.number + lines.length, standings };
-}
-
-function signedLine(
-  vault: Vault,
-  keys: TenantKeys,
-  { clientId, role, actor }: Caller,
-  policy: Policy,
-  customerId: string,
-  number: number,
-  { purpose, channel, kind, explicit, method, source, textVersion }: Line,
-): ConsentRow {
-  const now = vault.now();
-  const row = {
-    customerId,
-    number,
-    id: newId(now),
-    purpose,
-    channel,
-    kind,
-    explicit,
-    method,
-    source,
-    textVersion,
-    policyVersion: policy.label,
-    recordedBy: clientId,
-    recordedRole: role,
-    actor: actor ?? null,
-    createdAt: new Date(now),
-  };
-  return { ...row, mac: macOf(keys, 'consents', row) };
 }

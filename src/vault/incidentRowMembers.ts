@@ -1,4 +1,5 @@
 import type { TreeHead } from '../crypto/merkleTree.ts';
+import type { EpochRow } from '../db/auditEpochs.ts';
 import type { GlassFacts } from '../db/breakGlass.ts';
 import type { ExtentRow, SubjectRow } from '../db/incidentExtents.ts';
 import type { TellingRow } from '../db/incidentTellings.ts';
@@ -81,6 +82,8 @@ export const incidentRowMembers = {
   reader_watch: { afterId: true },
   /** How far the log has come, and what it is then. */
   audit_heads: { size: true, root: true },
+  /** Under which name it goes on. */
+  audit_epochs: { number: true, size: true, beganAt: true },
   reader_counts: { measure: true, readerKind: true, reader: true, windowStart: true, count: true, seen: true },
 } as const;
 
@@ -92,5 +95,6 @@ export interface IncidentRows {
   readonly break_glass: GlassFacts;
   readonly reader_watch: WatchRow;
   readonly audit_heads: TreeHead;
+  readonly audit_epochs: EpochRow;
   readonly reader_counts: CountRow;
 }

@@ -1,5 +1,5 @@
 import { leafHash } from '../crypto/leaf.ts';
-import { checkpointKey, signCheckpoint } from '../crypto/checkpoint.ts';
+import { signCheckpoint } from '../crypto/checkpoint.ts';
 import { growTree, rootNodes, type GrowingTree } from '../crypto/merkleTree.ts';
 import { entryOf, hashBytes, idBytes, tileWidth } from '../crypto/tiles.ts';
 import { commit } from '../db/commit.ts';
@@ -18,6 +18,7 @@ import {
 import { selectPending, selectWaiting, type PendingRow, type TreeHeadRow } from '../db/auditTree.ts';
 import { VaultError } from '../errors.ts';
 import { load, write } from './act.ts';
+import { epochOf, logSigner } from './epochs.ts';
 import type { TenantKeys } from './keyring.ts';
 import { openLeadership, type Leadership } from './lease.ts';
 import { macOf } from './rowMac.ts';
@@ -122,7 +123,7 @@ async function integrateLeaves(vault: Vault, keys: TenantKeys, leaves: readonly 
   if (standing !== undefined && !tree.head().root.equals(standing.root)) throw new VaultError('integrity_failure');
   const tiles = append(tree, from, leaves);
   const idTiles = idTilesOf(from, leaves);
-  const head = headOver(vault, keys, tree, standing);
+  const head = headOver(vault, keys, tree, standing, await epochOf(vault, keys));
   await write(vault, tenantId, [
     from === 0 ? beginTree(tenantId, head) : moveTree(tenantId, head, from),
     takePending(
@@ -177,16 +178,21 @@ function idTilesOf(from: number, leaves: readonly QueuedLeaf[]): readonly IdTile
 }
 
 /** A checkpoint leaves the process only behind the commit of its head: of two that are made for one size, one is ever seen. */
-function headOver(vault: Vault, keys: TenantKeys, tree: GrowingTree, standing: TreeHeadRow | undefined): TreeHeadRow {
+function headOver(
+  vault: Vault,
+  keys: TenantKeys,
+  tree: GrowingTree,
+  standing: TreeHeadRow | undefined,
+  epoch: number,
+): TreeHeadRow {
   const { size, root } = tree.head();
-  const [{ privateKey, publicKey }] = vault.keys.checkpoint;
   const integratedAt = new Date(vault.now());
   const isDue = standing === undefined || integratedAt.getTime() - standing.keptAt.getTime() >= keepEveryMs;
   return {
     size,
     root,
     mac: macOf(keys, 'audit_heads', { size, root }),
-    checkpoint: signCheckpoint({ size, root }, { key: checkpointKey(keys.tenantId, publicKey), privateKey }),
+    checkpoint: signCheckpoint({ size, root }, logSigner(vault.keys, keys.tenantId, epoch)),
     integratedAt,
     keptAt: isDue ? integratedAt : standing.keptAt,
   };

@@ -1,4 +1,4 @@
-import { openCheckpoint, originOf, parseCheckpointText, type OpenedCheckpoint } from '../crypto/checkpoint.ts';
+import { openCheckpointOf, parseCheckpointText, type OpenedCheckpoint } from '../crypto/checkpoint.ts';
 import { growTree, type NodeAt, type TreeHead } from '../crypto/merkleTree.ts';
 import type { VerifierKey } from '../crypto/signedNote.ts';
 import type { Breach } from './breach.ts';
@@ -58,10 +58,9 @@ export function checkLog(
     },
     checkpoint(note) {
       const { size, root } = tree.head();
-      const opened = openCheckpoint(note, keys);
+      const opened = openCheckpointOf(tenantId, note, keys);
       if (opened === undefined) return { code: unsigned(note), kind: 'checkpoint', id: String(size) };
-      if (opened.origin !== originOf(tenantId) || opened.size !== size)
-        return between('checkpoint_misplaced', 'checkpoint', size);
+      if (opened.size !== size) return between('checkpoint_misplaced', 'checkpoint', size);
       if (!opened.root.equals(root)) return between('checkpoint_root', 'checkpoint', size);
       signed = size;
       verified += 1;

@@ -2,6 +2,7 @@ import { encodeLeaf, leafHash } from '../crypto/leaf.ts';
 import { insertLeaf } from '../db/audit.ts';
 import type { Statement } from '../db/statement.ts';
 import { newId } from './ids.ts';
+import type { Reapplied } from './journalActs.ts';
 import type { Action } from './permit.ts';
 
 /** What the operator did at the machine itself, with the database and the keys in hand and no token. */
@@ -16,14 +17,19 @@ export interface OperatorDeed {
     | 'keys.introduce'
     | 'keys.rotate'
     | 'keys.retire'
-    | Extract<Action, 'clients.create' | 'clients.patch' | 'policies.explain'>;
-  readonly object: { readonly kind: string; readonly id: string };
+    | 'log.reconcile'
+    | Reapplied
+    | Extract<Action, 'clients.create' | 'policies.explain'>;
+  /** `operator`, or that it was done again after a restore. */
+  readonly rule?: 'operator' | 'reconcile';
+  readonly subjectId?: string;
+  readonly object?: { readonly kind: string; readonly id: string };
   readonly digest?: Buffer;
   readonly recordVersion?: number;
 }
 
 /** A leaf with the actor `operator`, by the rule `operator`: no token was judged. */
-export function operatorLeaf({ object, ...deed }: OperatorDeed, now: number): Statement {
+export function operatorLeaf({ object, subjectId, ...deed }: OperatorDeed, now: number): Statement {
   const id = newId(now);
   const leaf = encodeLeaf({
     id,
@@ -34,17 +40,17 @@ export function operatorLeaf({ object, ...deed }: OperatorDeed, now: number): St
     rule: 'operator',
     purpose: '',
     requestId: id,
-    objectKind: object.kind,
-    objectId: object.id,
     full: [],
     masked: [],
+    ...(subjectId === undefined ? {} : { subjectKind: 'customer', subjectId }),
+    ...(object === undefined ? {} : { objectKind: object.kind, objectId: object.id }),
     ...deed,
   });
   return insertLeaf({
     tenantId: deed.tenantId,
     id,
     clientId: deed.clientId,
-    subjectId: undefined,
+    subjectId,
     grantId: undefined,
     leaf,
     leafHash: leafHash(leaf),

@@ -89,7 +89,7 @@ function checkSaid({ recipientName, purpose }: Said): void {
 
 const place = (recordId: string) => ({ kind: 'permission', recordId, field: 'said' }) as const;
 
-const signed = (keys: TenantKeys, row: Omit<PermissionRow, 'mac'>): PermissionRow => ({
+export const signed = (keys: TenantKeys, row: Omit<PermissionRow, 'mac'>): PermissionRow => ({
   ...row,
   mac: macOf(keys, 'permissions', row),
 });

@@ -53,7 +53,12 @@ export async function recordStaffUndertaking(
   return answer;
 }
 
-function admit(keys: Parameters<typeof signedAdmission>[0], actor: string, validFrom: Date | null, changedAt: Date) {
+export function admit(
+  keys: Parameters<typeof signedAdmission>[0],
+  actor: string,
+  validFrom: Date | null,
+  changedAt: Date,
+) {
   const subject = actor.toLowerCase();
   const admission = { kind: 'actor', subject, fields: [], validFrom, validUntil: null, changedAt } as const;
   return putAdmissions(keys.tenantId, [signedAdmission(keys, admission)]);

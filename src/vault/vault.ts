@@ -10,6 +10,7 @@ import type { Raised } from './raised.ts';
 import type { Reads } from './reads.ts';
 import type { Seal } from './seal.ts';
 import type { Watch } from './watch.ts';
+import type { WitnessState } from './witness.ts';
 
 /** What the domain functions are given: built once in main, read-only, passed first. */
 export interface Vault {
@@ -33,6 +34,8 @@ export interface Vault {
   readonly issuer: string;
   /** By which channels messages go out; one that is not here was not set up. */
   readonly senders: Senders;
+  /** How what is handed to the log's witness by this process stands. */
+  readonly witnessState: () => WitnessState;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** Operational events without data; main connects it to the log. */

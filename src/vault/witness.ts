@@ -37,3 +37,11 @@ export interface Witness {
   readonly addJournal: (note: string) => Promise<void>;
   readonly endLog: (note: string) => Promise<void>;
 }
+
+/** How this process's own posts stand. */
+export interface WitnessState {
+  /** `none`: nothing was to be posted by this process yet. */
+  readonly code: 'none' | 'ok' | WitnessRefusal;
+  /** When something was last cosigned or taken. Milliseconds since the epoch. */
+  readonly at: number | undefined;
+}

@@ -1,0 +1,157 @@
+import { createInterface } from 'node:readline/promises';
+import { openVault } from '../app.ts';
+import { readConfig } from '../config.ts';
+import { checkpointKey } from '../crypto/checkpoint.ts';
+import { vkeyOf } from '../crypto/signedNote.ts';
+import { keysOf } from '../keyAccess.ts';
+import { createLog } from '../log.ts';
+import { LogFault, wordsOf } from '../logFault.ts';
+import { codeOf, lossOf, type Loss } from '../vault/loss.ts';
+import { reconcile as reconcileTenant, type Done } from '../vault/reconcile.ts';
+import { isSound, standingOf, type LogStanding } from '../vault/rollback.ts';
+import type { Vault } from '../vault/vault.ts';
+import { WitnessFault, type Witness } from '../vault/witness.ts';
+import { openWitness } from '../witnessConfig.ts';
+import { exit, noWords, type Arguments, type Command, type Output } from './command.ts';
+import { table } from './table.ts';
+import { withDatabase } from './vaultDatabase.ts';
+
+export const reconcile: Command = {
+  words: '',
+  options: { confirm: { type: 'string' }, 'dry-run': { type: 'boolean' } },
+  help: {
+    confirm: 'the code that a first call prints: without it, and without somebody at a terminal, nothing is done',
+    'dry-run': 'only show what is missing and what would be done',
+  },
+  found: 'the logs are not sound yet: not confirmed, damaged, or the witness does not know the log that goes on',
+  more: [
+    'For a database that is older than what its witness has seen: after a restore, before anything is served. Shows what is missing,',
+    'does again what took something away (erasures, revocations, closed grants, withdrawn consents …), tells what somebody has to do',
+    'by hand, and lets the log go on under a new name. May be stopped and called again. Stop the service first.',
+  ],
+  async run(args, out) {
+    noWords(args);
+    const config = readConfig(process.env);
+    const keys = await keysOf(config);
+    return withDatabase(config, async (db) => {
+      const vault = openVault({ db, keys, issuer: '', now: Date.now, log: createLog({ level: 'silent' }) });
+      await vault.watch.look();
+      const witness = openWitness(config.witness, vault);
+      const { standings, losses } = await surveyOf(vault, witness);
+      if (losses.length === 0) return soundAlready(out, standings);
+      const broken = standings.find(({ code }) => code === 'broken');
+      if (broken !== undefined)
+        throw new LogFault('rolled_back', `${wordsOf(broken)}. Restore a backup whose tree is whole.`);
+      const code = codeOf(losses);
+      tell(out, losses, code);
+      if (args.flag('dry-run') || !(await isConfirmed(args, out, code))) {
+        out.result({ reconciled: false, code, tenants: losses.map(viewOf) }, () => confirmBy(code));
+        return exit.found;
+      }
+      return apply(out, vault, witness, losses);
+    });
+  },
+};
+
+/** Every tenant's log against its witness, and what those that are not sound lack. */
+export async function surveyOf(
+  vault: Vault,
+  witness: Witness,
+): Promise<{ readonly standings: readonly LogStanding[]; readonly losses: readonly Loss[] }> {
+  const standings: LogStanding[] = [];
+  const losses: Loss[] = [];
+  for (const tenantId of vault.watch.tenants()) {
+    const standing = await standingOf(vault, witness, tenantId);
+    standings.push(standing);
+    if (!isSound(standing)) losses.push(await lossOf(vault, witness, standing));
+  }
+  return { standings, losses };
+}
+
+function soundAlready(out: Output, standings: readonly LogStanding[]) {
+  out.result({ reconciled: true, tenants: standings }, () =>
+    ['Nothing to reconcile.', ...standings.map(wordsOf)].join('\n'),
+  );
+  return exit.ok;
+}
+
+const confirmBy = (code: string): string => `Nothing was done. To do it: amanat reconcile --confirm ${code}`;
+
+async function isConfirmed(args: Arguments, out: Output, code: string): Promise<boolean> {
+  const given = args.text('confirm');
+  if (given !== undefined) return given === code;
+  if (out.json || !process.stdin.isTTY || !process.stdout.isTTY) return false;
+  const lines = createInterface({ input: process.stdin, output: process.stdout });
+  const typed = await lines.question(`Type ${code} to do it: `);
+  lines.close();
+  return typed.trim() === code;
+}
+
+async function apply(out: Output, vault: Vault, witness: Witness, losses: readonly Loss[]) {
+  const done: { readonly tenantId: string; readonly log: string; readonly acts: readonly Done[] }[] = [];
+  for (const loss of losses) {
+    const { tenantId } = loss.standing;
+    const [{ publicKey }] = vault.keys.checkpoint;
+    const next = checkpointKey(tenantId, publicKey, loss.nextEpoch);
+    try {
+      done.push({ tenantId, log: next.name, acts: await reconcileTenant(vault, witness, loss) });
+    } catch (error) {
+      if (!(error instanceof WitnessFault && error.code === 'unknown_log')) throw error;
+      out.complain(
+        `The witness does not know the log that goes on. On its machine: amanat witness trust --dir … '${vkeyOf(next)}'\nThen call this again.`,
+      );
+      return exit.found;
+    }
+  }
+  out.result({ reconciled: true, tenants: done }, () => done.map(readable).join('\n\n'));
+  return exit.ok;
+}
+
+function readable({ tenantId, log, acts }: { tenantId: string; log: string; acts: readonly Done[] }): string {
+  const rows = acts.map(({ action, done, nothing, failed }) => [action, String(done), String(nothing), String(failed)]);
+  return [
+    `tenant ${tenantId}: done. The log goes on as ${log}.`,
+    ...(rows.length === 0 ? [] : [table(['again', 'done', 'nothing to do', 'not possible'], rows)]),
+  ].join('\n');
+}
+
+function tell(out: Output, losses: readonly Loss[], code: string): void {
+  for (const loss of losses) out.line(`${textOf(loss)}\n`);
+  out.line(`code ${code}`);
+}
+
+export function viewOf({ standing, missing, from, until, again, byHand, whole, nextEpoch }: Loss) {
+  return {
+    ...standing,
+    missing,
+    from: time(from),
+    until: time(until),
+    again: counted(again),
+    byHand: counted(byHand),
+    whole,
+    nextEpoch,
+  };
+}
+
+export function textOf(loss: Loss): string {
+  const { missing, from, until, again, byHand, whole } = viewOf(loss);
+  const rows = Object.entries(missing).toSorted(([a], [b]) => a.localeCompare(b));
+  return [
+    wordsOf(loss.standing),
+    `missing: what happened from ${from ?? 'the beginning'} to ${until ?? 'an unknown time'}`,
+    table(
+      ['act', 'missing', 'done again', 'by hand'],
+      rows.map(([action, n]) => [action, String(n), String(again[action] ?? ''), String(byHand[action] ?? '')]),
+    ),
+    ...(whole ? [] : ['WARNING: the journal does not tell of everything that the witness has seen.']),
+  ].join('\n');
+}
+
+const time = (at: number | undefined): string | undefined =>
+  at === undefined ? undefined : new Date(at).toISOString();
+
+function counted(leaves: Loss['again']): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { action } of leaves) counts[action] = (counts[action] ?? 0) + 1;
+  return counts;
+}

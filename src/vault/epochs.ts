@@ -1,0 +1,26 @@
+import { checkpointKey } from '../crypto/checkpoint.ts';
+import { verifierKey, type NoteSigner, type VerifierKey } from '../crypto/signedNote.ts';
+import { selectEpoch } from '../db/auditEpochs.ts';
+import type { KeyFolder } from '../keys/folder.ts';
+import { load } from './act.ts';
+import type { TenantKeys } from './keyring.ts';
+import { checkMac } from './rowMac.ts';
+import type { Vault } from './vault.ts';
+
+/** The number of a tenant's log: 1, and one more for each reconciliation. Throws `integrity_failure`. */
+export async function epochOf(vault: Vault, keys: TenantKeys): Promise<number> {
+  const [[row]] = await load(vault, keys.tenantId, [selectEpoch(keys.tenantId)]);
+  if (row === undefined) return 1;
+  checkMac(keys, 'audit_epochs', row);
+  return row.number;
+}
+
+/** Whose signatures on the notes of a log are the vault's own: every version of its key, the newest first. */
+export function logKeys(folder: Pick<KeyFolder, 'checkpoint'>, origin: string): readonly VerifierKey[] {
+  return folder.checkpoint.map(({ publicKey }) => verifierKey(origin, publicKey));
+}
+
+export function logSigner(folder: Pick<KeyFolder, 'checkpoint'>, tenantId: string, epoch: number): NoteSigner {
+  const [{ publicKey, privateKey }] = folder.checkpoint;
+  return { key: checkpointKey(tenantId, publicKey, epoch), privateKey };
+}

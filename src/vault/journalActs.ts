@@ -1,0 +1,53 @@
+import type { AuditLeaf } from '../crypto/leaf.ts';
+import type { OperatorDeed } from './operatorLeaf.ts';
+import type { Action } from './permit.ts';
+
+/** Acts that take something away, and are done again to a database that does not know of them. */
+export const reapplied = [
+  'customers.erase',
+  'customers.deactivate',
+  'requests.decide',
+  'orders.erase',
+  'orders.expire',
+  'invoices.expire',
+  'orders.cancel',
+  'deliveries.confirm',
+  'deliveries.return',
+  'grants.close',
+  'tokens.revoke',
+  'clients.patch',
+  'clients.renew_secret',
+  'consents.withdraw',
+  'permissions.withdraw',
+  'holds.release',
+  'legal_orders.revoke',
+  'exports.fetch',
+  'recipients.revoke',
+  'staff_undertakings.revoke',
+  'incidents.contain',
+] as const;
+export type Reapplied = (typeof reapplied)[number];
+
+/** Acts that somebody has to do again by hand: what they put there is lost, and no leaf holds it. */
+export const byHand = [
+  'policies.publish',
+  'legal_orders.register',
+  'legal_orders.approve',
+  'legal_orders.reject',
+  'requests.create',
+  'webhooks.patch',
+  'decoys.create',
+  'keys.rotate',
+  'keys.retire',
+] as const satisfies readonly (Action | OperatorDeed['action'])[];
+export type ByHand = (typeof byHand)[number];
+
+const journaled: ReadonlySet<string> = new Set<string>([...reapplied, ...byHand]);
+
+export const isReapplied = (action: string): action is Reapplied => (reapplied as readonly string[]).includes(action);
+export const isByHand = (action: string): action is ByHand => (byHand as readonly string[]).includes(action);
+
+/** What the journal tells of. A refusal changed nothing. */
+export function isJournaled({ action, outcome }: Pick<AuditLeaf, 'action' | 'outcome'>): boolean {
+  return outcome === 'allowed' && journaled.has(action);
+}

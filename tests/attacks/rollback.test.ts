@@ -1,0 +1,389 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Client } from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openCheckpoint, originOf } from '../../src/crypto/checkpoint.ts';
+import { refuseRolledBack } from '../../src/logFault.ts';
+import { sweepErasures } from '../../src/vault/erasure.ts';
+import { logKeys } from '../../src/vault/epochs.ts';
+import { openIntegrator } from '../../src/vault/integration.ts';
+import { lossOf } from '../../src/vault/loss.ts';
+import { reconcile, type Done } from '../../src/vault/reconcile.ts';
+import { standingOf, type LogStanding } from '../../src/vault/rollback.ts';
+import type { Vault } from '../../src/vault/vault.ts';
+import { WitnessFault, type Witness } from '../../src/vault/witness.ts';
+import { openPosting, type Posting } from '../../src/vault/witnessPosting.ts';
+import { openWitness, type WitnessConfig } from '../../src/witnessConfig.ts';
+import { openLogFolder } from '../../src/witness/logFolder.ts';
+import { witnessBehind } from '../../src/witness/witnessClient.ts';
+import { answering, type Ask } from '../../src/witness/witnessing.ts';
+import { withClient, type TestDatabase } from '../support/postgres.ts';
+import { databaseUrl } from '../support/testCluster.ts';
+import { clientOf, startVault, type TestClient, type TestVault } from '../support/vault.ts';
+import { atDatabase, made, newPerson, type Person } from '../support/work.ts';
+import { openShop, tokenOf, type Shop } from './shop.ts';
+
+/** P4, P14: a database that went back in time is not served, and what it has forgotten is done again first. */
+
+const folder = mkdtempSync(join(tmpdir(), 'amanat-rollback-'));
+const config: WitnessConfig = { service: undefined, folder, required: true };
+/** Logs that the operator of the witness has not confirmed. */
+const untrusted = new Set<string>();
+let vault: TestVault;
+let shop: Shop;
+let ask: Ask;
+let witness: Witness;
+const opened: TestDatabase[] = [];
+
+const witnessOf = (of: TestVault): Ask =>
+  answering({
+    folder: openLogFolder(folder),
+    keysOf: async (origin) => (untrusted.has(origin) ? [] : logKeys(of.vault.keys, origin)),
+    now: Date.now,
+  });
+
+/** What a process has in hand of it, made once: whoever leads goes on leading. */
+interface Working {
+  readonly integrate: () => Promise<void>;
+  readonly posting: Posting;
+  readonly rolledBack: LogStanding[];
+}
+const working = new Map<Vault, Working>();
+
+function workingOf(of: Vault): Working {
+  const hands = working.get(of);
+  if (hands !== undefined) return hands;
+  const rolledBack: LogStanding[] = [];
+  const onRolledBack = (standing: LogStanding): void => void rolledBack.push(standing);
+  const posting = openPosting(of, { witness, cosigner: undefined, warn: () => undefined, onRolledBack });
+  const all = { integrate: openIntegrator(of), posting, rolledBack };
+  working.set(of, all);
+  return all;
+}
+
+/** Longer than whoever leads the integration is missed for. */
+const leadMs = 5_000;
+
+/** What the processes do by themselves, every second. */
+async function settle(of: Vault): Promise<void> {
+  await workingOf(of).integrate();
+  await workingOf(of).posting.post();
+}
+
+/** A copy of the database as it stands, as a restored backup would be. */
+async function snapshot(): Promise<TestDatabase> {
+  const { name, superuserUrl, serviceUrl, ownerUrl } = vault.db;
+  const copy = `${name}_${opened.length}`;
+  const admin = databaseUrl(superuserUrl, 'postgres');
+  await withClient(admin, async (client: Client) => {
+    await client.query(`alter database ${name} allow_connections false`);
+    await client.query(`select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`);
+    for (;;) {
+      const { rows } = await client.query(`select 1 from pg_stat_activity where datname = '${name}'`);
+      if (rows.length === 0) break;
+    }
+    await client.query(`create database ${copy} template ${name}`);
+    await client.query(`alter database ${name} allow_connections true`);
+  });
+  const database: TestDatabase = {
+    name: copy,
+    ownerUrl: databaseUrl(ownerUrl, copy),
+    superuserUrl: databaseUrl(superuserUrl, copy),
+    serviceUrl: databaseUrl(serviceUrl, copy),
+    drop: () =>
+      withClient(admin, async (client) => void (await client.query(`drop database if exists ${copy} with (force)`))),
+  };
+  opened.push(database);
+  return database;
+}
+
+/** The same vault on another database. */
+const on = (db: TestDatabase): Promise<TestVault> => startVault({ beside: { ...vault, db } });
+const at = (of: TestVault, client: TestClient): TestClient => clientOf(of.url, client.id, client.secret, client.token);
+
+let before: TestDatabase;
+/** The same backup, for a second restore. */
+let again: TestDatabase;
+let restored: TestVault;
+let gone: Person;
+let stays: Person;
+let decided: Person;
+let subscriber: Person;
+let renewed: TestClient;
+let revoked: TestClient;
+
+const officer = () => tokenOf(vault, vault, shop.staff.dpo, 'dpo', { actor: 'staff-dpo' });
+async function leave(person: Person): Promise<void> {
+  const body = { customerId: person.id, kind: 'erase', asker: 'subject', checked: 'account' };
+  const { id } = made(await shop.staff.shop_backend.post('/v1/requests', body));
+  made(await officer().post(`/v1/requests/${id}/decide`, { outcome: 'done' }), 200);
+}
+
+beforeAll(async () => {
+  vault = await startVault();
+  ask = witnessOf(vault);
+  witness = witnessBehind((path, body) => ask(path, body));
+  shop = await openShop(vault, vault, 1404);
+  const { shop_backend: backend } = shop.staff;
+  [gone, stays, decided, subscriber] = [
+    await newPerson(backend, shop.people.naturalCustomer()),
+    await newPerson(backend, shop.people.naturalCustomer()),
+    await newPerson(backend, shop.people.naturalCustomer()),
+    await newPerson(backend, shop.people.naturalCustomer()),
+  ];
+  const agreed = { purpose: 'marketing', channels: ['sms'], method: 'agree_button', textVersion: 'newsletter-1' };
+  made(await backend.post(`/v1/customers/${subscriber.id}/consents`, agreed));
+  [renewed, revoked] = [await vault.client('marketing'), await vault.client('support', { actor: 'staff-7' })];
+  vault.advance(leadMs);
+  await settle(vault.vault);
+  [before, again] = [await snapshot(), await snapshot()];
+  await forget();
+  restored = await on(before);
+}, 120_000);
+afterAll(async () => {
+  await restored.stop();
+  await vault.stop();
+  for (const database of opened) await database.drop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** What happens after the backup, and is not in it. */
+async function forget(): Promise<void> {
+  const { shop_backend: backend, legal_approver: approver, support } = shop.staff;
+  const { ids } = shop;
+  await leave(gone);
+  await sweepErasures(vault.vault);
+  await leave(decided);
+  made(await backend.post(`/v1/grants/${ids.grant}/close`), 200);
+  made(await backend.post(`/v1/customers/${subscriber.id}/consents/withdraw`, {}), 200);
+  made(await vault.admin.patch(`/v1/clients/${support.id}`, { disabled: true }, undefined), 200);
+  made(await vault.admin.post(`/v1/clients/${renewed.id}/secret`, {}));
+  const basic = Buffer.from(`${revoked.id}:${revoked.secret}`).toString('base64');
+  const form = { authorization: `Basic ${basic}`, 'content-type': 'application/x-www-form-urlencoded' };
+  const body = `token=${encodeURIComponent(revoked.token)}`;
+  made(await vault.request('POST', '/oauth/revoke', { body, headers: form }), 200);
+  made(await approver.post(`/v1/legal-orders/${ids.approvedOrder}/revoke`, { reason: 'لغو شد' }), 200);
+  made(await approver.post(`/v1/holds/${ids.hold}/release`, { reason: 'رفع حفظ' }), 200);
+  made(await officer().post(`/v1/recipients/${ids.recipient}/revoke`), 200);
+  made(await officer().post(`/v1/staff-undertakings/${ids.undertaking}/revoke`), 200);
+  made(await backend.post(`/v1/orders/${ids.order}/cancel`), 200);
+  await newPerson(backend, shop.people.naturalCustomer());
+  vault.advance(leadMs);
+  await settle(vault.vault);
+}
+
+/** What the database knows of all that. */
+async function known(of: TestVault): Promise<Record<string, unknown>> {
+  const { ids, staff } = shop;
+  const backend = at(of, staff.shop_backend);
+  const one = async (text: string, id: string): Promise<unknown> => {
+    const [row] = await atDatabase<{ is: unknown }>(of, `select (${text}) as is from (select $1::uuid as id) k`, [id]);
+    return row?.is;
+  };
+  return {
+    gone: (await backend.get(`/v1/customers/${gone.id}`)).status,
+    goneTags: await one('select count(*)::integer from amanat.index_tags t where t.customer_id = k.id', gone.id),
+    goneKey: await one('select c.data_key is null from amanat.customers c where c.id = k.id', gone.id),
+    decided: (await backend.get(`/v1/customers/${decided.id}`)).status,
+    stays: (await backend.get(`/v1/customers/${stays.id}`)).status,
+    grantClosed: await one('select g.closed_at is not null from amanat.grants g where g.id = k.id', ids.grant),
+    consent: made(await backend.get(`/v1/customers/${subscriber.id}/consents`), 200).states.find(
+      (state: { purpose: string; channel: string }) => state.purpose === 'marketing' && state.channel === 'sms',
+    ).state,
+    clientDisabled: await one(
+      'select c.disabled_at is not null from amanat.clients c where c.id = k.id',
+      staff.support.id,
+    ),
+    oldSecret: (await tokenBy(of, renewed)).status,
+    revokedToken: (await at(of, revoked).get(`/v1/customers/${stays.id}`)).status,
+    legalOrder: await one('select o.status from amanat.legal_orders o where o.id = k.id', ids.approvedOrder),
+    holdReleased: await one('select h.released_at is not null from amanat.holds h where h.id = k.id', ids.hold),
+    recipient: await one('select r.revoked_at is not null from amanat.recipients r where r.id = k.id', ids.recipient),
+    staff: await one('select u.revoked_at is not null from amanat.undertakings u where u.id = k.id', ids.undertaking),
+    order: await one('select o.status from amanat.orders o where o.id = k.id', ids.order),
+    parcel: await one('select s.status from amanat.shipments s where s.id = k.id', ids.shipment),
+  };
+}
+
+async function tokenBy(of: TestVault, client: TestClient) {
+  const basic = Buffer.from(`${client.id}:${client.secret}`).toString('base64');
+  const headers = { authorization: `Basic ${basic}`, 'content-type': 'application/x-www-form-urlencoded' };
+  return of.request('POST', '/oauth/token', { body: 'grant_type=client_credentials', headers });
+}
+
+const after = {
+  gone: 404,
+  goneTags: 0,
+  goneKey: true,
+  decided: 404,
+  stays: 200,
+  grantClosed: true,
+  consent: 'withdrawn',
+  clientDisabled: true,
+  oldSecret: 401,
+  revokedToken: 401,
+  legalOrder: 'revoked',
+  holdReleased: true,
+  recipient: true,
+  staff: true,
+  order: 'cancelled',
+  parcel: 'cancelled',
+};
+
+describe('a database that was restored', () => {
+  test('control: without its witness it would serve whoever was erased and whatever was revoked', async () => {
+    expect(await known(restored)).toMatchObject({
+      gone: 200,
+      goneKey: false,
+      decided: 200,
+      grantClosed: false,
+      consent: 'explicit',
+      clientDisabled: false,
+      oldSecret: 200,
+      revokedToken: 200,
+      legalOrder: 'approved',
+      holdReleased: false,
+      recipient: false,
+      staff: false,
+      parcel: 'open',
+    });
+    // And the vault that went on knows of all of it.
+    expect(await known(vault)).toMatchObject({ ...after, oldSecret: 200 });
+  });
+
+  test('is not served, and the message says why', async () => {
+    await expect(refuseRolledBack(restored.vault, witness, config)).rejects.toMatchObject({ code: 'rolled_back' });
+    expect(await refuseRolledBack(vault.vault, witness, config)).toEqual([]);
+  });
+
+  test('what is missing is told by kind and time, and only what the vault has signed is believed', async () => {
+    const standing = await standingOf(restored.vault, witness, vault.tenantId);
+    expect(standing).toMatchObject({ code: 'behind', epoch: 1 });
+    const loss = await lossOf(restored.vault, witness, standing);
+    expect(loss.whole).toBe(true);
+    expect(loss.missing).toMatchObject({
+      'customers.erase': 1,
+      'requests.decide': 2,
+      'customers.create': 1,
+      'grants.close': 1,
+    });
+    expect(Object.values(loss.missing).reduce((sum, n) => sum + n, 0)).toBe(standing.seen - standing.size);
+    expect(loss.until ?? 0).toBeGreaterThanOrEqual(loss.from ?? Infinity);
+    // A witness that hides its journal is found out.
+    const hiding: Witness = { ...witness, journal: async () => [] };
+    expect((await lossOf(restored.vault, hiding, standing)).whole).toBe(false);
+  });
+
+  test('goes on only where the witness knows the log that goes on', async () => {
+    untrusted.add(originOf(vault.tenantId, 2));
+    const loss = await lossOf(restored.vault, witness, await standingOf(restored.vault, witness, vault.tenantId));
+    await expect(reconcile(restored.vault, witness, loss)).rejects.toMatchObject({ code: 'unknown_log' });
+    untrusted.clear();
+    expect(await standingOf(restored.vault, witness, vault.tenantId)).toMatchObject({ epoch: 1, code: 'behind' });
+  });
+
+  test('after reconciliation erased stays erased and revoked stays revoked; its log goes on under its own name', async () => {
+    const loss = await lossOf(restored.vault, witness, await standingOf(restored.vault, witness, vault.tenantId));
+    const done = await reconcile(restored.vault, witness, loss);
+    // The first call had done the acts already, and was stopped by the witness.
+    expect(failedOf(done)).toEqual([]);
+    await settle(restored.vault);
+    await restored.vault.watch.lookAnew();
+    expect(await known(restored)).toEqual(after);
+    expect(await standingOf(restored.vault, witness, vault.tenantId)).toMatchObject({ code: 'same', epoch: 2 });
+    expect(await refuseRolledBack(restored.vault, witness, config)).toEqual([]);
+    const kept = await witness.read(originOf(vault.tenantId, 2));
+    const keys = logKeys(restored.vault.keys, originOf(vault.tenantId, 2));
+    expect(openCheckpoint(kept?.checkpoint ?? '', keys)?.size).toBeGreaterThan(loss.standing.size);
+    // Every act that was done again has its own leaf.
+    const leaves = made(await at(restored, shop.staff.dpo).get('/v1/audit?limit=100'), 200).items;
+    const redone = leaves.filter(({ rule }: { rule: string }) => rule === 'reconcile');
+    expect(redone.map(({ action }: { action: string }) => action)).toEqual(
+      expect.arrayContaining([
+        'log.reconcile',
+        'requests.decide',
+        'grants.close',
+        'clients.patch',
+        'legal_orders.revoke',
+      ]),
+    );
+  });
+
+  test('the database that was left behind is not served any more, though nothing is missing in it', async () => {
+    expect(await standingOf(vault.vault, witness, vault.tenantId)).toMatchObject({ code: 'ended' });
+    await expect(refuseRolledBack(vault.vault, witness, config)).rejects.toMatchObject({ code: 'rolled_back' });
+    // And a process that serves it stops.
+    await newPerson(shop.staff.shop_backend, shop.people.naturalCustomer());
+    vault.advance(leadMs);
+    await settle(vault.vault);
+    expect(workingOf(vault.vault).rolledBack.map(({ code }) => code)).toEqual(['ended']);
+    expect(workingOf(restored.vault).rolledBack).toEqual([]);
+  });
+
+  test('a second restore of the same backup is told the history of both', async () => {
+    const second = await on(again);
+    const standing = await standingOf(second.vault, witness, vault.tenantId);
+    const loss = await lossOf(second.vault, witness, standing);
+    expect(loss).toMatchObject({ nextEpoch: 3, whole: true, ending: { epoch: 2, ended: false } });
+    expect(failedOf(await reconcile(second.vault, witness, loss))).toEqual([]);
+    await settle(second.vault);
+    await second.vault.watch.lookAnew();
+    expect(await known(second)).toEqual(after);
+    expect(await standingOf(second.vault, witness, vault.tenantId)).toMatchObject({ code: 'same', epoch: 3 });
+    await second.stop();
+  });
+
+  test('one that grew another way, as long or longer, is a fork; and one whose tiles were changed is damaged', async () => {
+    const other = join(folder, 'fork');
+    const beside: WitnessConfig = { ...config, folder: other };
+    const elsewhere = openWitness(beside, vault.vault);
+    const options = { witness: elsewhere, cosigner: undefined, warn: () => undefined };
+    const posting = openPosting(vault.vault, { ...options, onRolledBack: () => expect.fail('rolled back') });
+    const grow = async (of: TestVault): Promise<void> => {
+      await newPerson(at(of, shop.staff.shop_backend), shop.people.naturalCustomer());
+      await workingOf(of.vault).integrate();
+    };
+    vault.advance(60_000);
+    await posting.post();
+    const fork = await on(await snapshot());
+    fork.advance(120_000);
+    expect(await standingOf(fork.vault, elsewhere, vault.tenantId)).toMatchObject({ code: 'same' });
+    await grow(vault);
+    await posting.post();
+    await grow(fork);
+    expect(await standingOf(fork.vault, elsewhere, vault.tenantId)).toMatchObject({ code: 'forked' });
+    await expect(refuseRolledBack(fork.vault, elsewhere, beside)).rejects.toMatchObject({ code: 'rolled_back' });
+    await grow(fork);
+    expect(await standingOf(fork.vault, elsewhere, vault.tenantId)).toMatchObject({ code: 'forked' });
+    // The fork is told by the service that posts it, too, and the witness keeps what it had.
+    const told: LogStanding[] = [];
+    await openPosting(fork.vault, { ...options, onRolledBack: (standing) => void told.push(standing) }).post();
+    expect(told.map(({ code }) => code)).toEqual(['forked']);
+    await withClient(fork.db.superuserUrl, async (client) => {
+      await client.query('alter table amanat.audit_tiles disable trigger all');
+      await client.query(
+        `update amanat.audit_tiles set entries = set_byte(entries, 40, get_byte(entries, 40) # 1) where level = 0 and tile = 0`,
+      );
+    });
+    expect((await standingOf(fork.vault, elsewhere, vault.tenantId)).code).toMatch(/^(?:broken|forked)$/);
+    expect(await standingOf(vault.vault, elsewhere, vault.tenantId)).toMatchObject({ code: 'same' });
+    await fork.stop();
+  });
+
+  test('a witness that is gone, or keeps what this vault never signed, keeps a start back, unless it is told otherwise', async () => {
+    const away: Witness = { ...witness, read: () => Promise.reject(new WitnessFault('unreachable')) };
+    await expect(refuseRolledBack(vault.vault, away, config)).rejects.toMatchObject({ code: 'witness_unreachable' });
+    expect(await refuseRolledBack(vault.vault, away, { ...config, required: false })).toEqual(['witness_unreachable']);
+    const kept = await witness.read(originOf(vault.tenantId));
+    const forged: Witness = {
+      ...witness,
+      read: async () => ({ ...kept, checkpoint: kept?.checkpoint?.replace('\n', '\n9') ?? '' }),
+    };
+    await expect(refuseRolledBack(vault.vault, forged, config)).rejects.toMatchObject({ code: 'witness_unusable' });
+    const stranger: Witness = { ...witness, read: async () => undefined };
+    expect(await refuseRolledBack(vault.vault, stranger, config)).toEqual(['witness_unknown_log']);
+  });
+});
+
+const failedOf = (done: readonly Done[]): readonly Done[] => done.filter(({ failed }) => failed > 0);
