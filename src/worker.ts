@@ -56,13 +56,13 @@ export async function serve(
     max: config.databaseConnections,
   });
   const senders = openSenders(config.sending);
-  let posting: Posting | undefined;
-  const witnessState = (): WitnessState => posting?.state() ?? { code: 'none', at: undefined };
+  const posting: { by?: Posting } = {};
+  const witnessState = (): WitnessState => posting.by?.state() ?? { code: 'none', at: undefined };
   const parts = { db, keys, issuer: order.issuer, now: Date.now, log: counted, senders, witnessState };
   const keyLifetimeMs = config.keyAccess.cacheSeconds * 1000;
   const vault = openVault({ ...parts, keyLifetimeMs, reload: () => keysIfGiven(config), onSeal: tell(log, onSeal) });
-  posting = postingOf(vault, config, counted);
-  const stopPosting = every(postEveryMs, posting.post);
+  posting.by = postingOf(vault, config, counted);
+  const stopPosting = every(postEveryMs, posting.by.post);
   metrics?.watch(vault);
   if (order.unseal === true && keys !== undefined) await vault.seal.open(keys);
   await warm(vault);
@@ -82,9 +82,7 @@ export async function serve(
       stopHousekeeping();
       stopSending();
       stopPosting();
-      senders.sms?.close();
-      senders.email?.close();
-      senders.webhook?.close();
+      for (const sender of [senders.sms, senders.email, senders.webhook]) sender?.close();
       vault.watch.stop();
       await stopAnnouncing();
       await vault.ceilings.settle().catch(() => undefined);
