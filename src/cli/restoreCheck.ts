@@ -27,13 +27,15 @@ export const restoreCheck: Command = {
       await openEveryTenant(db, keys);
       const vault = openVault({ db, keys, issuer: '', now: Date.now, log: createLog({ level: 'silent' }) });
       await vault.watch.look();
-      const { standings, losses } = await surveyOf(vault, openWitness(config.witness, vault)).catch((error: unknown) => {
-        if (!(error instanceof WitnessFault)) throw error;
-        throw new LogFault(
-          'witness_unreachable',
-          `The witness did not answer (${error.code}): nobody can say how old this database is.`,
-        );
-      });
+      const { standings, losses } = await surveyOf(vault, openWitness(config.witness, vault)).catch(
+        (error: unknown) => {
+          if (!(error instanceof WitnessFault)) throw error;
+          throw new LogFault(
+            'witness_unreachable',
+            `The witness did not answer (${error.code}): nobody can say how old this database is.`,
+          );
+        },
+      );
       const sound = losses.length === 0;
       out.result({ sound, tenants: standings, losses: losses.map(viewOf) }, () =>
         [
