@@ -76,7 +76,7 @@ export function momentIn(first: number, last: number, text: string): number {
 
 /** Customers with their orders, invoices and former states; their tags; how they stand; then all of it against the log. */
 async function customersFlaw(ground: Ground, ids: readonly string[]): Promise<Flaw | undefined> {
-  const { db, keys, profileOf } = ground;
+  const { db, keys } = ground;
   const { tenantId } = keys;
   const looks: readonly (readonly [string, RecordKind, Statement<SealedRow>])[] = [
     ['customers', 'customer', selectSealedOf(tenantId, 'customers', ids)],
@@ -89,12 +89,21 @@ async function customersFlaw(ground: Ground, ids: readonly string[]): Promise<Fl
     const bad = (await asked(ground, statement)).find((row) => !opens(ground, kind, row));
     if (bad !== undefined) return { code: 'value_does_not_open', kind: table, id: bad.id };
   }
-  const unlogged = (await verifyCustomers(db, tenantId, ids)).breach ?? (await tagsFlaw(ground, ids));
+  const unlogged = (await verifyCustomers(db, tenantId, ids)).breach;
   if (unlogged !== undefined) return unlogged;
-  const contradicted = await standingFlaw(db, tenantId, profileOf, ids);
-  return contradicted === undefined
-    ? undefined
-    : { code: 'standing_contradicted', kind: 'customers', id: contradicted };
+  if ((await unfounded(ground, ids)) === undefined) return undefined;
+  // A version of the policy may have been published since the sweep began.
+  await ground.renewProfiles();
+  return unfounded(ground, ids);
+}
+
+/** What follows from values and log, and is not so: tags, and how customers stand. */
+async function unfounded(ground: Ground, ids: readonly string[]): Promise<Flaw | undefined> {
+  const { db, keys, profileOf } = ground;
+  const flaw = await tagsFlaw(ground, ids);
+  if (flaw !== undefined) return flaw;
+  const id = await standingFlaw(db, keys.tenantId, profileOf, ids);
+  return id === undefined ? undefined : { code: 'standing_contradicted', kind: 'customers', id };
 }
 
 async function tagsFlaw(ground: Ground, ids: readonly string[]): Promise<Flaw | undefined> {

@@ -49,7 +49,8 @@ export async function sweepIntegrity(
 ): Promise<Sweep> {
   const keys = await keyring.tenant(tenantId);
   const counted = { records: 0, values: 0, rows: 0, tags: 0, leaves: 0 };
-  const ground: Ground = { db, keys, profileOf: await publishedProfiles(db, keys), counted, onProgress };
+  const ground: Ground = { db, keys, ...publishedProfiles(db, keys), counted, onProgress };
+  await ground.renewProfiles();
   const flaw =
     // Policies among them, which what follows goes by.
     (await sweepRows(ground)) ??
@@ -65,16 +66,20 @@ export async function sweepIntegrity(
 }
 
 /** Of the versions that stand as they were published; one that does not is told with the rows. */
-async function publishedProfiles(db: Database, keys: TenantKeys): Promise<ProfileOf> {
-  const [rows] = await commit(db, { tenantIds: [keys.tenantId] }, [selectPolicyHistory(keys.tenantId)]);
+function publishedProfiles(db: Database, keys: TenantKeys): Pick<Ground, 'profileOf' | 'renewProfiles'> {
   const profiles = new Map<string, ReturnType<ProfileOf>>();
-  for (const row of rows) {
-    holds(() => {
-      const { label, profile } = readVersion(keys, row);
-      profiles.set(label, profile);
-    });
-  }
-  return (label) => profiles.get(label);
+  return {
+    profileOf: (label) => profiles.get(label),
+    async renewProfiles() {
+      const [rows] = await commit(db, { tenantIds: [keys.tenantId] }, [selectPolicyHistory(keys.tenantId)]);
+      for (const row of rows) {
+        holds(() => {
+          const { label, profile } = readVersion(keys, row);
+          profiles.set(label, profile);
+        });
+      }
+    },
+  };
 }
 
 const ownKinds: Readonly<Record<OwnRecords, RecordKind>> = {

@@ -31,6 +31,8 @@ export interface Ground {
   readonly db: Database;
   readonly keys: TenantKeys;
   readonly profileOf: ProfileOf;
+  /** Reads what was published since. */
+  readonly renewProfiles: () => Promise<void>;
   /** Sealed records, values opened, rows whose MAC was made again, index tags, leaves held against what is there. */
   readonly counted: { records: number; values: number; rows: number; tags: number; leaves: number };
   readonly onProgress: (share: number, counted: Ground['counted']) => void;

@@ -216,6 +216,24 @@ test('a version of the policy, or the head that names it, that was taken away is
   expect(flaw).toEqual(missing);
 });
 
+test('while it is served nothing is found wrong', async () => {
+  const shop = await vault.client('shop_backend');
+  const dpo = await vault.client('dpo', { actor: 'officer-4' });
+  const until = new AbortController();
+  const writing = (async () => {
+    for (let n = 0; !until.signal.aborted; n += 1) {
+      const { id } = await newPerson(shop, people.naturalCustomer());
+      made(await shop.patch(`/v1/customers/${id}`, { fields: { email: people.email() } }, 1), 200);
+      const report = made(await shop.post('/v1/misuse-reports', { customerId: id }));
+      if (n % 2 === 0)
+        made(await dpo.post(`/v1/misuse-reports/${report.id}/resolve`, { outcome: 'unfounded', finding: 'x' }), 200);
+    }
+  })();
+  for (let n = 0; n < 4; n += 1) expect((await sweepOf(vault)).flaw).toBeUndefined();
+  until.abort();
+  await writing;
+});
+
 test('control: what was lifted, withdrawn and erased agrees with the log too', async () => {
   const [shop, dpo] = [await vault.client('shop_backend'), await vault.client('dpo', { actor: 'officer-2' })];
   const { id: customerId } = await newPerson(shop, people.naturalCustomer());
