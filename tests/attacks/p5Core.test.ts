@@ -140,20 +140,17 @@ test.runIf(isLinux)('the filter alone keeps the key out of a core that is writte
   expect(coresIn(filtered.cwd)).toEqual({ cores: writesHere ? 1 : 0, found: 0 });
 });
 
-test.runIf(isLinux)(
-  'SIGUSR1 opens no debugger, and the passphrase is not in the environment that a report would show',
-  async () => {
-    const one = service('debugged', '1');
-    await one.says('"event":"started"');
-    one.child.kill('SIGUSR1');
-    one.child.kill('SIGTERM');
-    await one.exited;
-    expect(one.said()).not.toContain('Debugger listening');
-    // Control: Node's own way.
-    const plain = run('plain', ['-e', `setInterval(() => 0, 1000); console.log('ready')`]);
-    await plain.says('ready');
-    plain.child.kill('SIGUSR1');
-    await plain.says('Debugger listening');
-    plain.child.kill('SIGKILL');
-  },
-);
+test.runIf(isLinux)('SIGUSR1 opens no debugger', async () => {
+  const one = service('debugged', '1');
+  await one.says('"event":"started"');
+  one.child.kill('SIGUSR1');
+  one.child.kill('SIGTERM');
+  await one.exited;
+  expect(one.said()).not.toContain('Debugger listening');
+  // Control: Node's own way.
+  const plain = run('plain', ['-e', `setInterval(() => 0, 1000); console.log('ready')`]);
+  await plain.says('ready');
+  plain.child.kill('SIGUSR1');
+  await plain.says('Debugger listening');
+  plain.child.kill('SIGKILL');
+});

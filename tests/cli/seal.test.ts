@@ -1,9 +1,9 @@
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { emptyDatabase, type EmptyDatabase } from '../support/postgres.ts';
 import { login } from '../support/vault.ts';
-import { amanat, launchService, temporaryFolder, type Launched } from './process.ts';
+import { amanat, launchService, refusedStart, temporaryFolder, type Launched } from './process.ts';
 
 /** A service that waits, sealed, and how it is opened: `dist/main.js` and `amanat unseal` as an operator runs them. */
 const folder = temporaryFolder();
@@ -68,6 +68,18 @@ describe('a service that is started without what opens its keys', () => {
     expect((await amanat(['unseal'], env)).code).toBe(69);
   });
 
+  test('P15: with a passphrase that is wrong, or that others may read, it does not start at all', async () => {
+    const wrong = join(folder.path, 'wrong');
+    const refused = await refusedStart({ ...env, AMANAT_KEYS_PASSPHRASE_FILE: wrong });
+    expect([refused.code, refused.stderr]).toEqual([78, expect.stringContaining('The passphrase does not open')]);
+    chmodSync(wrong, 0o644);
+    const loose = await refusedStart({ ...env, AMANAT_KEYS_PASSPHRASE_FILE: wrong });
+    expect([loose.code, loose.stderr]).toEqual([78, expect.stringContaining('is open to other users')]);
+    const none = await refusedStart({ ...env, AMANAT_KEYS_PASSPHRASE_FILE: join(folder.path, 'none') });
+    expect(none.code).toBe(78);
+    expect(readdirSync(join(folder.path, 'data', 'keys')), 'none were made').toEqual(['keys.locked']);
+  });
+
   test('sealed over HTTP, every worker is, across a restart too; one unseal opens all', async () => {
     const given = { ...env, AMANAT_WORKERS: '2', AMANAT_KEYS_PASSPHRASE_FILE: passphraseFile };
     let service = launchService(given);
@@ -92,7 +104,8 @@ describe('a service that is started without what opens its keys', () => {
       url = await urlOf(service);
       expect(await states()).toEqual(new Set([503]));
       expect((await amanat(['unseal'], given)).code).toBe(0);
-      expect(await states()).toEqual(new Set([200]));
+      // What readyz says is a second old at most.
+      await expect.poll(states, { timeout: 5_000 }).toEqual(new Set([200]));
     } finally {
       expect(await service.stop()).toBe(0);
     }
