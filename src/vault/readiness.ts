@@ -5,6 +5,7 @@ import { leafOf } from './audit.ts';
 import { newId } from './ids.ts';
 import { treeProgress } from './tree.ts';
 import type { Vault } from './vault.ts';
+import type { WitnessRefusal } from './witness.ts';
 
 export type Check = 'ok' | 'failed';
 export interface Readiness {
@@ -16,8 +17,8 @@ export interface Readiness {
   readonly warnings: readonly Warning[];
 }
 
-/** Leaves wait for the tree for much longer than the second that they should. */
-export type Warning = 'audit_integration_late';
+/** Leaves wait for the tree for much longer than the second that they should; the last post to the witness failed. */
+export type Warning = 'audit_integration_late' | `witness_${WitnessRefusal}`;
 const lateMs = 60_000;
 
 /** Can this process serve now: database reached, every tenant's keys open, a leaf could be written (and is not)? */
@@ -37,7 +38,11 @@ export async function readiness(vault: Vault): Promise<Readiness> {
 
 async function warningsOf(vault: Vault): Promise<readonly Warning[]> {
   const progress = await treeProgress(vault).catch(() => undefined);
-  return progress !== undefined && progress.waitingMs > lateMs ? ['audit_integration_late'] : [];
+  const { code } = vault.witnessState();
+  return [
+    ...(progress !== undefined && progress.waitingMs > lateMs ? (['audit_integration_late'] as const) : []),
+    ...(code === 'ok' || code === 'none' ? [] : ([`witness_${code}`] as const)),
+  ];
 }
 
 async function passes(check: () => Promise<unknown>): Promise<Check> {

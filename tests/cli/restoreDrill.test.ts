@@ -1,0 +1,84 @@
+import { readFileSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { synthetic } from '../../src/cli/synthetic.ts';
+import { amanat, refusedStart, startService, temporaryFolder } from './process.ts';
+import { clientOf } from '../support/vault.ts';
+
+/** The drill: make people, back up, erase one, lose the disk, restore; with the programs that are shipped, without a witness's machine. */
+const folder = temporaryFolder();
+afterAll(() => folder.remove());
+const data = join(folder.path, 'data');
+const env = {
+  AMANAT_DATA_DIR: data,
+  AMANAT_KEYS_DIR: join(folder.path, 'keys'),
+  AMANAT_BACKUP_DIR: join(folder.path, 'backup'),
+};
+
+interface Account {
+  readonly id: string;
+  readonly secret: string;
+}
+
+async function login(url: string, { id, secret }: Account, actor?: string) {
+  const body = new URLSearchParams({ grant_type: 'client_credentials', ...(actor === undefined ? {} : { actor }) });
+  const authorization = `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`;
+  const answer = await fetch(`${url}/oauth/token`, { method: 'POST', body, headers: { authorization } });
+  expect(answer.status).toBe(200);
+  return clientOf(url, id, secret, ((await answer.json()) as { access_token: string }).access_token);
+}
+
+test('a restored database does not serve before reconciliation; then erased people stay erased and revoked stays revoked', async () => {
+  const service = await startService(env);
+  const account = async (role: string): Promise<Account> =>
+    (await amanat(['clients', 'create', '--name', role, '--role', role, '--json'], env)).json;
+  const [shop, dpo, cut] = [await account('shop_backend'), await account('dpo'), await account('support')];
+  const people = synthetic(77);
+  const backend = await login(service.url, shop);
+  const ids: string[] = [];
+  for (let i = 0; i < 2; i += 1) ids.push((await backend.post('/v1/customers', people.naturalCustomer())).body.id);
+  const [gone = '', stays = ''] = ids;
+  const backup = await amanat(['backup', '--json'], env);
+  expect(backup.code).toBe(0);
+  const asked = { customerId: gone, kind: 'erase', asker: 'subject', checked: 'account' };
+  const { id } = (await backend.post('/v1/requests', asked)).body;
+  const officer = await login(service.url, dpo, 'staff-1');
+  expect((await officer.post(`/v1/requests/${id}/decide`, { outcome: 'done' })).status).toBe(200);
+  expect((await amanat(['clients', 'disable', cut.id], env)).code).toBe(0);
+  // The witness knows when it has seen as many leaves as there are.
+  const { size } = (await officer.get('/v1/audit/checkpoint')).body;
+  for (;;) {
+    const seen = await amanat(['restore', 'check', '--json'], env);
+    if (seen.json.tenants[0].seen >= size) break;
+  }
+  await service.stop();
+
+  renameSync(join(data, 'postgres'), join(data, 'lost'));
+  expect((await amanat(['restore', '--from', backup.json.path], env)).code).toBe(0);
+  expect(await refusedStart(env)).toMatchObject({ code: 65, stderr: expect.stringContaining('amanat reconcile') });
+  const shown = await amanat(['reconcile', '--json'], env);
+  expect(shown).toMatchObject({ code: 1, json: { reconciled: false } });
+  expect((await amanat(['reconcile', '--confirm', '00000000'], env)).code).toBe(1);
+  expect((await refusedStart(env)).code).toBe(65);
+  const done = await amanat(['reconcile', '--confirm', shown.json.code, '--json'], env);
+  expect(done).toMatchObject({ code: 0 });
+
+  const again = await startService(env);
+  const reader = await login(again.url, shop);
+  expect((await reader.get(`/v1/customers/${gone}`)).status).toBe(404);
+  expect((await reader.get(`/v1/customers/${stays}`)).status).toBe(200);
+  const authorization = `Basic ${Buffer.from(`${cut.id}:${cut.secret}`).toString('base64')}`;
+  const body = new URLSearchParams({ grant_type: 'client_credentials' });
+  expect((await fetch(`${again.url}/oauth/token`, { method: 'POST', body, headers: { authorization } })).status).toBe(
+    401,
+  );
+  await again.stop();
+
+  // Control: without what was seen before, the same backup would have been served, with everybody in it.
+  renameSync(join(data, 'postgres'), join(data, 'reconciled'));
+  expect((await amanat(['restore', '--from', backup.json.path], env)).code).toBe(0);
+  const forgetful = await startService({ ...env, AMANAT_WITNESS_DIR: join(folder.path, 'empty') });
+  expect((await (await login(forgetful.url, shop)).get(`/v1/customers/${gone}`)).status).toBe(200);
+  await forgetful.stop();
+  expect(readFileSync(join(backup.json.path, 'manifest.json'), 'utf8')).toContain('rootKeyIds');
+}, 180_000);
