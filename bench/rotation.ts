@@ -107,3 +107,4 @@ async function main(): Promise<void> {
 }
 
 await main();
+process.exit(0);

@@ -50,6 +50,7 @@ import { staffUndertakings } from './http/staffUndertakings.ts';
 import { supplementaryRequests } from './http/supplementaryRequests.ts';
 import { system } from './http/system.ts';
 import { webhooks } from './http/webhooks.ts';
+import { keyPeriods as usualPeriods, type KeyPeriods } from './keyPeriods.ts';
 import type { KeyFolder, RootKey } from './keys/folder.ts';
 import { liveKeys } from './keys/liveKeys.ts';
 import type { Log } from './log.ts';
@@ -63,6 +64,7 @@ import { forgetDestroyed } from './vault/erasure.ts';
 import { grantMemory } from './vault/grantOf.ts';
 import { openKeyring } from './vault/keyring.ts';
 import { liveKeyring } from './vault/liveKeyring.ts';
+import { openPeers } from './vault/processes.ts';
 import { openReads } from './vault/reads.ts';
 import { openSeal } from './vault/seal.ts';
 import { newThrottle } from './vault/throttle.ts';
@@ -81,6 +83,7 @@ export interface Parts {
   readonly log: Log;
   /** Of a process that serves; without them nothing is sent. */
   readonly senders?: Senders;
+  readonly keyPeriods?: KeyPeriods;
   /** How long a tenant's unwrapped keys are used without asking the root key again; an hour when absent. Milliseconds. */
   readonly keyLifetimeMs?: number;
   /** Keys that can be had without asking anybody, once a sealing was lifted. */
@@ -100,6 +103,7 @@ export function openVault(parts: Parts): Vault {
     log,
     senders = {},
     witnessState = noWitness,
+    keyPeriods = usualPeriods,
     onSeal = () => undefined,
     reload = async () => undefined,
   } = parts;
@@ -116,6 +120,8 @@ export function openVault(parts: Parts): Vault {
     db,
     keys,
     seal,
+    keyPeriods,
+    peers: openPeers(db, keys, now),
     ...memory,
     watch: openWatch(
       db,

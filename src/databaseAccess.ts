@@ -44,7 +44,10 @@ async function isServiceLogin(config: Config): Promise<boolean> {
   });
 }
 
-/** The service's login, its password derived from the root key, so that it is stored nowhere. */
+/**
+ * The service's login, its password derived from the root key, so that it is stored nowhere. One for each root key: while that
+ * turns over, processes that have the next one do not lock out those that have not.
+ */
 async function ownLogin(ownerUrl: string, keys: KeyFolder): Promise<string> {
   const root = keys.root.current;
   const password = (await root.secret('database service login')).toString('base64url');
@@ -52,7 +55,8 @@ async function ownLogin(ownerUrl: string, keys: KeyFolder): Promise<string> {
   const owner = new Client({ connectionString: ownerUrl });
   await owner.connect();
   try {
-    const role = await ensureServiceLogin(owner, { verifier: await scramVerifier(password, salt) });
+    const verifier = await scramVerifier(password, salt);
+    const role = await ensureServiceLogin(owner, { verifier, suffix: root.id.slice(0, 8) });
     const url = new URL(ownerUrl);
     url.username = role;
     url.password = password;

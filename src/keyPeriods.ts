@@ -39,4 +39,16 @@ export function parsePeriods(text: string): KeyPeriods | undefined {
 export const isOverdue = (periods: KeyPeriods, key: PeriodKey, madeAt: number, now: number): boolean =>
   now - madeAt > periods[key] * dayMs;
 
+/** Of the keys of tenants in use, those that are overdue. */
+export function overdueOf(
+  periods: KeyPeriods,
+  ages: readonly { readonly use: string; readonly madeAt: Date }[],
+  now: number,
+): readonly PeriodKey[] {
+  return ages.flatMap(({ use, madeAt }) => {
+    const key = (Object.keys(keyPeriods) as PeriodKey[]).find((one) => one === use);
+    return key !== undefined && isOverdue(periods, key, madeAt.getTime(), now) ? [key] : [];
+  });
+}
+
 export const ageInDays = (madeAt: number, now: number): number => Math.max(0, Math.floor((now - madeAt) / dayMs));

@@ -9,6 +9,9 @@ import {
   Registry,
   type PrometheusContentType,
 } from 'prom-client';
+import { commit } from './db/commit.ts';
+import { selectOldestKeys } from './db/tenants.ts';
+import { ageInDays } from './keyPeriods.ts';
 import type { EventFields, EventName, Log } from './log.ts';
 import { treeProgress } from './vault/tree.ts';
 import type { Vault } from './vault/vault.ts';
@@ -72,7 +75,18 @@ export function openMetrics(log: Log): Metrics {
 }
 
 function watchVault(registry: Registry, vault: Vault): void {
-  const { db, keyring } = vault;
+  const { db, keyring, now } = vault;
+  const ages = new Gauge({
+    name: 'amanat_key_age_days',
+    help: 'Age of the oldest key in use of any tenant, by kind of key',
+    labelNames: ['key'],
+    registers: [],
+    async collect() {
+      const [rows] = await commit(db, 'directory', [selectOldestKeys()]).catch(() => [[]] as const);
+      for (const { use, madeAt } of rows) this.set({ key: use }, ageInDays(madeAt.getTime(), now()));
+    },
+  });
+  registry.registerMetric(ages);
   const connections = new Gauge({
     name: 'amanat_database_connections',
     help: 'Connections of the pool, and callers waiting for one',

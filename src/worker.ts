@@ -13,7 +13,6 @@ import { joinClusterMetrics, openMetrics, serveMetrics, type Metrics } from './m
 import { openSenders } from './sendingConfig.ts';
 import { rolledBackExit } from './logFault.ts';
 import { keepHouse } from './vault/housekeeping.ts';
-import { keepAnnounced } from './vault/processes.ts';
 import { keepSending } from './vault/outbox.ts';
 import type { Vault } from './vault/vault.ts';
 import type { WitnessState } from './vault/witness.ts';
@@ -58,7 +57,16 @@ export async function serve(
   const senders = openSenders(config.sending);
   const posting: { by?: Posting } = {};
   const witnessState = (): WitnessState => posting.by?.state() ?? { code: 'none', at: undefined };
-  const parts = { db, keys, issuer: order.issuer, now: Date.now, log: counted, senders, witnessState };
+  const parts = {
+    db,
+    keys,
+    issuer: order.issuer,
+    now: Date.now,
+    log: counted,
+    senders,
+    witnessState,
+    keyPeriods: config.keyPeriods,
+  };
   const keyLifetimeMs = config.keyAccess.cacheSeconds * 1000;
   const vault = openVault({ ...parts, keyLifetimeMs, reload: () => keysIfGiven(config), onSeal: tell(log, onSeal) });
   posting.by = postingOf(vault, config, counted);
@@ -69,7 +77,7 @@ export async function serve(
   vault.watch.start();
   const stopHousekeeping = keepHouse(vault);
   const stopSending = keepSending(vault);
-  const stopAnnouncing = keepAnnounced(vault);
+  const leave = await vault.peers.join();
   const http = createApp(vault, counted, { rate: { quota: config.rateLimit, windowSeconds: 10 } });
   const stopMetrics = metrics === undefined ? undefined : await offer(config, metrics.registry);
   const running = await listen(http, { host: config.host, port: order.port, tls: config.tls }).catch(refuseAddress);
@@ -84,7 +92,7 @@ export async function serve(
       stopPosting();
       for (const sender of [senders.sms, senders.email, senders.webhook]) sender?.close();
       vault.watch.stop();
-      await stopAnnouncing();
+      await leave();
       await vault.ceilings.settle().catch(() => undefined);
       await closeDatabase(db);
       vault.keyring.forget();

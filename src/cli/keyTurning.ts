@@ -2,9 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readConfig, type Config } from '../config.ts';
 import { commit } from '../db/commit.ts';
 import type { Database } from '../db/database.ts';
+import { selectIncident } from '../db/incidents.ts';
 import { selectTenants } from '../db/tenants.ts';
 import { keysOf } from '../keyAccess.ts';
 import type { KeyFolder } from '../keys/folder.ts';
+import { parseId } from '../vault/ids.ts';
 import type { Turning } from '../vault/keyTurn.ts';
 import { openKeyring } from '../vault/keyring.ts';
 import { openWatch } from '../vault/watch.ts';
@@ -41,12 +43,14 @@ export async function withKeySession<T>(args: Arguments, work: (session: KeySess
     const tenants = rows.map(({ id }) => id).filter((id) => asked === undefined || id === asked);
     if (asked !== undefined && tenants.length === 0)
       throw new UsageFault('there is no such tenant; see amanat tenants list');
+    const incidentId = await incidentOf(db, args, tenants);
     const turning: KeySession['turning'] = (tenantId, onBroken) => ({
       db,
       keyring,
       roots: keys.root.byId,
       tenantId,
       policyVersion: labelOf(() => watch.policy(tenantId).label),
+      incidentId,
       now: Date.now,
       settle: () => sleep(settleMs),
       rest: (tookMs) => sleep(tookMs * (restShare / (1 - restShare))),
@@ -55,6 +59,18 @@ export async function withKeySession<T>(args: Arguments, work: (session: KeySess
     });
     return work({ config, db, keys, tenants, turning });
   }).finally(() => bar.end());
+}
+
+/** Of one tenant, who has to be named. */
+async function incidentOf(db: Database, args: Arguments, tenants: readonly string[]): Promise<string | undefined> {
+  const id = args.text('incident')?.toLowerCase();
+  if (id === undefined) return undefined;
+  const [tenantId, ...others] = tenants;
+  if (tenantId === undefined || others.length > 0) throw new UsageFault('--incident goes with --tenant');
+  if (parseId(id) === undefined) throw new UsageFault('--incident is the id of an incident');
+  const [[incident]] = await commit(db, { tenantIds: [tenantId] }, [selectIncident(tenantId, id)]);
+  if (incident === undefined) throw new UsageFault('this tenant has no such incident');
+  return id;
 }
 
 /** A tenant whose policy cannot be read has keys all the same. */

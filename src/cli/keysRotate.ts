@@ -1,4 +1,4 @@
-import { processesOf } from '../vault/processes.ts';
+import { isFileFamily, lackingIn, makeNext, rotateSigning, tellLacking } from './keyFiles.ts';
 import type { Turning } from '../vault/keyTurn.ts';
 import { turnedUses, type TurnedUse } from '../vault/keyRetirement.ts';
 import { rotateIndex } from '../vault/reindex.ts';
@@ -23,25 +23,31 @@ const moves: Readonly<Record<TurnedUse, string>> = {
 
 export const isTurned = (key: string): key is TurnedUse => (turnedUses as readonly string[]).includes(key);
 
+export const unknownKey = 'the key must be root, data, index, mac, token, export or checkpoint';
 export const hashStays =
   'the hash key does not turn over: suppressions of people who were erased, ids that firms hold and pseudonyms of extracts were made with it, and nothing is kept from which they could be made again';
 
 export const keysRotate: Command = {
-  words: '<root|data|index|mac>',
-  options: { tenant: { type: 'string' } },
-  help: { tenant: 'id of one tenant; all of them when left out' },
+  words: '<root|data|index|mac|token|export|checkpoint>',
+  options: { tenant: { type: 'string' }, incident: { type: 'string' } },
+  help: {
+    tenant: 'id of one tenant; all of them when left out',
+    incident: 'id of the incident from which this is a recovery; the audit leaves name it',
+  },
   found: 'not done: some of it does not open, or a process has not got the key yet; what it is stands in the result',
   more: [
     'Turns a key over beside any number of running processes, loses no read and no write, and can be stopped at any moment:',
     'called again it goes on. data, index and mac are keys of each tenant; a new version is made, becomes known to every',
-    'process, comes into use, and what rests on the one before is moved to it. root: put the new key file into the keys',
-    'folder of every process first (docs/operations.md). What was moved away from is destroyed by: amanat keys retire',
+    'process, comes into use, and what rests on the one before is moved to it. The others are files: the first call makes',
+    'the next one, and when every process has it a second call puts it into use (docs/operations.md). What was moved away',
+    'from is destroyed by: amanat keys retire',
   ],
   async run(args, out) {
-    const key = onlyWord(args, 'key: root, data, index or mac');
+    const key = onlyWord(args, 'key');
     if (key === 'hash') throw new UsageFault(hashStays);
     if (key === 'root') return withKeySession(args, (session) => rotateRoot(session, out));
-    if (!isTurned(key)) throw new UsageFault('the key must be root, data, index or mac');
+    if (isFileFamily(key)) return withKeySession(args, (session) => rotateSigning(session, key, out));
+    if (!isTurned(key)) throw new UsageFault(unknownKey);
     return withKeySession(args, async (session) => rotateOf(session, key, out));
   },
 };
@@ -68,30 +74,21 @@ async function rotateOf({ tenants, turning }: KeySession, key: TurnedUse, out: O
 }
 
 /** Rows move when every process that serves has the new key: until then nobody needs it, and a start does not fail without it. */
-async function rotateRoot({ db, keys, tenants, turning }: KeySession, out: Output): Promise<Exit> {
-  const { current } = keys.root;
-  const serving = await processesOf(db, Date.now());
-  const lacking = serving.filter((one) => !one.keys.includes(`root:${current.id}`)).map(({ id }) => id);
-  if (lacking.length > 0) {
-    out.result({ key: 'root', done: false, newest: current.id, lacking }, () =>
-      [
-        `Nothing was moved: ${lacking.length} of ${serving.length} processes do not have root key ${current.id} yet.`,
-        'Put the key file into their keys folder, restart them one after the other, and call this again.',
-        ...lacking.map((id) => `  ${id}`),
-      ].join('\n'),
-    );
-    return exit.found;
-  }
+async function rotateRoot(session: KeySession, out: Output): Promise<Exit> {
+  const { keys, tenants, turning } = session;
+  if (await makeNext(session, 'root', out)) return exit.found;
+  const lacking = await lackingIn(session, 'root');
+  if (lacking.length > 0) return tellLacking(out, 'root', lacking);
   let moved = 0;
   for (const tenantId of tenants)
     moved += await reroot(
       turning(tenantId, () => undefined),
       keys.root,
     );
-  out.result({ key: 'root', done: true, newest: current.id, moved }, () =>
+  out.result({ key: 'root', done: true, newest: keys.root.current.id, moved }, () =>
     [
-      `Every key of ${tenants.length} tenants is wrapped under root key ${current.id}; ${moved} were moved.`,
-      ...(keys.root.byId.size > 1 ? ['Take the one before away: amanat keys retire root'] : []),
+      `Every key of ${tenants.length} tenants is wrapped under root key ${keys.root.current.id}; ${moved} were moved.`,
+      'Take the one before away: amanat keys retire root',
     ].join('\n'),
   );
   return exit.ok;

@@ -1,6 +1,14 @@
 import type { KeyObject } from 'node:crypto';
 import type { TreeHead } from './merkleTree.ts';
-import { openNote, signNote, verifierKey, type NoteSigner, type OpenedNote, type VerifierKey } from './signedNote.ts';
+import {
+  openNote,
+  signNote,
+  signToo,
+  verifierKey,
+  type NoteSigner,
+  type OpenedNote,
+  type VerifierKey,
+} from './signedNote.ts';
 
 /**
  * A log's signed head (C2SP tlog-checkpoint): a signed note whose text is three lines, each ending in a line feed. The
@@ -42,8 +50,9 @@ export function checkpointKey(tenantId: string, publicKey: KeyObject, epoch = 1)
 }
 
 /** The note, signed by the log. */
-export function signCheckpoint({ size, root }: TreeHead, signer: NoteSigner): string {
-  return signNote(checkpointText({ origin: signer.key.name, size, root }), signer);
+export function signCheckpoint({ size, root }: TreeHead, signer: NoteSigner, ...more: readonly NoteSigner[]): string {
+  const note = signNote(checkpointText({ origin: signer.key.name, size, root }), signer);
+  return more.reduce(signToo, note);
 }
 
 /** `undefined` unless the note opens under these keys (`openNote`) and its text is a checkpoint's. */

@@ -85,6 +85,13 @@ export function signNote(text: string, { key, privateKey }: NoteSigner): string 
   return `${text}\n${signatureLine(key, sign(null, Buffer.from(text), privateKey))}`;
 }
 
+/** The note with one signature more. Throws `internal` for no note. */
+export function signToo(note: string, { key, privateKey }: NoteSigner): string {
+  const parsed = parseNote(note);
+  if (parsed === undefined || key.kind !== 'ed25519') throw new VaultError('internal');
+  return note + signatureLine(key, sign(null, Buffer.from(parsed.text), privateKey));
+}
+
 /** The note with a witness's cosignature after its signatures, as of a time in seconds. Throws `internal` for no note. */
 export function cosignNote(note: string, { key, privateKey }: NoteSigner, at: number): string {
   const parsed = parseNote(note);

@@ -17,12 +17,8 @@ export function putProcess({ id, seenAt, keys }: ProcessRow): Statement {
   );
 }
 
-export function deleteProcesses(id: string, before: Date): Statement {
-  return statement(
-    'delete_processes',
-    `delete from amanat.processes where id = $1::uuid or seen_at < $2::timestamptz`,
-    [id, before],
-  );
+export function deleteProcesses(before: Date): Statement {
+  return statement('delete_processes', `delete from amanat.processes where seen_at < $1::timestamptz`, [before]);
 }
 
 export function selectProcesses(since: Date): Statement<ProcessRow> {

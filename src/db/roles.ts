@@ -8,6 +8,8 @@ export const serviceGroup = 'amanat_service';
 export interface ServiceLoginOptions {
   /** From `scramVerifier`: a password itself never stands in SQL, so `log_statement=all` shows none. */
   readonly verifier: string;
+  /** Tells logins of one database apart. */
+  readonly suffix?: string;
   /** Milliseconds; below the deadline of a commit, so that PostgreSQL gives up first and says why. */
   readonly statementTimeoutMs?: number;
   readonly lockTimeoutMs?: number;
@@ -41,7 +43,7 @@ export async function serviceLogin(owner: Client): Promise<string> {
 
 /** Makes or renews the login the service works as, and returns its name. Throws `MigrationFault` owner_lacks_rights. */
 export async function ensureServiceLogin(owner: Client, options: ServiceLoginOptions): Promise<string> {
-  const role = await serviceLogin(owner);
+  const role = [await serviceLogin(owner), ...(options.suffix === undefined ? [] : [options.suffix])].join('_');
   const name = escapeIdentifier(role);
   await owner.query('begin');
   try {

@@ -86,6 +86,15 @@ export function selectTenantKeyChanges(): Statement<KeyChange> {
   );
 }
 
+/** Of each kind of key, when the oldest was made that is in use for any tenant. Directory scope. */
+export function selectOldestKeys(): Statement<{ readonly use: TenantKeyRow['use']; readonly madeAt: Date }> {
+  return statement(
+    'select_oldest_keys',
+    `select k.use, min(k.created_at) as "madeAt" from amanat.tenant_keys k where k.state = 'current' group by k.use`,
+    [],
+  );
+}
+
 /** Every version there ever was, with when it was made; those that were destroyed without their bytes. */
 export function selectTenantKeyHistory(tenantId: string): Statement<
   Omit<TenantKeyRow, 'wrapped' | 'state'> & {

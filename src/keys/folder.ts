@@ -17,7 +17,7 @@ import {
   type TokenKey,
 } from './signingKey.ts';
 
-export { addCheckpointKey, createKeyFolder, type RootFile } from './keyCreation.ts';
+export { addCheckpointKey, addNextKey, createKeyFolder, removeKeyFiles, type RootFile } from './keyCreation.ts';
 export { KeyFault, type KeyFaultCode } from './keyFault.ts';
 export { isKeyName } from './keyNames.ts';
 export type { Credentials } from './credentials.ts';

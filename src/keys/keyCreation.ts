@@ -1,9 +1,12 @@
 import { generateKeyPair, randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { selfSignedCertificate } from '../crypto/x509.ts';
+import type { Family } from './keyNames.ts';
 import { newRootKeyText } from './rootKey.ts';
 import { exportKeyBits } from './signingKey.ts';
-import { addKeyFile, refuseOccupied, writeWholeFolder } from './wholeFolder.ts';
+import { addKeyFile, refuseOccupied, syncFolder, writeWholeFolder } from './wholeFolder.ts';
 
 const generate = promisify(generateKeyPair);
 /**
@@ -33,21 +36,49 @@ export interface RootFile {
 
 /** Name to content of a complete first set of keys. */
 export async function newKeyFiles(): Promise<ReadonlyMap<string, string>> {
-  const token = await generate('ec', { namedCurve: 'P-256', publicKeyEncoding, privateKeyEncoding });
-  const signing = await generate('rsa', { modulusLength: exportKeyBits, publicKeyEncoding, privateKeyEncoding });
-  const certificate = selfSignedCertificate(signing.privateKey, signing.publicKey, {
-    commonName: 'Amanat export signing',
-    days: certificateDays,
-    // 127 random bits: positive, and within RFC 5280's 20 octets.
-    serial: `4${randomBytes(16).toString('hex').slice(1)}`,
-  });
-  return new Map([
-    ['root-1.key', newRootKeyText()],
-    ['token-1.pem', token.privateKey],
-    ['export-1.pem', signing.privateKey],
-    ['export-1.crt', certificate],
-    ['checkpoint-1.pem', await newCheckpointKey()],
-  ]);
+  const families = await Promise.all((['root', 'token', 'export', 'checkpoint'] as const).map((one) => makers[one](1)));
+  return new Map(families.flatMap((files) => [...files]));
+}
+
+type Files = ReadonlyMap<string, string>;
+
+/** The files of a family's key of this number. */
+const makers: Readonly<Record<Family, (number: number) => Promise<Files>>> = {
+  root: async (number) => new Map([[`root-${number}.key`, newRootKeyText()]]),
+  token: async (number) => {
+    const { privateKey } = await generate('ec', { namedCurve: 'P-256', publicKeyEncoding, privateKeyEncoding });
+    return new Map([[`token-${number}.pem`, privateKey]]);
+  },
+  export: async (number) => {
+    const signing = await generate('rsa', { modulusLength: exportKeyBits, publicKeyEncoding, privateKeyEncoding });
+    const certificate = selfSignedCertificate(signing.privateKey, signing.publicKey, {
+      commonName: 'Amanat export signing',
+      days: certificateDays,
+      // 127 random bits: positive, and within RFC 5280's 20 octets.
+      serial: `4${randomBytes(16).toString('hex').slice(1)}`,
+    });
+    // The certificate first: a key without one would be a folder that no start accepts, and so would the reverse.
+    return new Map([
+      [`export-${number}.crt`, certificate],
+      [`export-${number}.pem`, signing.privateKey],
+    ]);
+  },
+  checkpoint: async (number) => new Map([[`checkpoint-${number}.pem`, await newCheckpointKey()]]),
+};
+
+/** Adds a family's next key to a folder that holds others. Throws KeyFault; answers with the names of its files. */
+export async function addNextKey(folder: string, family: Family, number: number): Promise<readonly string[]> {
+  const files = await makers[family](number);
+  for (const [name, content] of files) {
+    await addKeyFile(folder, new RegExp(`^${family}-${number}\\.${name.split('.')[1]}$`), name, content);
+  }
+  return [...files.keys()];
+}
+
+/** Takes files of keys away for good. */
+export async function removeKeyFiles(folder: string, names: readonly string[]): Promise<void> {
+  for (const name of names) await rm(join(folder, name), { force: true });
+  await syncFolder(folder);
 }
 
 /**

@@ -21,6 +21,18 @@ export function logKeys(folder: Pick<KeyFolder, 'checkpoint'>, origin: string): 
 }
 
 export function logSigner(folder: Pick<KeyFolder, 'checkpoint'>, tenantId: string, epoch: number): NoteSigner {
-  const [{ publicKey, privateKey }] = folder.checkpoint;
-  return { key: checkpointKey(tenantId, publicKey, epoch), privateKey };
+  return logSigners(folder, tenantId, epoch)[0];
+}
+
+/** While a key turns over all sign: whoever knows the one, and whoever knows the other, verifies. The newest first. */
+export function logSigners(
+  { checkpoint: [newest, ...older] }: Pick<KeyFolder, 'checkpoint'>,
+  tenantId: string,
+  epoch: number,
+): readonly [NoteSigner, ...NoteSigner[]] {
+  const signer = ({ publicKey, privateKey }: typeof newest): NoteSigner => ({
+    key: checkpointKey(tenantId, publicKey, epoch),
+    privateKey,
+  });
+  return [signer(newest), ...older.map(signer)];
 }

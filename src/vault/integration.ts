@@ -18,7 +18,7 @@ import {
 import { selectPending, selectWaiting, type PendingRow, type TreeHeadRow } from '../db/auditTree.ts';
 import { VaultError } from '../errors.ts';
 import { load, write } from './act.ts';
-import { epochOf, logSigner } from './epochs.ts';
+import { epochOf, logSigners } from './epochs.ts';
 import type { TenantKeys } from './keyring.ts';
 import { openLeadership, type Leadership } from './lease.ts';
 import { macOf } from './rowMac.ts';
@@ -192,7 +192,7 @@ function headOver(
     size,
     root,
     mac: macOf(keys, 'audit_heads', { size, root }),
-    checkpoint: signCheckpoint({ size, root }, logSigner(vault.keys, keys.tenantId, epoch)),
+    checkpoint: signCheckpoint({ size, root }, ...logSigners(vault.keys, keys.tenantId, epoch)),
     integratedAt,
     keptAt: isDue ? integratedAt : standing.keptAt,
   };

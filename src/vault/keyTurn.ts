@@ -35,6 +35,8 @@ export interface Turning {
   readonly roots: ReadonlyMap<string, RootKey>;
   readonly tenantId: string;
   readonly policyVersion: string;
+  /** The incident from which this is a recovery: the leaves name it. */
+  readonly incidentId?: string | undefined;
   readonly now: () => number;
   /** Until every process that serves has learned what was committed before. */
   readonly settle: () => Promise<void>;
@@ -121,14 +123,14 @@ async function inState({ roots }: Turning, key: Standing, state: TenantKeyState)
 }
 
 async function step(
-  { db, keyring, tenantId, policyVersion, now }: Turning,
+  { db, keyring, tenantId, policyVersion, incidentId, now }: Turning,
   action: 'keys.introduce' | 'keys.rotate' | 'keys.retire',
   use: TenantKeyUse,
   version: number,
   statements: readonly Statement[],
   digest?: Buffer,
 ): Promise<void> {
-  const object = { kind: `keys/${use}`, id: tenantId };
+  const object = { kind: `keys/${use}`, id: incidentId ?? tenantId };
   const deed = { tenantId, policyVersion, action, object, recordVersion: version };
   const leaf = operatorLeaf({ ...deed, ...(digest === undefined ? {} : { digest }) }, now());
   try {

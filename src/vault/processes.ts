@@ -2,45 +2,98 @@
 import { commit } from '../db/commit.ts';
 import type { Database } from '../db/database.ts';
 import { deleteProcesses, putProcess, selectProcesses, type ProcessRow } from '../db/processes.ts';
-import type { KeyFolder } from '../keys/folder.ts';
+import type { KeyFolder, TokenKey } from '../keys/folder.ts';
+import { clockMarginMs, maxLifetimeSeconds } from './accessToken.ts';
 import { newId } from './ids.ts';
-import type { Vault } from './vault.ts';
 
 const everyMs = 5_000;
 /** Who was silent for so long is gone. */
-export const goneMs = 30_000;
+const goneMs = 30_000;
 const forgottenMs = 24 * 60 * 60 * 1000;
 
-/** Names of keys, never keys: `root:1754386df6d4071d`, `token:<kid>`; `signs:<kid>` for the one it signs tokens with. */
-export function namesOf({ root, token, exportSigning, checkpoint }: KeyFolder): readonly string[] {
+/** As long as a token lives, and the clocks of those who take it differ. */
+const tokenLifeMs = maxLifetimeSeconds * 1000 + clockMarginMs;
+
+/** The other processes, as one process knows them. */
+export interface Peers {
+  /**
+   * The keys in the order in which this process uses them: the newest that every process has, so that nobody is given a token that
+   * another process does not know. As they were given while nothing is known of others.
+   */
+  signing(keys: readonly TokenKey[]): readonly TokenKey[];
+  /** Tells the others of this one, and looks who they are. */
+  round(): Promise<void>;
+  /** The same from now on every few seconds. Returns how to leave. */
+  join(): Promise<() => Promise<void>>;
+}
+
+export function openPeers(db: Database, keys: KeyFolder, now: () => number): Peers {
+  const id = newId(now());
+  /** Token keys that this process signed with, and when it last did. */
+  const signed = new Map<string, number>();
+  let common: ReadonlySet<string> | undefined;
+
+  const signing: Peers['signing'] = (own) => {
+    const known = common;
+    if (known === undefined) return own;
+    return own.toSorted((a, b) => Number(known.has(nameOf.token(b))) - Number(known.has(nameOf.token(a))));
+  };
+  async function put(names: readonly string[]): Promise<void> {
+    await commit(db, 'directory', [putProcess({ id, seenAt: new Date(now()), keys: names })]);
+  }
+  async function round(): Promise<void> {
+    const time = now();
+    for (const { kid } of signing(keys.token).slice(0, 1)) signed.set(kid, time);
+    for (const [kid, at] of signed) if (at + tokenLifeMs < time) signed.delete(kid);
+    await put([...namesOf(keys), ...[...signed.keys()].map(nameOf.signed), servesName]);
+    common = inCommon(await processesOf(db, time));
+  }
+  return {
+    signing,
+    round,
+    async join() {
+      await round().catch(() => undefined);
+      const timer = setInterval(() => void round().catch(() => undefined), everyMs).unref();
+      return async () => {
+        clearInterval(timer);
+        // What it signed lives on for a while.
+        await put([...signed.keys()].map(nameOf.signed)).catch(() => undefined);
+        await commit(db, 'directory', [deleteProcesses(new Date(now() - forgottenMs))]).catch(() => undefined);
+      };
+    },
+  };
+}
+
+/** Names of keys, never keys: `root:1754386df6d4071d`, `token:<kid>`; `signed:<kid>` for one whose tokens may still be valid. */
+const nameOf = {
+  root: (id: string) => `root:${id}`,
+  token: ({ kid }: { readonly kid: string }) => `token:${kid}`,
+  signed: (kid: string) => `signed:${kid}`,
+};
+const servesName = 'serves';
+
+function namesOf({ root, token, exportSigning, checkpoint }: KeyFolder): readonly string[] {
   return [
-    ...[...root.byId.keys()].map((id) => `root:${id}`),
-    ...token.map(({ kid }) => `token:${kid}`),
-    ...token.slice(0, 1).map(({ kid }) => `signs:${kid}`),
+    ...[...root.byId.keys()].map(nameOf.root),
+    ...token.map(nameOf.token),
     `export:${exportSigning.kid}`,
     ...checkpoint.map(({ kid }) => `checkpoint:${kid}`),
   ];
 }
 
-/** Tells the others that this process serves, until the function it returns is called. A failure is made up for by the next. */
-export function keepAnnounced(vault: Pick<Vault, 'db' | 'keys' | 'now'>): () => Promise<void> {
-  const id = newId(vault.now());
-  // Of a process that is sealed nothing is said: it has no key.
-  const announce = async (): Promise<void> => {
-    const row = { id, seenAt: new Date(vault.now()), keys: namesOf(vault.keys) };
-    await commit(vault.db, 'directory', [putProcess(row)]);
-  };
-  const timer = setInterval(() => void announce().catch(() => undefined), everyMs).unref();
-  void announce().catch(() => undefined);
-  return async () => {
-    clearInterval(timer);
-    const before = new Date(vault.now() - forgottenMs);
-    await commit(vault.db, 'directory', [deleteProcesses(id, before)]).catch(() => undefined);
-  };
+function inCommon(processes: readonly ProcessRow[]): ReadonlySet<string> | undefined {
+  const [first, ...others] = processes;
+  return first && new Set(first.keys.filter((name) => others.every(({ keys }) => keys.includes(name))));
 }
 
 /** Who serves at this moment. */
 export async function processesOf(db: Database, now: number): Promise<readonly ProcessRow[]> {
   const [rows] = await commit(db, 'directory', [selectProcesses(new Date(now - goneMs))]);
-  return rows;
+  return rows.filter(({ keys }) => keys.includes(servesName));
+}
+
+/** May a token that was signed with this key still be valid? */
+export async function mayBeHeld(db: Database, kid: string, now: number): Promise<boolean> {
+  const [rows] = await commit(db, 'directory', [selectProcesses(new Date(now - tokenLifeMs))]);
+  return rows.some(({ keys }) => keys.includes(nameOf.signed(kid)));
 }

@@ -1,6 +1,8 @@
 import { DbFault } from '../db/fault.ts';
 import { commit } from '../db/commit.ts';
 import { probeAudit } from '../db/audit.ts';
+import { selectOldestKeys } from '../db/tenants.ts';
+import { overdueOf } from '../keyPeriods.ts';
 import { leafOf } from './audit.ts';
 import { newId } from './ids.ts';
 import { treeProgress } from './tree.ts';
@@ -17,8 +19,9 @@ export interface Readiness {
   readonly warnings: readonly Warning[];
 }
 
-/** Leaves wait for the tree for much longer than the second that they should; the last post to the witness failed. */
-export type Warning = 'audit_integration_late' | `witness_${WitnessRefusal}`;
+/** Leaves wait for the tree for much longer than the second that they should; the last post to the witness failed; a key of a tenant is in use for longer than its period. */
+export type Warning =
+  'audit_integration_late' | `witness_${WitnessRefusal}` | `key_overdue_${'data' | 'index' | 'mac'}`;
 const lateMs = 60_000;
 
 /** Can this process serve now: database reached, every tenant's keys open, a leaf could be written (and is not)? */
@@ -42,7 +45,17 @@ async function warningsOf(vault: Vault): Promise<readonly Warning[]> {
   return [
     ...(progress !== undefined && progress.waitingMs > lateMs ? (['audit_integration_late'] as const) : []),
     ...(code === 'ok' || code === 'none' ? [] : ([`witness_${code}`] as const)),
+    ...(await overdue(vault).catch(() => [])),
   ];
+}
+
+/** A key that is old closes nothing: somebody is to renew it. */
+async function overdue({ db, keyPeriods, now }: Vault): Promise<readonly Warning[]> {
+  const [ages] = await commit(db, 'directory', [selectOldestKeys()]);
+  const uses = overdueOf(keyPeriods, ages, now());
+  return uses.flatMap((use) =>
+    use === 'data' || use === 'index' || use === 'mac' ? [`key_overdue_${use}` as const] : [],
+  );
 }
 
 async function passes(check: () => Promise<unknown>): Promise<Check> {

@@ -7,17 +7,17 @@ import type { KeyFolder } from '../keys/folder.ts';
 import type { Turning } from './keyTurn.ts';
 import { operatorLeaf } from './operatorLeaf.ts';
 
-type Rerooting = Pick<Turning, 'db' | 'keyring' | 'tenantId' | 'policyVersion' | 'now'>;
+type Rerooting = Pick<Turning, 'db' | 'keyring' | 'tenantId' | 'policyVersion' | 'incidentId' | 'now'>;
 
 /** All keys of one tenant in one commit. Answers with how many were wrapped anew. Throws `sealed` without the root of before. */
 export async function reroot(turning: Rerooting, root: KeyFolder['root']): Promise<number> {
-  const { db, tenantId, policyVersion, now } = turning;
+  const { db, tenantId, policyVersion, incidentId, now } = turning;
   const [rows] = await commit(db, { tenantIds: [tenantId] }, [selectTenantKeys([tenantId])]);
   const old = rows.filter(({ rootId }) => rootId !== root.current.id);
   if (old.length === 0) return 0;
   const at = new Date(now());
   const changes = await Promise.all(old.map(async (row) => changeTenantKey(await underRoot(row, root), at)));
-  const object = { kind: 'keys/root', id: tenantId };
+  const object = { kind: 'keys/root', id: incidentId ?? tenantId };
   const leaf = operatorLeaf({ tenantId, policyVersion, action: 'keys.rotate', object }, now());
   await commit(db, { tenantIds: [tenantId] }, [...changes, leaf]);
   return old.length;

@@ -147,7 +147,7 @@ async function issue(
   guards: readonly Statement[] = [],
 ): Promise<Answer> {
   const { vault, client, act } = attempt;
-  const issued = issueAccessToken(vault.keys.token, vault.issuer, content, vault.now());
+  const issued = issueAccessToken(vault.peers.signing(vault.keys.token), vault.issuer, content, vault.now());
   const deed = { object: { kind: 'tokens', id: issued.tokenId }, subjectId: content.subjectId };
   try {
     const statements = [...guards, leafStatement(vault, doer, act, deed)];

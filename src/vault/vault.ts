@@ -1,3 +1,4 @@
+import type { KeyPeriods } from '../keyPeriods.ts';
 import type { Database } from '../db/database.ts';
 import type { KeyFolder } from '../keys/folder.ts';
 import type { Senders } from '../sending/sender.ts';
@@ -6,6 +7,7 @@ import type { Create } from './creates.ts';
 import type { DeliveryMemory } from './deliveryMemory.ts';
 import type { GrantMemory } from './grantOf.ts';
 import type { Keyring } from './keyring.ts';
+import type { Peers } from './processes.ts';
 import type { Raised } from './raised.ts';
 import type { Reads } from './reads.ts';
 import type { Seal } from './seal.ts';
@@ -18,6 +20,8 @@ export interface Vault {
   readonly keys: KeyFolder;
   readonly seal: Seal;
   readonly keyring: Keyring;
+  /** The other processes, and which keys they have. */
+  readonly peers: Peers;
   /** Policies in force, clients cut off, tokens revoked: at most five seconds old. */
   readonly watch: Watch;
   /** Reads in flight, coalesced with their audit leaves. */
@@ -30,6 +34,8 @@ export interface Vault {
   readonly grants: GrantMemory;
   /** What hardly changes about parcels, by their courier. */
   readonly deliveries: DeliveryMemory;
+  /** After how many days keys are to be renewed. */
+  readonly keyPeriods: KeyPeriods;
   /** Public URL, the `iss` and `aud` of tokens. */
   readonly issuer: string;
   /** By which channels messages go out; one that is not here was not set up. */

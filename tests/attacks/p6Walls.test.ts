@@ -53,6 +53,7 @@ const directory: Readonly<Record<string, string>> = {
   select_revocations: 'every process keeps every live revocation',
   select_cut_offs: 'every process keeps who was cut off',
   select_reader_freezes_since: 'every process keeps which readers were stopped',
+  select_oldest_keys: 'how old the keys are that are in use, for readyz and the metrics',
   select_tenant_key_changes: 'every process learns of keys that turn over',
   select_destroyed_keys: 'every process forgets the keys that were destroyed',
   select_seals: 'every process seals itself where one was sealed, for all tenants alike',

@@ -1,9 +1,16 @@
 import { expect, vi } from 'vitest';
+import { decodeLeaf } from '../../src/crypto/leaf.ts';
+import { keyPeriods, overdueOf } from '../../src/keyPeriods.ts';
 import { raiseDueEvents } from '../../src/vault/dueEvents.ts';
 import { advanceExtents } from '../../src/vault/extentPass.ts';
+import { retire } from '../../src/vault/keyRetirement.ts';
+import { rotateIndex } from '../../src/vault/reindex.ts';
+import { rotateMac } from '../../src/vault/resign.ts';
+import { rotateData } from '../../src/vault/rewrap.ts';
 import { watchReaders } from '../../src/vault/readerWatch.ts';
 import { dayFrom, expectRefusal, ownGround } from '../http/legalDesk.ts';
 import { atDatabase, hour, leavesOf, made, type Person } from '../support/work.ts';
+import { least, lock, older } from '../unit/house/lockedVersions.ts';
 import { clause, type Stage } from './clause.ts';
 
 /** What went wrong and what is unusual: who hears of it, how far it went, how it is stopped, and who looks at it afterwards. */
@@ -19,6 +26,32 @@ interface Heard {
 async function heard({ client }: Stage, id: string): Promise<readonly Heard[]> {
   const { items } = made(await (await client('dpo', 'staff-9')).get('/v1/events?state=all&limit=100'), 200);
   return items.filter(({ object }: Heard) => object.id === id);
+}
+
+/** The keys of the stage's tenant, turned over to the end; which of them nothing rests on any more. */
+async function renewed(stage: Stage, incidentId: string | undefined): Promise<readonly string[]> {
+  const { db, keyring, keys, now, watch } = stage.vault.vault;
+  const turning = {
+    db,
+    keyring,
+    roots: keys.root.byId,
+    tenantId: stage.vault.tenantId,
+    policyVersion: watch.policy(stage.vault.tenantId).label,
+    incidentId,
+    now,
+    settle: () => watch.lookAnew(),
+    rest: () => Promise.resolve(),
+    onBroken: () => undefined,
+    onProgress: () => undefined,
+  };
+  const rotations = { data: rotateData, index: rotateIndex, mac: rotateMac };
+  const destroyed: string[] = [];
+  for (const use of ['data', 'index', 'mac'] as const) {
+    await rotations[use](turning);
+    const versions = await retire(turning, use);
+    if (versions.length > 0 && versions.every((version) => version.destroyed)) destroyed.push(use);
+  }
+  return destroyed;
 }
 
 clause(
@@ -80,9 +113,16 @@ clause(
   'C10',
   {
     shows:
-      'reads, refusals and hours of work are counted from the log; what is unusual for a reader alarms the officer once, and a decoy stops whoever reads it',
-    in: ['src/vault/readerWatch.ts', 'src/vault/readerMeasures.ts', 'src/vault/decoyTouches.ts', 'src/metrics.ts'],
-    missing: 'the keys of a tenant are renewed and dependencies audited by a later version',
+      'reads, refusals and hours of work are counted from the log; what is unusual for a reader alarms the officer once, and a decoy stops whoever reads it; a key that is older than its period is told, and keys are renewed while the vault serves; a dependency with a published fault stops the build',
+    in: [
+      'src/vault/readerWatch.ts',
+      'src/vault/readerMeasures.ts',
+      'src/vault/decoyTouches.ts',
+      'src/metrics.ts',
+      'src/keyPeriods.ts',
+      'src/vault/keyTurn.ts',
+      'src/vault/keyRetirement.ts',
+    ],
   },
   async (stage) => {
     const { vault, client, profile } = stage;
@@ -134,6 +174,22 @@ clause(
     await vault.vault.watch.lookAnew();
     expect((await thief.get(`/v1/customers/${plain.id}`)).status).toBe(401);
     expect((await honest.get(`/v1/customers/${plain.id}`)).status, 'who read another').toBe(200);
+
+    const young = Object.keys(keyPeriods).map((use) => ({ use, madeAt: new Date(vault.vault.now()) }));
+    expect(overdueOf(keyPeriods, young, vault.vault.now())).toEqual([]);
+    expect(overdueOf(keyPeriods, young, vault.vault.now() + 800 * 24 * hour)).toEqual([
+      'root',
+      'data',
+      'index',
+      'mac',
+      'token',
+    ]);
+    expect(await renewed(stage, undefined)).toEqual(['data', 'index', 'mac']);
+    made(await honest.get(`/v1/customers/${plain.id}`), 200);
+
+    for (const [name, minimum] of Object.entries(least)) expect(older(lock.packages, name, minimum), name).toEqual([]);
+    const old = { 'node_modules/node-forge': { version: '1.3.1' } };
+    expect(older(old, 'node-forge', least['node-forge'] ?? ''), 'control').toHaveLength(1);
   },
 );
 
@@ -141,14 +197,14 @@ clause(
   'E25',
   {
     shows:
-      'an incident has its source, its extent by person and field computed from the log, its recovery and what followed in law, or it is not closed; tokens, clients and persons are stopped in one call',
+      'an incident has its source, its extent by person and field computed from the log, its recovery and what followed in law, or it is not closed; tokens, clients and persons are stopped in one call; the keys are renewed as part of its recovery, and the log names it',
     in: [
       'src/vault/incidents.ts',
       'src/vault/extentPass.ts',
       'src/vault/containment.ts',
       'src/vault/incidentTelling.ts',
+      'src/vault/keyTurn.ts',
     ],
-    missing: 'keys are not renewed as a part of recovery yet',
   },
   async (stage) => {
     const { vault, client } = stage;
@@ -183,6 +239,17 @@ clause(
       },
       { timeout: 20_000, interval: 20 },
     );
+    expect(await renewed(stage, id)).toEqual(['data', 'index', 'mac']);
+    const rows = await atDatabase<{ leaf: Buffer }>(
+      vault,
+      `select leaf from amanat.audit_leaves where tenant_id = $1 and client_id is null order by id`,
+      [stage.vault.tenantId],
+    );
+    const steps = rows.map((row) => decodeLeaf(row.leaf)).filter(({ objectId }) => objectId === id);
+    expect(new Set(steps.map(({ action }) => action))).toEqual(
+      new Set(['keys.introduce', 'keys.rotate', 'keys.retire']),
+    );
+    made(await (await client('support', 'staff-52')).get(`/v1/customers/${read.id}`), 200);
     const persons = extent.items.map((one: { customerId: string }) => one.customerId);
     expect(persons).toContain(read.id);
     expect(persons).not.toContain(spared.id);

@@ -1,19 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { least, lock, older, type Entry, type Packages } from './lockedVersions.ts';
 import { root } from './source.ts';
 
-interface Entry {
-  readonly version?: string;
-  readonly integrity?: string;
-  readonly resolved?: string;
-  readonly link?: boolean;
-  readonly dependencies?: Readonly<Record<string, string>>;
-  readonly devDependencies?: Readonly<Record<string, string>>;
-}
-type Packages = Readonly<Record<string, Entry>>;
-
-const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as { readonly packages: Packages };
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Entry;
 
 /** A whole SHA-512 (88 characters of base64), or more than one digest of which one is. */
@@ -29,35 +19,6 @@ function faults(packages: Packages): string[] {
     if (!/^\d+\.\d+\.\d+/.test(entry.version ?? '')) found.push(`${path}: no version`);
     return found;
   });
-}
-
-/** Known safe; older ones have published faults that reach this service. */
-const least: Readonly<Record<string, string>> = {
-  'node-forge': '1.4.3',
-  jsonwebtoken: '9.0.3',
-  jws: '4.0.1',
-  express: '5.3.0',
-  'body-parser': '2.4.0',
-  qs: '6.16.0',
-  'path-to-regexp': '8.4.2',
-};
-
-function older(packages: Packages, name: string, minimum: string): string[] {
-  const copies = Object.entries(packages).filter(([path]) => path.endsWith(`node_modules/${name}`));
-  return copies
-    .filter(([, { version = '' }]) => !atLeast(version, minimum))
-    .map(([path, { version }]) => `${path} ${version}`);
-}
-
-/** A pre-release of the minimum itself comes before it. */
-function atLeast(version: string, minimum: string): boolean {
-  const [numbers = '', early] = version.split(/-(.*)/s);
-  const [is, should] = [numbers.split('.').map(Number), minimum.split('.').map(Number)];
-  for (const [i, part] of should.entries()) {
-    const own = is[i] ?? Number.NaN;
-    if (own !== part) return own > part;
-  }
-  return early === undefined;
 }
 
 describe('package-lock.json', () => {

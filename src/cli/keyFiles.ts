@@ -1,0 +1,118 @@
+/** Keys that are files: what there is of a family, and the turn of one while processes are restarted one after the other. */
+import { addNextKey, removeKeyFiles } from '../keys/folder.ts';
+import { mayBeHeld, processesOf } from '../vault/processes.ts';
+import { exit, UsageFault, type Exit, type Output } from './command.ts';
+import type { KeySession } from './keyTurning.ts';
+
+export const fileFamilies = ['root', 'token', 'export', 'checkpoint'] as const;
+export type FileFamily = (typeof fileFamilies)[number];
+export const isFileFamily = (key: string): key is FileFamily => (fileFamilies as readonly string[]).includes(key);
+
+/** Numbers of a family's keys, newest first. */
+export function numbersOf({ keys }: Pick<KeySession, 'keys'>, family: FileFamily): readonly number[] {
+  const found = keys.files.map((name) => new RegExp(`^${family}-(\\d+)\\.`).exec(name)?.[1]);
+  return [...new Set(found.flatMap((number) => (number === undefined ? [] : [Number(number)])))].sort((a, b) => b - a);
+}
+
+/** Public name of the newest key of a family, as processes announce it. */
+function newestOf({ keys }: KeySession, family: FileFamily): string {
+  const id = {
+    root: keys.root.current.id,
+    token: keys.token[0]?.kid ?? '',
+    export: keys.exportSigning.kid,
+    checkpoint: keys.checkpoint[0].kid,
+  }[family];
+  return `${family}:${id}`;
+}
+
+/** Which processes do not have the newest key of a family yet. */
+export async function lackingIn(session: KeySession, family: FileFamily): Promise<readonly string[]> {
+  const serving = await processesOf(session.db, Date.now());
+  return serving.filter(({ keys }) => !keys.includes(newestOf(session, family))).map(({ id }) => id);
+}
+
+/**
+ * Makes the next key where there is one alone, in an open folder. False where there is an older one too: that turn is not over.
+ * Throws `UsageFault` for a locked folder.
+ */
+export async function makeNext(session: KeySession, family: FileFamily, out: Output): Promise<boolean> {
+  const [newest = 0, ...older] = numbersOf(session, family);
+  if (older.length > 0) return false;
+  refuseLocked(session);
+  const { keysDir } = session.config;
+  const files = await addNextKey(keysDir, family, newest + 1);
+  out.result({ key: family, done: false, made: files, keysDir }, () =>
+    [
+      `Made ${files.join(' and ')} in ${keysDir}. Nothing uses it yet.`,
+      'Put it into the keys folder of every machine that runs this vault, and into the backup of the keys; restart the processes one',
+      `after the other; then call this again: amanat keys rotate ${family}`,
+    ].join('\n'),
+  );
+  return true;
+}
+
+function refuseLocked({ keys }: KeySession): void {
+  if (keys.lock !== undefined)
+    throw new UsageFault('the keys folder is locked: amanat keys decrypt, this, and amanat keys encrypt again');
+}
+
+export function tellLacking(out: Output, family: FileFamily, lacking: readonly string[]): Exit {
+  out.result({ key: family, done: false, lacking }, () =>
+    [
+      `Not yet: ${lacking.length} processes do not have the newest ${family} key.`,
+      'Put its file into their keys folder, restart them one after the other, and call this again.',
+      ...lacking.map((id) => `  ${id}`),
+    ].join('\n'),
+  );
+  return exit.found;
+}
+
+/** A signing key: in use as soon as every process has it. */
+export async function rotateSigning(session: KeySession, family: FileFamily, out: Output): Promise<Exit> {
+  if (await makeNext(session, family, out)) return exit.found;
+  const lacking = await lackingIn(session, family);
+  if (lacking.length > 0) return tellLacking(out, family, lacking);
+  out.result({ key: family, done: true, newest: newestOf(session, family) }, () =>
+    [
+      `Every process that serves has ${newestOf(session, family)} and signs with it.`,
+      `Take the one before away: amanat keys retire ${family}`,
+    ].join('\n'),
+  );
+  return exit.ok;
+}
+
+/** Takes the older keys of a family away. `rests` says what rests on them, in words, and is empty where nothing does. */
+export async function retireFiles(
+  session: KeySession,
+  family: FileFamily,
+  rests: readonly string[],
+  out: Output,
+): Promise<Exit> {
+  const [, ...older] = numbersOf(session, family);
+  const files = session.keys.files.filter((name) => older.some((n) => name.startsWith(`${family}-${n}.`)));
+  if (files.length === 0) {
+    out.result({ key: family, removed: [] }, () => `There is one ${family} key, and it is in use.`);
+    return exit.ok;
+  }
+  if (rests.length > 0) {
+    out.result({ key: family, removed: [], rests }, () => ['Nothing was taken away:', ...rests].join('\n  '));
+    return exit.found;
+  }
+  refuseLocked(session);
+  await removeKeyFiles(session.config.keysDir, files);
+  out.result(
+    { key: family, removed: files },
+    () => `Took away ${files.join(', ')}. Do the same in every other keys folder of this vault.`,
+  );
+  return exit.ok;
+}
+
+/** What rests on the older keys of a family that signs. */
+export async function signedRests(session: KeySession, family: FileFamily): Promise<string[]> {
+  const lacking = await lackingIn(session, family);
+  const rests = lacking.map((id) => `process ${id} does not have the newest ${family} key`);
+  if (family !== 'token') return rests;
+  for (const { kid } of session.keys.token.slice(1))
+    if (await mayBeHeld(session.db, kid, Date.now())) rests.push(`tokens that ${kid} has signed may still be valid`);
+  return rests;
+}
