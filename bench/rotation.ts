@@ -82,21 +82,22 @@ async function main(): Promise<void> {
     console.log(`${records} customers filled in ${((performance.now() - began) / 1000).toFixed(0)} s`);
     const kinds = ['masked read', 'search', 'create', 'granted read, 3 fields'] as const;
     for (const kind of kinds) console.log(lineOf(`before: ${kind}`, await load(works[kind].work, connections, 3)));
-    let turned: { seconds: number; moved: number } | undefined;
+    let turned = false;
     const start = performance.now();
     const rotation = amanat(service, 'keys', 'rotate', 'data').then((result) => {
+      turned = true;
       const [tenant] = result['tenants'] as { moved: number }[];
-      turned = { seconds: (performance.now() - start) / 1000, moved: tenant?.moved ?? 0 };
+      return { seconds: (performance.now() - start) / 1000, moved: tenant?.moved ?? 0 };
     });
     let failures = 0;
-    for (let i = 0; turned === undefined; i += 1) {
+    const isTurned = (): boolean => turned;
+    for (let i = 0; !isTurned(); i += 1) {
       const kind = kinds[i % kinds.length] ?? 'create';
       const measured = await load(works[kind].work, connections, 5);
       failures += measured.failures;
       console.log(lineOf(`during: ${kind}`, measured));
     }
-    await rotation;
-    const { seconds, moved } = turned as { seconds: number; moved: number };
+    const { seconds, moved } = await rotation;
     console.log(`${moved} data keys wrapped anew in ${seconds.toFixed(0)} s: ${(moved / seconds).toFixed(0)} a second`);
     console.log(`failed reads and writes meanwhile: ${failures}`);
     console.log(JSON.stringify(await amanat(service, 'keys', 'retire', 'data')));
