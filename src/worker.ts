@@ -57,18 +57,8 @@ export async function serve(
   const senders = openSenders(config.sending);
   const posting: { by?: Posting } = {};
   const witnessState = (): WitnessState => posting.by?.state() ?? { code: 'none', at: undefined };
-  const parts = {
-    db,
-    keys,
-    issuer: order.issuer,
-    now: Date.now,
-    log: counted,
-    senders,
-    witnessState,
-    keyPeriods: config.keyPeriods,
-  };
-  const keyLifetimeMs = config.keyAccess.cacheSeconds * 1000;
-  const vault = openVault({ ...parts, keyLifetimeMs, reload: () => keysIfGiven(config), onSeal: tell(log, onSeal) });
+  const parts = { db, keys, issuer: order.issuer, now: Date.now, log: counted, senders, witnessState };
+  const vault = openVault({ ...parts, ...keySettings(config), onSeal: tell(log, onSeal) });
   posting.by = postingOf(vault, config, counted);
   const stopPosting = every(postEveryMs, posting.by.post);
   metrics?.watch(vault);
@@ -98,6 +88,11 @@ export async function serve(
       vault.keyring.forget();
     },
   };
+}
+
+function keySettings(config: Config) {
+  const { keyPeriods, keyAccess } = config;
+  return { keyPeriods, keyLifetimeMs: keyAccess.cacheSeconds * 1000, reload: () => keysIfGiven(config) };
 }
 
 /** What every request needs is in memory before the first one. A vault that is sealed serves its refusals, and looks again. */
