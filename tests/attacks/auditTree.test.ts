@@ -244,6 +244,8 @@ describe('the database', () => {
     ['rewrite ids', `update amanat.audit_id_tiles set entries = set_byte(entries, 0, 255 - get_byte(entries, 0))`],
     ['take ids away', `delete from amanat.audit_id_tiles`],
     ['shrink the tree', `update amanat.audit_heads set size = size - 1`],
+    ['rewrite the root', `update amanat.audit_heads set root = set_byte(root, 0, 255 - get_byte(root, 0))`],
+    ['rewrite the head’s checkpoint', `update amanat.audit_heads set checkpoint = ''`],
     ['forget the tree', `delete from amanat.audit_heads`],
     ['forget a checkpoint', `delete from amanat.audit_checkpoints`],
     ['rewrite a checkpoint', `update amanat.audit_checkpoints set checkpoint = ''`],
@@ -253,13 +255,15 @@ describe('the database', () => {
     await whole();
   });
 
-  test('control: it lets it grow a tile', async () => {
+  test('control: it lets it grow a tile, and sign a head anew', async () => {
     const last = `tile = (select max(tile) from amanat.audit_tiles where level = 0) and level = 0`;
     const text = `update amanat.audit_tiles set entries = entries || decode(repeat('00', 32), 'hex') where ${last}`;
+    const anew = `update amanat.audit_heads set mac = set_byte(mac, 0, 255 - get_byte(mac, 0))`;
     const undo = statement('undo', `select amanat.require(false, 'probe')`, []);
-    await expect(
-      commit(service, { tenantIds: [vault.tenantId] }, [statement('grow', text, []), undo]),
-    ).rejects.toMatchObject({ guard: 'probe' });
+    for (const allowed of [text, anew])
+      await expect(
+        commit(service, { tenantIds: [vault.tenantId] }, [statement('allowed', allowed, []), undo]),
+      ).rejects.toMatchObject({ guard: 'probe' });
   });
 });
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { decodeLeaf } from '../../src/crypto/leaf.ts';
 import { synthetic } from '../../src/cli/synthetic.ts';
+import { openIntegrator } from '../../src/vault/integration.ts';
 import { retire } from '../../src/vault/keyRetirement.ts';
 import type { Turning } from '../../src/vault/keyTurn.ts';
 import { rotateIndex } from '../../src/vault/reindex.ts';
@@ -349,5 +350,28 @@ describe('P16: what is not done', () => {
         ['keys.retire', version - 1, true],
       ]),
     );
+  });
+});
+
+describe('P16: the mac key, while nothing is written to the log', () => {
+  test('the head of its tree is signed anew where it stands', async () => {
+    const integrate = openIntegrator(vault.vault);
+    await integrate();
+    const head = async () => {
+      const [row] = await atDatabase<{ size: number; mac: Buffer }>(
+        vault,
+        'select size::integer, mac from amanat.audit_heads where tenant_id = $1',
+        [vault.tenantId],
+      );
+      return row ?? expect.fail('no tree');
+    };
+    const before = await head();
+    await rotateMac(turner(undefined));
+    const after = await head();
+    expect([after.size, after.mac.equals(before.mac)]).toEqual([before.size, false]);
+    const [retired] = await retire(turner(undefined), 'mac');
+    expect(retired).toMatchObject({ destroyed: true, rests: {} });
+    await integrate();
+    expect((await head()).size).toBeGreaterThan(after.size);
   });
 });
