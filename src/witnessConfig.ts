@@ -45,7 +45,7 @@ function isUsable(text: string): boolean {
 /** The witness that is set, or the service's own folder in its place. The keys are asked for when they are needed: a vault may be sealed. */
 export function openWitness(
   { service, folder }: WitnessConfig,
-  vault: { readonly keys: Pick<KeyFolder, 'checkpoint'> },
+  vault: { readonly keys: Pick<KeyFolder, 'checkpoint' | 'formerCheckpoint'> },
 ): Witness {
   if (service !== undefined) return witnessBehind(posting(service.url));
   return witnessBehind(

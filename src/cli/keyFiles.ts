@@ -1,5 +1,5 @@
 /** Keys that are files: what there is of a family, and the turn of one while processes are restarted one after the other. */
-import { addNextKey, removeKeyFiles } from '../keys/folder.ts';
+import { addNextKey, keepFormer, removeKeyFiles } from '../keys/folder.ts';
 import { mayBeHeld, processesOf } from '../vault/processes.ts';
 import { exit, UsageFault, type Exit, type Output } from './command.ts';
 import type { KeySession } from './keyTurning.ts';
@@ -8,9 +8,9 @@ export const fileFamilies = ['root', 'token', 'export', 'checkpoint'] as const;
 export type FileFamily = (typeof fileFamilies)[number];
 export const isFileFamily = (key: string): key is FileFamily => (fileFamilies as readonly string[]).includes(key);
 
-/** Numbers of a family's keys, newest first. */
+/** Numbers of a family's keys, newest first; what is kept of former ones is no key. */
 export function numbersOf({ keys }: Pick<KeySession, 'keys'>, family: FileFamily): readonly number[] {
-  const found = keys.files.map((name) => new RegExp(`^${family}-(\\d+)\\.`).exec(name)?.[1]);
+  const found = keys.files.map((name) => new RegExp(`^${family}-(\\d+)\\.(?!former$)`).exec(name)?.[1]);
   return [...new Set(found.flatMap((number) => (number === undefined ? [] : [Number(number)])))].sort((a, b) => b - a);
 }
 
@@ -89,7 +89,9 @@ export async function retireFiles(
   out: Output,
 ): Promise<Exit> {
   const [, ...older] = numbersOf(session, family);
-  const files = session.keys.files.filter((name) => older.some((n) => name.startsWith(`${family}-${n}.`)));
+  const files = session.keys.files.filter(
+    (name) => older.some((n) => name.startsWith(`${family}-${n}.`)) && !name.endsWith('.former'),
+  );
   if (files.length === 0) {
     out.result({ key: family, removed: [] }, () => `There is one ${family} key, and it is in use.`);
     return exit.ok;
@@ -99,13 +101,23 @@ export async function retireFiles(
     return exit.found;
   }
   refuseLocked(session);
+  if (family === 'checkpoint')
+    for (const [i, n] of older.entries()) {
+      const key = session.keys.checkpoint[i + 1];
+      if (key !== undefined) await keepFormer(session.config.keysDir, n, key);
+    }
   await removeKeyFiles(session.config.keysDir, files);
-  out.result(
-    { key: family, removed: files },
-    () => `Took away ${files.join(', ')}. Do the same in every other keys folder of this vault.`,
+  out.result({ key: family, removed: files }, () =>
+    [
+      `Took away ${files.join(', ')}. Do the same in every other keys folder of this vault.`,
+      ...(family === 'checkpoint' ? [keptFormer(older)] : []),
+    ].join('\n'),
   );
   return exit.ok;
 }
+
+const keptFormer = (numbers: readonly number[]): string =>
+  `Kept ${numbers.map((n) => `checkpoint-${n}.former`).join(', ')}, which signs nothing: what was signed before is verified by it.`;
 
 /** What rests on the older keys of a family that signs. */
 export async function signedRests(session: KeySession, family: FileFamily): Promise<string[]> {

@@ -68,6 +68,7 @@ async function listKeys(keysDir: string, folder: KeyFolder): Promise<ListedKey[]
   const roots = [...folder.root.byId.keys()].map((id) => ({ what: 'root key', fingerprint: id }));
   const tokens = folder.token.map(({ kid }) => ({ what: 'signs tokens (ES256)', fingerprint: kid }));
   const checkpoints = folder.checkpoint.map(({ kid }) => ({ what: 'signs checkpoints (Ed25519)', fingerprint: kid }));
+  const formers = folder.formerCheckpoint.map(({ kid }) => ({ what: 'signed checkpoints', fingerprint: kid }));
   const isOpen = (file: string): boolean => folder.lock?.open.includes(file) ?? true;
   const certificates = filesOf(names, /^export-\d+\.crt$/);
   const exports = await Promise.all(
@@ -81,12 +82,13 @@ async function listKeys(keysDir: string, folder: KeyFolder): Promise<ListedKey[]
     { files: filesOf(names, /^token-\d+\.pem$/), keys: tokens },
     { files: certificates, keys: exports },
     { files: filesOf(names, /^checkpoint-\d+\.pem$/), keys: checkpoints },
+    { files: filesOf(names, /^checkpoint-\d+\.former$/), keys: formers },
   ];
   const listed = families.flatMap(({ files, keys }) =>
     files.map(async (file, i) => ({
       file,
       mode: await modeOf(join(keysDir, isOpen(file) ? file : lockedName)),
-      current: i === 0,
+      current: i === 0 && !file.endsWith('.former'),
       ...(keys[i] ?? { what: 'signs exports', fingerprint: '' }),
     })),
   );

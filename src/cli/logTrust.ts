@@ -6,9 +6,12 @@ import { parseId } from '../vault/ids.ts';
 import type { LogTrust } from '../vault/logCheck.ts';
 import { UsageFault, type Arguments } from './command.ts';
 
-/** The keys of a keys folder, which sign for every tenant, as those of one tenant's log. */
-export function folderKeys({ checkpoint }: Pick<KeyFolder, 'checkpoint'>, tenantId: string): readonly VerifierKey[] {
-  return checkpoint.map(({ publicKey }) => checkpointKey(tenantId, publicKey));
+/** The keys of a keys folder, which sign or signed for every tenant, as those of one tenant's log. */
+export function folderKeys(
+  { checkpoint, formerCheckpoint }: Pick<KeyFolder, 'checkpoint' | 'formerCheckpoint'>,
+  tenantId: string,
+): readonly VerifierKey[] {
+  return [...checkpoint, ...formerCheckpoint].map(({ publicKey }) => checkpointKey(tenantId, publicKey));
 }
 
 /** The vkeys of `--key`. Throws `UsageFault` unless there is one, and each is a log's. */

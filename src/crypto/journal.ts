@@ -23,11 +23,16 @@ export interface JournalPlace {
   readonly to: number;
 }
 
-export function journalKey(privateKey: KeyObject): CommittedKey {
+export const journalKey = (privateKey: KeyObject): CommittedKey => formerJournalKey(journalSecret(privateKey));
+
+/** Of a key that signs no more, what is kept to open the pieces of its time. */
+export const formerJournalKey = (secret: Buffer): CommittedKey => committedKey(secret, 'amanat journal/v1');
+
+export function journalSecret(privateKey: KeyObject): Buffer {
   const { d } = privateKey.export({ format: 'jwk' });
   if (privateKey.asymmetricKeyType !== 'ed25519' || d === undefined) throw new VaultError('internal');
   const seed = createSecretKey(Buffer.from(d, 'base64url'));
-  return committedKey(hkdfSha256(seed, Buffer.alloc(0), Buffer.from('amanat journal/v1'), 32), 'amanat journal/v1');
+  return hkdfSha256(seed, Buffer.alloc(0), Buffer.from('amanat journal/v1'), 32);
 }
 
 export function sealJournal(key: CommittedKey, place: JournalPlace, { at, tally, acts }: JournalContent): Buffer {

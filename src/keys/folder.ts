@@ -11,18 +11,27 @@ import { parseRootKey, type RootKey } from './rootKey.ts';
 import {
   parseCheckpointKey,
   parseExportKey,
+  parseFormerCheckpointKey,
   parseTokenKey,
   type CheckpointKey,
   type ExportKey,
+  type FormerCheckpointKey,
   type TokenKey,
 } from './signingKey.ts';
 
-export { addCheckpointKey, addNextKey, createKeyFolder, removeKeyFiles, type RootFile } from './keyCreation.ts';
+export {
+  addCheckpointKey,
+  addNextKey,
+  createKeyFolder,
+  keepFormer,
+  removeKeyFiles,
+  type RootFile,
+} from './keyCreation.ts';
 export { KeyFault, type KeyFaultCode } from './keyFault.ts';
 export { isKeyName } from './keyNames.ts';
 export type { Credentials } from './credentials.ts';
 export type { RootKey } from './rootKey.ts';
-export type { CheckpointKey, ExportKey, TokenKey } from './signingKey.ts';
+export type { CheckpointKey, ExportKey, FormerCheckpointKey, TokenKey } from './signingKey.ts';
 
 /**
  * A keys folder, mode 0700, its files 0600:
@@ -35,6 +44,7 @@ export type { CheckpointKey, ExportKey, TokenKey } from './signingKey.ts';
  * | token-N.pem                 | token signing key, P-256, PKCS#8                                       |
  * | export-N.pem, export-N.crt  | export signing key, RSA of 3072 bits or more, PKCS#8, and certificate  |
  * | checkpoint-N.pem            | signs checkpoints of the audit logs, Ed25519, PKCS#8                   |
+ * | checkpoint-N.former         | what is kept of one that signs no more (signingKey.ts)                 |
  *
  * N counts from 1; the highest is current, lower ones still open and verify what they made. Other files are ignored.
  * `keys.locked` (lockedKeys.ts) holds any of these files, encrypted.
@@ -46,6 +56,8 @@ export interface KeyFolder {
   readonly exportSigning: ExportKey;
   /** Current first. */
   readonly checkpoint: readonly [CheckpointKey, ...CheckpointKey[]];
+  /** Those that sign no more, the last one first. */
+  readonly formerCheckpoint: readonly FormerCheckpointKey[];
   /** Holds keys of keys.example: to be warned about. Never true in production. */
   readonly example: boolean;
   /** Names of the files of keys, as they lie there or in the lock. */
@@ -128,14 +140,9 @@ async function loadOthers(
     const key = parseExportKey(pem.path, pem.text, certificate.path, certificate.text);
     exports.push({ key, id: key.kid, files: [pem, certificate] });
   }
-  const checkpoints: Loaded<CheckpointKey>[] = [];
-  for (const n of versions(folder, names, 'checkpoint')) {
-    const file = await source.read(`checkpoint-${n}.pem`);
-    const key = parseCheckpointKey(file.path, file.text);
-    checkpoints.push({ key, id: key.kid, files: [file] });
-  }
+  const { checkpoints, formers } = await loadCheckpoints(folder, source);
 
-  const all = [...roots, ...tokens, ...exports, ...checkpoints];
+  const all = [...roots, ...tokens, ...exports, ...checkpoints, ...formers];
   refuseTwins(all);
   if (production) refuseExamples(all);
   refuseLoose(folder, looseFolder, all);
@@ -144,10 +151,29 @@ async function loadOthers(
     token: [newest(folder, tokens, 'token'), ...tokens.slice(1).map(({ key }) => key)],
     exportSigning: newest(folder, exports, 'export'),
     checkpoint: [newest(folder, checkpoints, 'checkpoint'), ...checkpoints.slice(1).map(({ key }) => key)],
+    formerCheckpoint: formers.map(({ key }) => key),
     example: all.some(isExample),
     files: names.filter(isKeyName),
     lock,
   };
+}
+
+/** While one is retired it is there twice: it signs until its own file is gone. */
+async function loadCheckpoints(folder: string, source: KeySource) {
+  const checkpoints: Loaded<CheckpointKey>[] = [];
+  const formers: Loaded<FormerCheckpointKey>[] = [];
+  for (const n of versions(folder, source.names, 'checkpoint')) {
+    if (source.names.includes(`checkpoint-${n}.pem`)) {
+      const file = await source.read(`checkpoint-${n}.pem`);
+      const key = parseCheckpointKey(file.path, file.text);
+      checkpoints.push({ key, id: key.kid, files: [file] });
+    } else {
+      const file = await source.read(`checkpoint-${n}.former`);
+      const key = parseFormerCheckpointKey(file.path, file.text);
+      formers.push({ key, id: key.kid, files: [file] });
+    }
+  }
+  return { checkpoints, formers };
 }
 
 interface Loaded<Key> {

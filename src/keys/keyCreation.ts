@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { selfSignedCertificate } from '../crypto/x509.ts';
 import type { Family } from './keyNames.ts';
 import { newRootKeyText } from './rootKey.ts';
-import { exportKeyBits } from './signingKey.ts';
+import { exportKeyBits, formerCheckpointText, type CheckpointKey } from './signingKey.ts';
 import { addKeyFile, refuseOccupied, syncFolder, writeWholeFolder } from './wholeFolder.ts';
 
 const generate = promisify(generateKeyPair);
@@ -73,6 +73,13 @@ export async function addNextKey(folder: string, family: Family, number: number)
     await addKeyFile(folder, new RegExp(`^${family}-${number}\\.${name.split('.')[1]}$`), name, content);
   }
   return [...files.keys()];
+}
+
+/** Keeps of a checkpoint key that is about to be taken away what its checkpoints and journal still need. */
+export async function keepFormer(folder: string, number: number, key: CheckpointKey): Promise<void> {
+  const name = `checkpoint-${number}.former`;
+  await rm(join(folder, name), { force: true });
+  await addKeyFile(folder, new RegExp(`^${name.replace('.', '\\.')}$`), name, formerCheckpointText(key));
 }
 
 /** Takes files of keys away for good. */

@@ -29,6 +29,9 @@ export function liveKeys(folder: KeyFolder | undefined): LiveKeys {
     get checkpoint() {
       return here().checkpoint;
     },
+    get formerCheckpoint() {
+      return here().formerCheckpoint;
+    },
     get example() {
       return here().example;
     },

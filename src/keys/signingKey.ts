@@ -1,4 +1,5 @@
 import { createPrivateKey, createPublicKey, sign, verify, X509Certificate, type KeyObject } from 'node:crypto';
+import { journalSecret } from '../crypto/journal.ts';
 import { keyThumbprint } from '../crypto/thumbprint.ts';
 import { KeyFault } from './keyFault.ts';
 
@@ -37,6 +38,14 @@ export interface CheckpointKey {
   readonly kid: string;
   readonly privateKey: KeyObject;
   readonly publicKey: KeyObject;
+}
+
+/** What is kept of a checkpoint key that signs no more: it verifies what it signed and opens the journal of its time. */
+export interface FormerCheckpointKey {
+  /** JWK thumbprint (RFC 7638). */
+  readonly kid: string;
+  readonly publicKey: KeyObject;
+  readonly journalSecret: Buffer;
 }
 
 export const exportKeyBits = 3072;
@@ -79,6 +88,31 @@ export function parseCheckpointKey(path: string, pem: string): CheckpointKey {
   }
   const publicKey = publicHalf(path, privateKey);
   return { kid: keyThumbprint(publicKey), privateKey, publicKey };
+}
+
+/**
+ * The file of a former checkpoint key: the SPKI of the public half (RFC 8410) as one PEM block, and behind it a line
+ * `journal:` with the 32 bytes of crypto/journal.ts in base64url.
+ */
+export function formerCheckpointText({ publicKey, privateKey }: CheckpointKey): string {
+  const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
+  return `${pem}journal:${journalSecret(privateKey).toString('base64url')}\n`;
+}
+
+/** Throws KeyFault. */
+export function parseFormerCheckpointKey(path: string, text: string): FormerCheckpointKey {
+  const [, pem = '', secret = ''] = /^([^]*-----END PUBLIC KEY-----\n)journal:([\w-]{43})\n?$/.exec(text) ?? [];
+  if (secret === '')
+    throw new KeyFault('keys_malformed', `${path} is no former checkpoint key, or is cut short. ${restore}`);
+  expectOnePem(path, pem, 'PUBLIC KEY');
+  try {
+    const publicKey = createPublicKey(pem);
+    if (publicKey.asymmetricKeyType === 'ed25519')
+      return { kid: keyThumbprint(publicKey), publicKey, journalSecret: Buffer.from(secret, 'base64url') };
+  } catch {
+    // Told below, as another kind of key is.
+  }
+  throw new KeyFault('keys_malformed', `${path} must hold an Ed25519 public key. ${restore}`);
 }
 
 function parsePrivateKey(path: string, pem: string): KeyObject {

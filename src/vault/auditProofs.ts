@@ -18,7 +18,7 @@ import { permit } from './permit.ts';
 import { proveConsistency, proveInclusion, readTreeHead, type ProvenInclusion } from './tree.ts';
 import type { Vault } from './vault.ts';
 
-/** What signs the checkpoints of the log that this one is of, as text (C2SP signed-note, vkey): the current key first. */
+/** What signs and signed the checkpoints of the log that this one is of, as text (C2SP signed-note, vkey): the current key first. */
 function checkpointKeys(vault: Vault, checkpoint: string): readonly string[] {
   const [origin = ''] = checkpoint.split('\n');
   return logKeys(vault.keys, origin).map(vkeyOf);

@@ -15,9 +15,11 @@ export async function epochOf(vault: Vault, keys: TenantKeys): Promise<number> {
   return row.number;
 }
 
-/** Whose signatures on the notes of a log are the vault's own: every version of its key, the newest first. */
-export function logKeys(folder: Pick<KeyFolder, 'checkpoint'>, origin: string): readonly VerifierKey[] {
-  return folder.checkpoint.map(({ publicKey }) => verifierKey(origin, publicKey));
+type LogKeys = Pick<KeyFolder, 'checkpoint' | 'formerCheckpoint'>;
+
+/** Whose signatures on the notes of a log are the vault's own: those that sign, the newest first, and those that did. */
+export function logKeys({ checkpoint, formerCheckpoint }: LogKeys, origin: string): readonly VerifierKey[] {
+  return [...checkpoint, ...formerCheckpoint].map(({ publicKey }) => verifierKey(origin, publicKey));
 }
 
 export function logSigner(folder: Pick<KeyFolder, 'checkpoint'>, tenantId: string, epoch: number): NoteSigner {

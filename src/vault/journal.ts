@@ -1,6 +1,12 @@
 import { decodeLeaf, type AuditLeaf } from '../crypto/leaf.ts';
 import { openJournal, signJournal, type JournalPiece } from '../crypto/journalNote.ts';
-import { journalKey, openJournalContent, sealJournal, type JournalContent } from '../crypto/journal.ts';
+import {
+  formerJournalKey,
+  journalKey,
+  openJournalContent,
+  sealJournal,
+  type JournalContent,
+} from '../crypto/journal.ts';
 import type { TreeHead } from '../crypto/merkleTree.ts';
 import { tileWidth } from '../crypto/tiles.ts';
 import { selectLeavesByIds, selectLeafTiles } from '../db/treeVerification.ts';
@@ -60,9 +66,11 @@ export interface OpenedPiece extends JournalPiece {
 export function openPiece(vault: Pick<Vault, 'keys'>, origin: string, note: string): OpenedPiece | undefined {
   const keys = logKeys(vault.keys, origin);
   const piece = openJournal(note, keys);
-  const key = vault.keys.checkpoint[keys.findIndex((one) => one === piece?.by)];
+  const { checkpoint, formerCheckpoint } = vault.keys;
+  const key = [...checkpoint, ...formerCheckpoint][keys.findIndex((one) => one === piece?.by)];
   if (piece === undefined || key === undefined) return undefined;
-  return { ...piece, content: openJournalContent(journalKey(key.privateKey), piece, piece.sealed) };
+  const own = 'privateKey' in key ? journalKey(key.privateKey) : formerJournalKey(key.journalSecret);
+  return { ...piece, content: openJournalContent(own, piece, piece.sealed) };
 }
 
 /** The next piece of a log's journal, from where the witness has come; undefined when it has all. */

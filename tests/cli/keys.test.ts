@@ -94,15 +94,17 @@ describe('keys', () => {
   });
 
   test.each([
-    ['export', ['export-2.crt', 'export-2.pem']],
-    ['checkpoint', ['checkpoint-2.pem']],
-  ])('a key that signs (%s) turns over, and the folder is whole at every step', async (family, made) => {
+    ['export', ['export-2.crt', 'export-2.pem'], []],
+    ['checkpoint', ['checkpoint-2.pem'], ['checkpoint-1.former']],
+  ])('a key that signs (%s) turns over, and the folder is whole at every step', async (family, made, kept) => {
     expect((await run('keys', 'rotate', family)).json.made.toSorted()).toEqual(made);
     expect((await run('keys', 'check')).code).toBe(0);
     expect((await run('keys', 'rotate', family)).json.done).toBe(true);
     expect((await run('keys', 'retire', family)).code).toBe(0);
-    expect(files(family)).toEqual(made);
+    expect(files(family)).toEqual([...kept, ...made]);
     expect((await run('keys', 'check')).code).toBe(0);
+    expect((await run('keys', 'retire', family)).json.removed).toEqual([]);
+    expect(files(family)).toEqual([...kept, ...made]);
   });
 
   test('the hash key and unknown words are refused, and nothing is made', async () => {

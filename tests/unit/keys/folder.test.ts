@@ -17,17 +17,22 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { checkpointKey, openCheckpoint, signCheckpoint } from '../../../src/crypto/checkpoint.ts';
+import { formerJournalKey, journalKey, openJournalContent, sealJournal } from '../../../src/crypto/journal.ts';
 import { unwrapKey, wrapContext } from '../../../src/crypto/wrap.ts';
 import { selfSignedCertificate } from '../../../src/crypto/x509.ts';
 import {
   addCheckpointKey,
   createKeyFolder,
+  keepFormer,
   KeyFault,
   loadKeyFolder,
+  removeKeyFiles,
   type KeyFaultCode,
 } from '../../../src/keys/folder.ts';
 import { newKeyFiles } from '../../../src/keys/keyCreation.ts';
 import { heldRootKey, newRootKeyText } from '../../../src/keys/rootKey.ts';
+import { logKeys } from '../../../src/vault/epochs.ts';
 import { newKeyPair } from '../../support/keyPair.ts';
 import { rootKeyBytes } from '../../support/rootKeyBytes.ts';
 
@@ -127,6 +132,35 @@ describe('a keys folder', () => {
     expect(after.checkpoint).toHaveLength(3);
     expect(after.checkpoint[2]?.kid).toBe(before.checkpoint[0]?.kid);
     expect(after.exportSigning.kid).not.toBe(before.exportSigning.kid);
+  });
+
+  test('a checkpoint key that signs no more verifies what it signed, and opens the journal of its time', async () => {
+    const [signed] = (await loadKeyFolder(folder, production)).checkpoint;
+    const tenantId = '01900000-0000-7000-8000-000000000001';
+    const signer = { key: checkpointKey(tenantId, signed.publicKey), privateKey: signed.privateKey };
+    const note = signCheckpoint({ size: 1, root: Buffer.alloc(32) }, signer);
+    const place = { origin: signer.key.name, from: 0, to: 1 };
+    const sealed = sealJournal(journalKey(signed.privateKey), place, { at: 1, tally: {}, acts: [] });
+
+    await put('checkpoint-2.pem', pemOf(newKeyPair('ed25519').privateKey));
+    await keepFormer(folder, 1, signed);
+    expect((await loadKeyFolder(folder, production)).checkpoint).toHaveLength(2);
+    await removeKeyFiles(folder, ['checkpoint-1.pem']);
+    const after = await loadKeyFolder(folder, production);
+    expect(after.checkpoint.map(({ kid }) => kid)).not.toContain(signed.kid);
+    expect(openCheckpoint(note, logKeys(after, signer.key.name))).toMatchObject({ size: 1 });
+    // Control: the keys that sign do not verify it.
+    expect(openCheckpoint(note, logKeys({ ...after, formerCheckpoint: [] }, signer.key.name))).toBeUndefined();
+    const [former] = after.formerCheckpoint;
+    const opened = openJournalContent(formerJournalKey(former?.journalSecret ?? Buffer.alloc(32)), place, sealed);
+    expect(opened).toMatchObject({ at: 1 });
+    expect(await readFile(at('checkpoint-1.former'), 'utf8')).not.toContain('PRIVATE');
+
+    await truncate(at('checkpoint-1.former'), 130);
+    expect(await fault('checkpoint-1.former')).toBe('keys_malformed');
+    await keepFormer(folder, 1, signed);
+    await chmod(at('checkpoint-1.former'), 0o644);
+    expect(await fault('checkpoint-1.former')).toBe('keys_world_readable');
   });
 
   test('may hold other files, and symbolic links to keys elsewhere', async () => {
