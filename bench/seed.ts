@@ -90,7 +90,13 @@ async function keepToken(url: string, id: string, secret: string): Promise<() =>
     return `Bearer ${((await answer.json()) as { access_token: string }).access_token}`;
   };
   let bearer = await fetchToken();
-  setInterval(() => void fetchToken().then((token) => (bearer = token)), 180_000).unref();
+  const renew = () =>
+    fetchToken().then(
+      (token) => (bearer = token),
+      // The service has been stopped.
+      () => undefined,
+    );
+  setInterval(() => void renew(), 180_000).unref();
   return () => bearer;
 }
 
