@@ -9,7 +9,7 @@ export default defineConfig({
     // A shared build machine: what fails twice in a row has failed.
     retry: process.env['CI'] === undefined ? 0 : 1,
     pool: 'forks',
-    maxWorkers: 2,
+    maxWorkers: 3,
     reporters: ['default', './tests/support/closingLine.ts'],
   },
 });

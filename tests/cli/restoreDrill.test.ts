@@ -45,7 +45,9 @@ test('a restored database does not serve before reconciliation; then erased peop
   const officer = await login(service.url, dpo, 'staff-1');
   expect((await officer.post(`/v1/requests/${id}/decide`, { outcome: 'done' })).status).toBe(200);
   expect((await amanat(['clients', 'disable', cut.id], env)).code).toBe(0);
-  // The witness knows when it has seen as many leaves as there are.
+  // The log's tree has come to the newest leaf, and with it to everything before; then the witness is to know as much.
+  const newest = (await officer.get('/v1/audit?limit=1')).body.items[0].id as string;
+  while ((await officer.get(`/v1/audit/proof/inclusion?leaf=${newest}`)).status !== 200);
   const { size } = (await officer.get('/v1/audit/checkpoint')).body;
   for (;;) {
     const seen = await amanat(['restore', 'check', '--json'], env);
