@@ -103,6 +103,20 @@ export function cosignNote(note: string, { key, privateKey }: NoteSigner, at: nu
 }
 
 /**
+ * The note with one line of each of these keys and no other: lines of others are anybody's, as many as fit, and a line may be
+ * there many times. Throws `internal` for no note.
+ */
+export function onlySignedBy(note: string, keys: readonly VerifierKey[]): string {
+  const parsed = parseNote(note);
+  if (parsed === undefined) throw new VaultError('internal');
+  const own = keys.flatMap(
+    ({ name, id }) => parsed.lines.find((line) => line.name === name && id.equals(line.id)) ?? [],
+  );
+  const lines = new Set(own.map((line) => signatureLine(line, line.signature)));
+  return `${parsed.text}\n${[...lines].join('')}`;
+}
+
+/**
  * `undefined` unless the note is well formed, one of these keys has signed it, and every line of one of these keys
  * verifies. Lines of other keys are passed over (signed-note, "Signatures").
  */
@@ -169,7 +183,7 @@ function cosigned(text: string, at: number): Buffer {
   return Buffer.from(`cosignature/v1\ntime ${at}\n${text}`);
 }
 
-function signatureLine({ name, id }: VerifierKey, signature: Buffer): string {
+function signatureLine({ name, id }: Pick<VerifierKey, 'name' | 'id'>, signature: Buffer): string {
   return `${emDash} ${name} ${Buffer.concat([id, signature]).toString('base64')}\n`;
 }
 

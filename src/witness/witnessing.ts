@@ -1,7 +1,7 @@
 import { openCheckpoint, type OpenedCheckpoint } from '../crypto/checkpoint.ts';
 import { numberOf, openEnd, openJournal, parseEndText, parseJournalText } from '../crypto/journalNote.ts';
 import { verifyConsistency } from '../crypto/merkleTree.ts';
-import { cosignNote, type NoteSigner, type VerifierKey } from '../crypto/signedNote.ts';
+import { cosignNote, onlySignedBy, type NoteSigner, type VerifierKey } from '../crypto/signedNote.ts';
 import type { KeptLog, LogFolder } from './logFolder.ts';
 
 /** What is answered, over HTTP or not. */
@@ -112,7 +112,8 @@ async function addCheckpoint({ folder, cosigner, now }: Witnessing, { origin, ke
   if (oldSize !== (last?.size ?? 0)) return sizeIs(last?.size ?? 0);
   if (last?.size === offered.size && !last.root.equals(offered.root)) return sizeIs(last.size);
   if (!extendsLast(last, offered, proof)) return text(422);
-  const signed = withoutOthers(note, keys);
+  // What is kept and given away holds no signatures that were not checked, and stays as short as it was made.
+  const signed = onlySignedBy(note, keys);
   const at = Math.floor(now() / 1000);
   const cosigned = cosigner === undefined ? signed : cosignNote(signed, cosigner, at);
   await folder.putCheckpoint(origin, cosigned);
@@ -122,14 +123,6 @@ async function addCheckpoint({ folder, cosigner, now }: Witnessing, { origin, ke
 /** The tree of nothing begins every tree, and nothing proves it. */
 function extendsLast(last: OpenedCheckpoint | undefined, offered: OpenedCheckpoint, proof: readonly Buffer[]): boolean {
   return last === undefined || last.size === 0 ? proof.length === 0 : verifyConsistency(last, offered, proof);
-}
-
-/** What this witness keeps and gives away holds no signatures that it did not check. */
-function withoutOthers(note: string, keys: readonly VerifierKey[]): string {
-  const cut = note.lastIndexOf('\n\n') + 2;
-  const lines = note.slice(cut, -1).split('\n');
-  const own = lines.filter((line) => keys.some(({ name }) => line.split(' ')[1] === name));
-  return `${note.slice(0, cut)}${own.join('\n')}\n`;
 }
 
 /** Throws where the folder holds what this witness never wrote. */
@@ -146,22 +139,24 @@ async function addJournal({ folder }: Witnessing, { origin, keys, body }: Asked)
   if (piece?.origin !== origin) return text(403);
   const kept = await folder.read(origin);
   if (kept.end !== undefined) return text(410, 'this log has ended\n');
-  if (kept.head === body) return text(200);
+  const note = onlySignedBy(body, keys);
+  if (kept.head === note) return text(200);
   const head = kept.head === undefined ? undefined : openJournal(kept.head, keys);
   const from = head === undefined ? 0 : head.acts > 0 ? head.to : head.from;
   if (piece.from !== from || piece.to < (head?.to ?? 0)) return sizeIs(head?.to ?? 0);
-  await folder.putJournal(origin, body, piece.acts > 0);
+  await folder.putJournal(origin, note, piece.acts > 0);
   return text(200);
 }
 
 async function endLog({ folder, keysOf }: Witnessing, { origin, keys, body }: Asked): Promise<Reply> {
   const end = openEnd(body, keys);
   if (end?.origin !== origin) return text(403);
+  const note = onlySignedBy(body, keys);
   const { end: kept } = await folder.read(origin);
-  if (kept !== undefined) return kept === body ? text(200) : text(410, 'this log has ended\n');
+  if (kept !== undefined) return kept === note ? text(200) : text(410, 'this log has ended\n');
   // The operator of the witness has to know the log that goes on before this one ends.
   if ((await keysOf(end.next)).length === 0) return text(404, 'the log that goes on is not known here\n');
-  await folder.putEnd(origin, body);
+  await folder.putEnd(origin, note);
   return text(200);
 }
 
@@ -170,10 +165,11 @@ async function readLog({ folder }: Witnessing, { origin }: Asked): Promise<Reply
 }
 
 /** From the first piece that tells of a leaf at or after the size named. */
-async function readJournal({ folder }: Witnessing, { origin, keys, body }: Asked): Promise<Reply> {
+async function readJournal({ folder }: Witnessing, { origin, body }: Asked): Promise<Reply> {
   const after = numberOf(body.split('\n')[1] ?? '');
   if (after === undefined) return text(400);
   const pieces = await folder.journal(origin);
-  const later = pieces.filter((note) => (openJournal(note, keys)?.to ?? Infinity) > after);
+  // Verified when they were taken, and again by whoever asks: here, once for each question of anybody's, it would be work for others.
+  const later = pieces.filter((note) => (parseJournalText(textOfNote(note))?.to ?? Infinity) > after);
   return json({ pieces: later.slice(0, mostPieces) });
 }

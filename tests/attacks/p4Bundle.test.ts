@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bundleLines } from '../../src/cli/bundleFile.ts';
-import { checkpointKey, signCheckpoint } from '../../src/crypto/checkpoint.ts';
+import { checkpointKey, originOf, signCheckpoint } from '../../src/crypto/checkpoint.ts';
 import { leafHash } from '../../src/crypto/leaf.ts';
-import { growTree } from '../../src/crypto/merkleTree.ts';
+import { growTree, rootNodes } from '../../src/crypto/merkleTree.ts';
 import type { Breach } from '../../src/vault/breach.ts';
 import { verifyBundle } from '../../src/vault/bundleVerification.ts';
-import { checkpointLine, endLine, leafLine } from '../../src/vault/logBundle.ts';
+import { checkpointLine, endLine, headerLine, leafLine } from '../../src/vault/logBundle.ts';
 import { amanat } from '../cli/process.ts';
 import { attackedLog, type AttackedLog } from '../support/attackedLog.ts';
 import { newKeyPair } from '../support/keyPair.ts';
@@ -103,6 +103,15 @@ describe('the command', () => {
     expect((await exported('beyond', '--from', '9999')).code, 'no such part').toBe(64);
     await expect(stat(join(folder, 'beyond.new'))).rejects.toThrow();
     expect((await verified('whole')).code, 'without a key').toBe(64);
+    const [first = ''] = await atDatabase<{ checkpoint: string }>(
+      log.vault,
+      'select checkpoint from amanat.audit_checkpoints order by size limit 1',
+    ).then((rows) => rows.map(({ checkpoint }) => checkpoint));
+    await writeFile(join(folder, 'first'), first);
+    await exported('late', '--from', String((log.kept[0] ?? 0) + 1));
+    const before = await verified('late', ...keyed(), '--checkpoint', join(folder, 'first'));
+    expect(before, 'a checkpoint of before the part').toMatchObject({ code: 64 });
+    expect((await verified('late', ...keyed(), '--checkpoint', join(folder, 'held'))).code, 'control').toBe(0);
     expect((await verified('whole', '--key', 'amanat/x+00000000+AAAA')).code, 'no key').toBe(64);
     expect((await verified('nothing', ...keyed())).code, 'no file').toBe(64);
   });
@@ -185,6 +194,14 @@ describe('a bundle of which', () => {
       index: 299,
     });
     expect(await found([])).toMatchObject({ code: 'bundle_truncated' });
+  });
+
+  test('all leaves were taken out, with a head and a closing line of its own', async () => {
+    for (const size of [0, 300, log.order.length]) {
+      const nodes = rootNodes(size).map(() => Buffer.alloc(32));
+      const head = headerLine({ origin: originOf(log.vault.tenantId), from: size, size, nodes }).trimEnd();
+      expect(await found([head, endLine(0, 0).trimEnd()])).toMatchObject({ code: 'bundle_malformed', id: '1' });
+    }
   });
 
   test('a checkpoint is signed by another key, or is of another place', async () => {

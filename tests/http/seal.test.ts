@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { synthetic } from '../../src/cli/synthetic.ts';
+import { openVault } from '../../src/app.ts';
+import { createLog } from '../../src/log.ts';
+import { verifyTenant } from '../../src/vault/auditVerification.ts';
 import { loadKeyFolder } from '../../src/keys/folder.ts';
+import { trustOf } from '../support/logs.ts';
 import { withClient } from '../support/postgres.ts';
 import { startVault, type TestVault } from '../support/vault.ts';
 
@@ -115,4 +119,37 @@ test('a sealing that only says it was lifted stands; one that was edited in any 
   await reopened(beside);
   await vault.vault.watch.look();
   expect([vault.vault.seal.sealed(), beside.vault.seal.sealed()]).toEqual([false, false]);
+});
+
+test('a sealing that was taken away was not lifted', async () => {
+  const trust = trustOf(vault);
+  await vault.admin.post('/v1/seal', { issuer });
+  const row = (await rows()).at(-1);
+  // This process can have its keys without anybody, as one whose folder lies open.
+  const reload = () => loadKeyFolder(vault.keysFolder, { production: true });
+  const { db, now } = beside.vault;
+  const { seal } = openVault({ db, keys: await reload(), issuer, now, log: createLog({ level: 'silent' }), reload });
+  await seal.look();
+  expect(seal.sealed()).toBe(true);
+  const without = (change: string) =>
+    withClient(vault.db.superuserUrl, async (client) => {
+      await client.query('create temporary table kept as select * from amanat.seals where id = $1', [row.id]);
+      await client.query(change, [row.id]);
+      await seal.look();
+      const sealed = seal.sealed();
+      const { breach } = await verifyTenant(db, trust, () => undefined);
+      await client.query('delete from amanat.seals where id = $1', [row.id]);
+      await client.query('insert into amanat.seals select * from kept');
+      return { sealed, breach };
+    });
+  expect(await without('delete from amanat.seals where id = $1')).toEqual({
+    sealed: true,
+    breach: { code: 'record_missing', kind: 'seals', id: row.id },
+  });
+  expect(await without('update amanat.seals set lifted_at = now() where id = $1')).toEqual({ sealed: true });
+  // Control: lifted elsewhere by the operator, this one opens by itself.
+  await reopened(vault);
+  await seal.look();
+  expect(seal.sealed()).toBe(false);
+  await reopened(beside);
 });

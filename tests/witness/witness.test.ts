@@ -200,6 +200,35 @@ describe('add-checkpoint (C2SP tlog-witness)', () => {
     expect((await add(forked, 2)).status).toBe(409);
   });
 
+  test('lines of nobody, and the same line many times, are not kept: they would make what is kept too long to be read', async () => {
+    const log = await knownLog('a', 'b');
+    expect((await add(log, 0)).status).toBe(200);
+    const note = log.note();
+    const signature = note.split('\n').at(-2) ?? '';
+    const stranger = `\u2014 ${log.origin} ${Buffer.alloc(68, 7).toString('base64')}`;
+    for (const line of [signature, stranger]) {
+      const most = Math.floor((65_536 - note.length) / (line.length + 1));
+      const padded = note + `${line}\n`.repeat(most);
+      // Control: it is a note that opens, and with one line more it would be none.
+      expect(openNote(padded, [log.signer.key])?.text).toBe(
+        `${log.origin}\n2\n${log.head().root.toString('base64')}\n`,
+      );
+      expect(openNote(`${padded}${line}\n`, [log.signer.key])).toBeUndefined();
+      expect((await send('/add-checkpoint', addition(2, [], padded))).status).toBe(200);
+      const kept = (await witnessBehind(send).read(log.origin))?.checkpoint ?? '';
+      expect(kept.split('\n').filter((one) => one.startsWith('\u2014'))).toEqual([
+        signature,
+        expect.stringContaining('witness.example/w1'),
+      ]);
+      expect((await add(log, 2)).status).toBe(200);
+    }
+    const told = piece(log, 0, 1, []);
+    expect(
+      (await send('/add-journal', `${told}\u2014 ${log.origin} ${Buffer.alloc(68, 7).toString('base64')}\n`)).status,
+    ).toBe(200);
+    expect((await witnessBehind(send).read(log.origin))?.head).toBe(told);
+  });
+
   test('two trees at once: one is signed, the other never', async () => {
     for (let round = 0; round < 8; round += 1) {
       const log = await knownLog('a');

@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { wrapContext } from '../../../src/crypto/wrap.ts';
-import { createKeyFolder, KeyFault, loadKeyFolder } from '../../../src/keys/folder.ts';
+import { readConfig } from '../../../src/config.ts';
+import { unasked } from '../../../src/keyAccess.ts';
+import { createKeyFolder, isPinRefused, KeyFault, loadKeyFolder } from '../../../src/keys/folder.ts';
+import { hsmAt } from '../../../src/keys/hsm.ts';
 import { hsmRootKey, newHsmRootKey } from '../../../src/keys/hsmRootKey.ts';
 import type { RootKey } from '../../../src/keys/rootKey.ts';
 import { softHsmToken, startSoftHsm, whyNoSoftHsm, type SoftHsm } from '../../support/softHsm.ts';
@@ -113,6 +116,33 @@ describe.runIf(reason === undefined)('a root key in a hardware module', () => {
       { module: hsm.module, pin: hsm.pin },
     );
     await expect(again).rejects.toThrow('has a key named root-1 already');
+  });
+
+  test('a PIN that was refused is not tried again by itself: tokens lock after a few', async () => {
+    const order = { module: hsm.module, token: softHsmToken, key: 'root-1', make: false };
+    const wrong = hsmAt('root-1.hsm', { ...order, pin: '000000' });
+    const ask = () => wrong.encrypt(Buffer.alloc(12), Buffer.alloc(0), material).catch((error: unknown) => error);
+    const first = await ask();
+    expect(isPinRefused(first)).toBe(true);
+    expect(await ask(), 'the same fault, and no login behind it').toBe(first);
+    wrong.close();
+
+    const keysDir = join(folder, 'tried');
+    await createKeyFolder(keysDir);
+    await rm(join(keysDir, 'root-1.key'));
+    writeFileSync(join(keysDir, 'root-1.hsm'), text, { mode: 0o600 });
+    const pinFile = join(folder, 'pin');
+    writeFileSync(pinFile, '000000\n', { mode: 0o600 });
+    const tryAgain = unasked(
+      readConfig({ AMANAT_KEYS_DIR: keysDir, AMANAT_KEYS_PIN_FILE: pinFile, AMANAT_PKCS11_MODULE: hsm.module }),
+    );
+    await expect(tryAgain()).rejects.toMatchObject({ code: 'keys_malformed', needs: 'pin' });
+    await expect(tryAgain()).rejects.toMatchObject({ code: 'keys_locked', needs: 'pin' });
+    // Control: another PIN is tried.
+    writeFileSync(pinFile, `${hsm.pin}\n`, { mode: 0o600 });
+    const { keys } = await tryAgain();
+    expect(keys.root.current.id).toBe(root.id);
+    keys.root.current.forget();
   });
 
   test('P15: a key that could be read out is refused', async () => {
