@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Config } from './config.ts';
-import { KeyFault, loadKeyFolder, type Credentials, type KeyFolder } from './keys/folder.ts';
+import { isPinRefused, KeyFault, loadKeyFolder, type Credentials, type KeyFolder } from './keys/folder.ts';
 import { readKeyFile } from './keys/keyFile.ts';
 import { keepMemoryIn } from './memory.ts';
 import { askSecret, canAsk } from './prompt.ts';
@@ -63,6 +63,24 @@ export async function openKeys(config: Config, earlier?: Credentials): Promise<O
 
 export function loadKeys({ keysDir, production, keyAccess }: Config, given: Credentials): Promise<KeyFolder> {
   return loadKeyFolder(keysDir, { production, given, pkcs11Module: keyAccess.pkcs11Module });
+}
+
+/**
+ * What a process tries by itself, as often as it likes: a PIN that the module refused is not tried again, because a token locks
+ * itself after a few. Whoever unseals by command may. Throws KeyFault.
+ */
+export function unasked(config: Config): () => Promise<Opened> {
+  let refused: string | undefined;
+  return async () => {
+    const given = await givenCredentials(config);
+    const pin = given.pin === refused ? undefined : given.pin;
+    try {
+      return { keys: await loadKeys(config, { ...given, pin }), given };
+    } catch (error) {
+      if (isPinRefused(error)) refused = pin;
+      throw error;
+    }
+  };
 }
 
 /** For commands: the keys alone. */

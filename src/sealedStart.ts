@@ -2,7 +2,7 @@ import type { Config } from './config.ts';
 import { VaultError } from './errors.ts';
 import { createHttp } from './http/http.ts';
 import { listen } from './http/server.ts';
-import { givenCredentials, loadKeys, openKeys, type Opened } from './keyAccess.ts';
+import { loadKeys, openKeys, unasked, type Opened } from './keyAccess.ts';
 import { KeyFault, type Credentials } from './keys/folder.ts';
 import type { Log } from './log.ts';
 import { notYet } from './worker.ts';
@@ -14,7 +14,7 @@ const againEveryMs = 5_000;
 export interface Start {
   /** `undefined` where there are no keys; whether new ones may be made, the database says. */
   readonly opened: Opened | undefined;
-  /** Somebody unsealed it just now. */
+  /** Somebody unsealed it just now: not what came back by itself, which lifts no sealing. */
   readonly unsealed: boolean;
 }
 
@@ -36,9 +36,9 @@ export async function startKeys(
     notYet(error);
     log.event('seal', { code: error instanceof KeyFault ? error.code : 'sealed' });
     process.stderr.write(`amanat starts sealed: ${error instanceof Error ? error.message : ''}\n`);
-    const opened = await waited(config, log, port, onAttempt);
+    const start = await waited(config, log, port, onAttempt);
     log.event('seal', { code: 'unsealed' });
-    return { opened, unsealed: true };
+    return start;
   }
 }
 
@@ -47,7 +47,7 @@ async function waited(
   log: Log,
   port: number,
   onAttempt: (attempt: (given: Credentials) => Promise<void>) => void,
-): Promise<Opened> {
+): Promise<Start> {
   const http = createHttp<never>({
     log,
     now: Date.now,
@@ -65,15 +65,20 @@ async function waited(
   const running = await listen(http, { host: config.host, port, tls: config.tls });
   log.event('listening', { url: running.url });
   let timer: NodeJS.Timeout | undefined;
-  const opened = await new Promise<Opened>((resolve) => {
-    onAttempt(async (given) => resolve({ keys: await loadKeys(config, given), given }));
+  const start = await new Promise<Start>((resolve) => {
+    onAttempt(async (given) => resolve({ opened: { keys: await loadKeys(config, given), given }, unsealed: true }));
     // By itself it finds a module that is back, and a passphrase file that somebody has put in its place.
-    timer = setInterval(() => {
-      const trying = givenCredentials(config).then(async (given) => ({ keys: await loadKeys(config, given), given }));
-      void trying.then(resolve, () => undefined);
-    }, againEveryMs);
+    const tryAgain = unasked(config);
+    timer = setInterval(
+      () =>
+        void tryAgain().then(
+          (opened) => resolve({ opened, unsealed: false }),
+          () => undefined,
+        ),
+      againEveryMs,
+    );
   });
   clearInterval(timer);
   await running.stop();
-  return opened;
+  return start;
 }

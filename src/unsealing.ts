@@ -31,30 +31,37 @@ export function unsealing(config: Config): {
   let attempt: Attempt = tooEarly;
   let shares: readonly string[] = [];
   let timer: NodeJS.Timeout | undefined;
+  let last: Promise<unknown> = Promise.resolve();
   const keep = (kept: readonly string[]): void => {
     clearTimeout(timer);
     shares = kept;
     if (kept.length > 0) timer = setTimeout(() => (shares = []), sharesKeptMs).unref();
   };
+  async function answerOne({ given }: AdminRequest): Promise<AdminAnswer> {
+    const all = [...new Set([...shares, ...(given.shares ?? [])])];
+    try {
+      const own = await givenCredentials(config);
+      await attempt({
+        passphrase: given.passphrase ?? own.passphrase,
+        pin: given.pin ?? own.pin,
+        shares: all,
+      });
+      keep([]);
+      return { open: true };
+    } catch (error) {
+      const fault = error instanceof WorkerUnsealFault ? error.fault : unsealFaultOf(error);
+      // A wrong one is not kept; right ones wait for the others.
+      if (fault.code === 'keys_locked') keep(all);
+      return { open: false, fault };
+    }
+  }
   return {
     by: (next) => void (attempt = next),
-    async answer({ given }) {
-      const all = [...shares, ...(given.shares ?? [])];
-      try {
-        const own = await givenCredentials(config);
-        await attempt({
-          passphrase: given.passphrase ?? own.passphrase,
-          pin: given.pin ?? own.pin,
-          shares: all,
-        });
-        keep([]);
-        return { open: true };
-      } catch (error) {
-        const fault = error instanceof WorkerUnsealFault ? error.fault : unsealFaultOf(error);
-        // A wrong one is not kept; right ones wait for the others.
-        if (fault.code === 'keys_locked') keep(all);
-        return { open: false, fault };
-      }
+    answer(request) {
+      // Of two who give a share at once, the second comes to what the first has left.
+      const turn = last.then(() => answerOne(request));
+      last = turn.catch(() => undefined);
+      return turn;
     },
   };
 }

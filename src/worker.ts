@@ -4,7 +4,7 @@ import { ConfigFault, type Config } from './config.ts';
 import { closeDatabase, openDatabase } from './db/database.ts';
 import { listen } from './http/server.ts';
 import { VaultError } from './errors.ts';
-import { givenCredentials, loadKeys } from './keyAccess.ts';
+import { loadKeys, unasked } from './keyAccess.ts';
 import { KeyFault, type Credentials, type KeyFolder } from './keys/folder.ts';
 import type { Need } from './keys/keyFault.ts';
 import { openEveryTenant } from './prepare.ts';
@@ -92,7 +92,14 @@ export async function serve(
 
 function keySettings(config: Config) {
   const { keyPeriods, keyAccess } = config;
-  return { keyPeriods, keyLifetimeMs: keyAccess.cacheSeconds * 1000, reload: () => keysIfGiven(config) };
+  // The keys of a folder that lies open, or that the files which the settings name open.
+  const tryAgain = unasked(config);
+  const reload = async (): Promise<KeyFolder | undefined> =>
+    tryAgain().then(
+      ({ keys }) => keys,
+      () => undefined,
+    );
+  return { keyPeriods, keyLifetimeMs: keyAccess.cacheSeconds * 1000, reload };
 }
 
 /** What every request needs is in memory before the first one. A vault that is sealed serves its refusals, and looks again. */
@@ -153,13 +160,6 @@ function refuseAddress(error: unknown): never {
   if (code.startsWith('ERR_OSSL') || code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS'))
     throw new ConfigFault(['AMANAT_TLS_CERT and AMANAT_TLS_KEY must be a certificate and its key, in PEM.']);
   throw error;
-}
-
-/** The keys of a folder that lies open, or that the files which the settings name open. */
-async function keysIfGiven(config: Config): Promise<KeyFolder | undefined> {
-  return givenCredentials(config)
-    .then((given) => loadKeys(config, given))
-    .catch(() => undefined);
 }
 
 function tell(log: Log, onSeal: (sealed: boolean) => void): (sealed: boolean) => void {

@@ -114,6 +114,7 @@ const kept = {
   reader_freezes: 'reader_freezes',
   recipients: 'recipients',
   requests: 'requests',
+  seals: 'seals',
   shipments: 'shipments',
   statistics: 'statistics',
   supplementary_requests: 'supplementary_requests',

@@ -27,7 +27,7 @@ export {
   removeKeyFiles,
   type RootFile,
 } from './keyCreation.ts';
-export { KeyFault, type KeyFaultCode } from './keyFault.ts';
+export { isPinRefused, KeyFault, type KeyFaultCode } from './keyFault.ts';
 export { isKeyName } from './keyNames.ts';
 export type { Credentials } from './credentials.ts';
 export type { RootKey } from './rootKey.ts';

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { AgentAnswer, AgentOrder, AgentRequest } from './hsmAgent.ts';
-import { KeyFault } from './keyFault.ts';
+import { isPinRefused, KeyFault } from './keyFault.ts';
 
 /** What a key in a hardware module does for us: AES-256-GCM with 12 bytes of nonce and 16 of tag at the end. */
 export interface Hsm {
@@ -20,20 +20,24 @@ export class HsmRefusal extends Error {}
 /** Longer than a module that answers needs for anything; one that hangs is cut off after it. */
 const patienceMs = 10_000;
 
-/** Opened at the first use, and anew after whatever went wrong with it. Nothing is asked of the module twice at once. */
+/** Opened at the first use, and anew after whatever went wrong with it but a PIN that was refused. Nothing is asked of the module twice at once. */
 export function hsmAt(path: string, order: AgentOrder): Hsm {
   let agent: Agent | undefined;
   let closed = false;
+  let refused: KeyFault | undefined;
   let last: Promise<unknown> = Promise.resolve();
 
   async function opened(): Promise<Agent> {
     if (closed) throw unavailable(path, 'CLOSED');
     if (agent?.alive === true) return agent;
+    if (refused !== undefined) throw refused;
     const fresh = startAgent();
     const said = await fresh.say(order);
     if ('fault' in said) {
       fresh.end();
-      throw faultOfOpening(path, order, said.fault);
+      const fault = faultOfOpening(path, order, said.fault);
+      if (isPinRefused(fault)) refused = fault;
+      throw fault;
     }
     agent = fresh;
     return fresh;
@@ -173,7 +177,8 @@ const faults: Readonly<Record<string, (order: AgentOrder) => string>> = {
 
 function faultOfOpening(path: string, order: AgentOrder, code: string): KeyFault {
   const text = faults[code]?.(order);
-  return text === undefined ? unavailable(path, code) : new KeyFault('keys_malformed', `${path} ${text}`);
+  if (text === undefined) return unavailable(path, code);
+  return new KeyFault('keys_malformed', `${path} ${text}`, code.startsWith('CKR_PIN_') ? 'pin' : undefined);
 }
 
 function unavailable(path: string, code: string): KeyFault {

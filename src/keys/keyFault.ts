@@ -20,7 +20,7 @@ export type Need = 'passphrase' | 'shares' | 'pin';
 
 export class KeyFault extends Error {
   readonly code: KeyFaultCode;
-  /** Of `keys_locked`: what would open them. */
+  /** Of `keys_locked`: what would open them. Of `keys_malformed`: `pin` where the module refused the one that was given. */
   readonly needs: Need | undefined;
 
   constructor(code: KeyFaultCode, message: string, needs?: Need) {
@@ -29,6 +29,11 @@ export class KeyFault extends Error {
     this.code = code;
     this.needs = needs;
   }
+}
+
+/** Trying the same PIN again would bring the token nearer to locking itself. */
+export function isPinRefused(error: unknown): boolean {
+  return error instanceof KeyFault && error.code === 'keys_malformed' && error.needs === 'pin';
 }
 
 /** The `code` of a system error (`ENOENT`), or `undefined` for anything else. */

@@ -115,8 +115,9 @@ export async function unlockKeys(path: string, locked: LockedKeys, given: Creden
 async function fileKeyOf(path: string, { passphrase, shares }: LockedKeys, given: Credentials): Promise<Buffer> {
   if (shares !== undefined && given.shares !== undefined && given.shares.length > 0) {
     const secret = await joinShares(shares, given.shares);
-    if (typeof secret === 'number') throw tooFew(path, secret, shares.needed);
-    return unwrapped(secret, sharesContext(shares), shares.wrapped, () => altered(path));
+    if (typeof secret !== 'number')
+      return unwrapped(secret, sharesContext(shares), shares.wrapped, () => altered(path));
+    if (passphrase === undefined || given.passphrase === undefined) throw tooFew(path, secret, shares.needed);
   }
   if (passphrase !== undefined && given.passphrase !== undefined) {
     const wrapping = await stretched(given.passphrase, passphrase);

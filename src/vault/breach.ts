@@ -6,7 +6,7 @@ import type { KeptTable } from '../db/recordStandings.ts';
 export interface Breach {
   readonly code: BreachCode;
   /** A leaf, a part of the tree over the leaves, a line of a bundle, or a kind of record. */
-  readonly kind: 'leaf' | 'head' | 'tile' | 'checkpoint' | 'line' | RecordedKind | KeptTable | PolicyTable;
+  readonly kind: 'leaf' | 'head' | 'tile' | 'checkpoint' | 'line' | RecordedKind | KeptTable | KeyedTable;
   /** Of a tile its level and number, of a checkpoint its size, of a line its number, of a head its tenant. */
   readonly id: string;
   /** Where in the log it is, counted from 0. */
@@ -15,7 +15,7 @@ export interface Breach {
   readonly from?: number;
 }
 
-type PolicyTable = 'policy_heads' | 'policy_versions';
+type KeyedTable = 'policy_heads' | 'policy_versions' | 'tenant_keys';
 
 export type BreachCode =
   | 'leaf_malformed'

@@ -36,11 +36,12 @@ export interface SealParts {
   readonly onChange: (sealed: boolean) => void;
 }
 
-export function openSeal({ db, keys, keyring, now, reload, onChange }: SealParts): Seal {
+export function openSeal(parts: SealParts): Seal {
+  const { db, keys, keyring, now, reload, onChange } = parts;
   /** Sealings that are known to be lifted. */
   const lifted = new Set<string>();
-  /** Since when this process is sealed by a row, and not for want of keys. */
-  let byRow = false;
+  /** For which this process dropped its keys: it opens by itself where each of them is there, and lifted. */
+  const sealedBy = new Set<string>();
 
   function close(): void {
     keys.seal();
@@ -48,26 +49,19 @@ export function openSeal({ db, keys, keyring, now, reload, onChange }: SealParts
     onChange(true);
   }
 
-  async function standing(folder: KeyFolder): Promise<readonly KnownSeal[]> {
-    const [rows] = await commit(db, 'directory', [selectSeals([...lifted])]);
-    const own = openKeyring(db, folder.root.byId, now);
-    const open: KnownSeal[] = [];
-    for (const row of rows) {
-      const isLifted = row.liftedAt !== null && isGenuine(await own.tenant(row.tenantId), 'seals', row);
-      if (isLifted) lifted.add(row.id);
-      else open.push(row);
-    }
-    own.forget();
-    return open;
+  function opened(folder: KeyFolder): void {
+    keys.open(folder);
+    sealedBy.clear();
+    onChange(false);
   }
 
   async function openAgain(): Promise<void> {
     const folder = await reload();
     if (folder === undefined) return;
-    if ((await standing(folder)).length > 0) return forgetIn(folder);
-    keys.open(folder);
-    byRow = false;
-    onChange(false);
+    const open = await standing(parts, lifted, folder);
+    // One that was taken away was not lifted.
+    if (open.length > 0 || [...sealedBy].some((id) => !lifted.has(id))) return forgetIn(folder);
+    opened(folder);
   }
 
   return {
@@ -75,20 +69,38 @@ export function openSeal({ db, keys, keyring, now, reload, onChange }: SealParts
     close,
     async look() {
       if (!keys.sealed) {
-        if ((await standing(keys)).length === 0) return;
-        byRow = true;
+        const open = await standing(parts, lifted, keys);
+        if (open.length === 0) return;
+        for (const { id } of open) sealedBy.add(id);
         close();
-      } else if (byRow && (await mayBeLifted(db, lifted))) await openAgain();
+      } else if (sealedBy.size > 0 && (await mayBeLifted(db, lifted, sealedBy))) await openAgain();
     },
     async open(folder) {
       const own = openKeyring(db, folder.root.byId, now);
-      for (const row of await standing(folder)) await lift(db, await own.tenant(row.tenantId), row, now());
+      for (const row of await standing(parts, lifted, folder))
+        await lift(db, await own.tenant(row.tenantId), row, now());
       own.forget();
-      keys.open(folder);
-      byRow = false;
-      onChange(false);
+      opened(folder);
     },
   };
+}
+
+/** Sealings that are not lifted; what is found to be lifted is remembered in `lifted`. */
+async function standing(
+  { db, now }: Pick<SealParts, 'db' | 'now'>,
+  lifted: Set<string>,
+  folder: KeyFolder,
+): Promise<readonly KnownSeal[]> {
+  const [rows] = await commit(db, 'directory', [selectSeals([...lifted])]);
+  const own = openKeyring(db, folder.root.byId, now);
+  const open: KnownSeal[] = [];
+  for (const row of rows) {
+    const isLifted = row.liftedAt !== null && isGenuine(await own.tenant(row.tenantId), 'seals', row);
+    if (isLifted) lifted.add(row.id);
+    else open.push(row);
+  }
+  own.forget();
+  return open;
 }
 
 function forgetIn(folder: KeyFolder): void {
@@ -96,9 +108,10 @@ function forgetIn(folder: KeyFolder): void {
 }
 
 /** Without keys no MAC is checked, so it only says whether loading the keys is worth it. */
-async function mayBeLifted(db: Database, lifted: ReadonlySet<string>): Promise<boolean> {
+async function mayBeLifted(db: Database, lifted: ReadonlySet<string>, sealedBy: ReadonlySet<string>): Promise<boolean> {
   const [rows] = await commit(db, 'directory', [selectSeals([...lifted])]);
-  return rows.every(({ liftedAt }) => liftedAt !== null);
+  const there = new Set([...lifted, ...rows.map(({ id }) => id)]);
+  return rows.every(({ liftedAt }) => liftedAt !== null) && [...sealedBy].every((id) => there.has(id));
 }
 
 async function lift(db: Database, keys: TenantKeys, row: KnownSeal, at: number): Promise<void> {

@@ -1,4 +1,5 @@
 import type { AuditLeaf } from '../crypto/leaf.ts';
+import { tenantKeyUses } from '../crypto/wrap.ts';
 import { selectShippedOrders, selectRecordedVersions } from '../db/auditVerification.ts';
 import { commit } from '../db/commit.ts';
 import type { Database } from '../db/database.ts';
@@ -10,6 +11,7 @@ import {
   type Ended,
   type KeptTable,
 } from '../db/recordStandings.ts';
+import { selectTenantKeyHistory } from '../db/tenants.ts';
 import { writeOf, type Breach } from './breach.ts';
 
 /** The first write told of by these leaves whose row is gone or older than it was, or object that is gone. Rows are read after the leaves: never older by chance. */
@@ -22,7 +24,8 @@ export async function contradicted(
     (await unwritten(db, tenantId, leaves)) ??
     (await missingObject(db, tenantId, leaves)) ??
     (await begunAgain(db, tenantId, leaves)) ??
-    (await unpublished(db, tenantId, leaves))
+    (await unpublished(db, tenantId, leaves)) ??
+    (await keyPutBack(db, tenantId, leaves))
   );
 }
 
@@ -62,6 +65,7 @@ const tableOf: Readonly<Record<string, KeptTable>> = {
   reader_freezes: 'reader_freezes',
   recipients: 'recipients',
   requests: 'requests',
+  seals: 'seals',
   shipments: 'shipments',
   staff_undertakings: 'undertakings',
   statistics: 'statistics',
@@ -144,5 +148,30 @@ async function unpublished(db: Database, tenantId: string, leaves: readonly Audi
   const [[extent]] = await commit(db, { tenantIds: [tenantId] }, [selectPolicyExtent(tenantId)]);
   if (newest > (extent?.versions ?? 0)) return { code: 'record_missing', kind: 'policy_versions', id: String(newest) };
   if (newest > (extent?.head ?? 0)) return { code: 'record_older', kind: 'policy_heads', id: String(newest) };
+  return undefined;
+}
+
+const turned: ReadonlySet<string> = new Set(tenantKeyUses.map((use) => `keys/${use}`));
+
+/**
+ * A version of a tenant's key that the log tells the end of, and is there again: what was made with it would be believed anew. Or
+ * one that was put into use, and an older one is in its place.
+ */
+async function keyPutBack(db: Database, tenantId: string, leaves: readonly AuditLeaf[]): Promise<Breach | undefined> {
+  const told = leaves.filter(
+    ({ action, outcome, objectKind = '' }) =>
+      outcome === 'allowed' && (action === 'keys.rotate' || action === 'keys.retire') && turned.has(objectKind),
+  );
+  if (told.length === 0) return undefined;
+  const [rows] = await commit(db, { tenantIds: [tenantId] }, [selectTenantKeyHistory(tenantId)]);
+  for (const { action, objectKind = '', recordVersion = 0 } of told) {
+    const versions = rows.filter(({ use }) => `keys/${use}` === objectKind);
+    const state = versions.find(({ version }) => version === recordVersion)?.state;
+    const current = versions.find((row) => row.state === 'current')?.version ?? 0;
+    const stands = action === 'keys.retire' ? state === 'destroyed' : current >= recordVersion;
+    const id = `${objectKind.slice('keys/'.length)}/${recordVersion}`;
+    if (state === undefined) return { code: 'record_missing', kind: 'tenant_keys', id };
+    if (!stands) return { code: 'record_older', kind: 'tenant_keys', id };
+  }
   return undefined;
 }
