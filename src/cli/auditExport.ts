@@ -25,8 +25,8 @@ export const auditExport: Command = {
   more: [
     "One tenant's log for whoever checks it elsewhere with Node and the log's public key (vkey) alone:",
     '  amanat audit verify --bundle FILE --key VKEY',
-    'Leaves hold ids, names of fields and times, no values. Needs the database and no key; may run beside the service. The format is',
-    'a table at the head of src/vault/logBundle.ts. The vkey is what amanat audit verify prints.',
+    'Leaves hold ids, names of fields and times, no values. Needs the database and no key; may run beside the service. The',
+    'format is a table at the head of src/vault/logBundle.ts. The vkey is what amanat audit verify prints.',
   ],
   async run(args, out) {
     noWords(args);

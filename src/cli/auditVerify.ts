@@ -29,10 +29,11 @@ export const auditVerify: Command = {
   },
   found: 'something does not hold; the first bad entry is named',
   more: [
-    'Changes nothing, and may run beside the service. On the database: the tree over the leaves, every checkpoint with its signature,',
-    'every leaf by itself, and customers, orders and invoices against the log. Found are leaves that were changed, taken away, added,',
-    'reordered, renumbered or signed anew, a log that was cut or forked, and records that were changed, rolled back, emptied, taken',
-    'away or written past the log. On a bundle: the same of its leaves and checkpoints, with nothing but the file and the key.',
+    'Changes nothing, and may run beside the service. On the database: the tree over the leaves, every checkpoint with its',
+    'signature, every leaf by itself, and customers, orders and invoices against the log. Found are leaves that were',
+    'changed, taken away, added, reordered, renumbered or signed anew, a log that was cut or forked, and records that were',
+    'changed, rolled back, emptied, taken away or written past the log. On a bundle: the same of its leaves and',
+    'checkpoints, with nothing but the file and the key.',
     'A log that was put back whole to what it was is found by a checkpoint held elsewhere: --checkpoint, or a witness.',
   ],
   async run(args, out) {
@@ -60,6 +61,10 @@ async function ofBundle(args: Arguments, bar: Bar): Promise<Look[]> {
   let share = 0;
   const lines = bundleLines(args.text('bundle') ?? '', (read) => (share = read));
   const look = await verifyBundle(lines, trust, ({ leaves }) => bar.at(share, `${leaves} leaves`));
+  if (look.breach === undefined && (trust.held?.size ?? look.from) < look.from)
+    throw new UsageFault(
+      '--checkpoint ends before this part of the log begins: nothing in it can be held against that',
+    );
   return [{ ...look, keys: keys.map(vkeyOf) }];
 }
 

@@ -25,9 +25,10 @@ export const reconcile: Command = {
   },
   found: 'the logs are not sound yet: not confirmed, damaged, or the witness does not know the log that goes on',
   more: [
-    'For a database that is older than what its witness has seen: after a restore, before anything is served. Shows what is missing,',
-    'does again what took something away (erasures, revocations, closed grants, withdrawn consents …), tells what somebody has to do',
-    'by hand, and lets the log go on under a new name. May be stopped and called again. Stop the service first.',
+    'For a database that is older than what its witness has seen: after a restore, before anything is served. Shows what is',
+    'missing, does again what took something away (erasures, revocations, closed grants, withdrawn consents …), tells what',
+    'somebody has to do by hand, and lets the log go on under a new name. May be stopped and called again. Stop the service',
+    'first.',
   ],
   async run(args, out) {
     noWords(args);

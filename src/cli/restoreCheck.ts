@@ -16,8 +16,9 @@ export const restoreCheck: Command = {
   help: {},
   found: 'the database is older than what its witness has seen: amanat reconcile',
   more: [
-    'Looks at a restored database before it is served, and changes nothing: its schema is the one of this build, these keys open every',
-    'tenant, its logs begin with what the witness has seen, and what `amanat reconcile` would do. Then: amanat verify, amanat audit verify.',
+    'Looks at a restored database before it is served, and changes nothing: its schema is the one of this build, these keys',
+    'open every tenant, its logs begin with what the witness has seen, and what `amanat reconcile` would do. Then: amanat',
+    'verify, amanat audit verify.',
   ],
   async run(args, out) {
     noWords(args);

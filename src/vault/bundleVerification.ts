@@ -54,7 +54,8 @@ function begin(text: string, trust: LogTrust): Reading | Breach {
   if (header === undefined) return { code: 'bundle_malformed', kind: 'line', id: '1' };
   const { origin, from, size, nodes } = header;
   if (origin !== originOf(trust.tenantId)) return { code: 'checkpoint_misplaced', kind: 'line', id: '1' };
-  if (from > size || nodes.length !== rootNodes(from).length)
+  // One of no leaves would have no checkpoint to vouch for it.
+  if (from >= size || nodes.length !== rootNodes(from).length)
     return { code: 'bundle_malformed', kind: 'line', id: '1' };
   return { header, log: checkLog(trust, { size: from, nodes }), leaves: 0, checkpoints: 0, ended: false };
 }
