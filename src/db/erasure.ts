@@ -177,7 +177,7 @@ export function selectLeft(
 }
 
 /**
- * Destroys a customer: key and values, former states, tags, references of grants, what its contact points were taken for. Guarded: conflict unless it is leaving and
+ * Destroys a customer: key and values, former states, tags, references of grants and their accounts, what its contact points were taken for. Guarded: conflict unless it is leaving and
  * stands at the version that was read. Aborts with conflict as well while a hold stands.
  */
 export function destroyCustomer(tenantId: string, { id, version }: Pick<LeavingRow, 'id' | 'version'>, at: Date) {
@@ -200,8 +200,8 @@ export function destroyCustomer(tenantId: string, { id, version }: Pick<LeavingR
     ),
     statement(
       'empty_references_of_grants',
-      `update amanat.grants set external_ref = null
-        where tenant_id = $1::uuid and customer_id = $2::uuid and external_ref is not null`,
+      `update amanat.grants set external_ref = null, account = null
+        where tenant_id = $1::uuid and customer_id = $2::uuid and (external_ref is not null or account is not null)`,
       [tenantId, id],
     ),
     emptyCasesOf(tenantId, id),

@@ -9,7 +9,11 @@ export interface GrantRow extends GrantFacts {
   readonly closedReason: string | null;
 }
 
-export type NewGrantRow = Omit<GrantRow, 'reads' | 'closedAt' | 'closedReason'> & { readonly tenantId: string };
+export type NewGrantRow = Omit<GrantRow, 'reads' | 'closedAt' | 'closedReason'> & {
+  readonly tenantId: string;
+  /** Sealed under the customer's data key (refundAccounts.ts). */
+  readonly account?: Buffer | null;
+};
 
 /**
  * Guarded: conflict unless the customer is active, consent_required where the person has closed the purpose; its row is held
@@ -28,10 +32,10 @@ export function insertGrant(grant: NewGrantRow): Statement {
        insert into amanat.grants
          (tenant_id, id, kind, purpose, customer_id, order_id, grantee_role, grantee_client_id, grantee_department,
           actor, fields, external_ref, policy_version, opened_by, opened_at, opens_at, closes_at, max_reads, legal_order_id,
-          mac)
+          mac, account)
        select $1::uuid, $2::uuid, $3::text, $4::text, a.id, $6::uuid, $7::text, $8::uuid, $9::text, $10::text,
               $11::text[], $12::bytea, $13::integer, $14::uuid, $15::timestamptz, $16::timestamptz, $17::timestamptz,
-              $18::integer, $19::uuid, $20::bytea
+              $18::integer, $19::uuid, $20::bytea, $21::bytea
          from active a
         where not a.objected
        returning 1
@@ -59,6 +63,7 @@ export function insertGrant(grant: NewGrantRow): Statement {
       grant.maxReads,
       grant.legalOrderId,
       grant.mac,
+      grant.account ?? null,
     ],
   );
 }
@@ -134,17 +139,17 @@ function audienceValues(audience: GrantAudience): readonly unknown[] {
 }
 
 /** Guarded: conflict when it is closed already. */
-export function closeGrant(tenantId: string, id: string, now: Date): Statement {
+export function closeGrant(tenantId: string, id: string, reason: 'closed' | 'settled', now: Date): Statement {
   return statement(
     'close_grant',
     `with updated as (
        update amanat.grants
-          set closed_at = $3::timestamptz, closed_reason = 'closed'
+          set closed_at = $3::timestamptz, closed_reason = $4::text
         where tenant_id = $1::uuid and id = $2::uuid and kind <> 'legal_order' and closed_at is null
         returning 1
      )
      select amanat.require(count(*) = 1, 'conflict') from updated`,
-    [tenantId, id, now],
+    [tenantId, id, now, reason],
   );
 }
 

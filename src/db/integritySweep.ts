@@ -118,11 +118,12 @@ export interface AttachedRow {
 
 /** Each `r.<column>` of a table and the row `o` whose key it is sealed under. */
 const attached = {
-  grants: `select r.id, 'externalRef' as part, 1 as version, o.id as "ownerId", o.key_version as "keyVersion",
-            o.data_key as "dataKey", r.external_ref as sealed
+  grants: `select r.id, w.part, 1 as version, o.id as "ownerId", o.key_version as "keyVersion",
+            o.data_key as "dataKey", w.sealed
        from amanat.grants r
        join amanat.customers o on o.tenant_id = r.tenant_id and o.id = r.customer_id
-      where r.tenant_id = $1::uuid and r.external_ref is not null`,
+      cross join lateral (values ('externalRef', r.external_ref), ('account', r.account)) as w (part, sealed)
+      where r.tenant_id = $1::uuid and w.sealed is not null`,
   shipments: `select r.id, 'lastFailure' as part, r.attempts as version, o.id as "ownerId", o.key_version as "keyVersion",
             o.data_key as "dataKey", r.last_failure as sealed
        from amanat.shipments r

@@ -1,6 +1,7 @@
 /** What a statement of what is held is made of: rows, times and the labels of sealed values. Nothing here is asked of holds. */
 import type { OrderStatus } from './orders.ts';
 import { clockValues, overFrom, type OrderClocks } from './orderTime.ts';
+import { accountOver } from './refundAccounts.ts';
 import { statement, type Statement } from './statement.ts';
 
 export interface HeldOrder {
@@ -83,6 +84,7 @@ export function selectLastOrder(tenantId: string, customerId: string): Statement
 }
 
 export const registers = [
+  'refundAccounts',
   'consents',
   'acceptances',
   'messages',
@@ -102,11 +104,11 @@ export interface EntryCount {
   readonly since: Date | null;
 }
 
-/** One row for each register; of opinions, only those that are still the person's by their clock. */
+/** One row for each register; of opinions and of accounts for refunds, only those that have not had their time (ISO 8601). */
 export function countEntries(
   tenantId: string,
   customerId: string,
-  opinions: { readonly keep: string | null; readonly at: Date },
+  { at, opinions, accounts }: { readonly at: Date } & Readonly<Record<'opinions' | 'accounts', string | null>>,
 ): Statement<EntryCount & { readonly register: Register }> {
   return statement(
     'count_entries',
@@ -143,8 +145,13 @@ export function countEntries(
      union all
      select 'supplementaryRequests', count(*)::integer, min(e.opened_at)
        from amanat.supplementary_requests e
-      where e.tenant_id = $1::uuid and e.customer_id = $2::uuid`,
-    [tenantId, customerId, opinions.keep, opinions.at],
+      where e.tenant_id = $1::uuid and e.customer_id = $2::uuid
+     union all
+     select 'refundAccounts', count(*)::integer, min(g.opened_at)
+       from amanat.grants g
+      where g.tenant_id = $1::uuid and g.customer_id = $2::uuid and g.account is not null
+        and not ${accountOver('$5', '$4')}`,
+    [tenantId, customerId, opinions, at, accounts],
   );
 }
 

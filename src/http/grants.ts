@@ -15,7 +15,7 @@ import type { Vault } from '../vault/vault.ts';
 import { idOf, type DeclareAct } from './acts.ts';
 import { parseBody } from './parse.ts';
 import { idInQuery } from './queryId.ts';
-import { id, instant, nothing, readCount } from './shapes.ts';
+import { id, instant, readCount } from './shapes.ts';
 
 const mostFields = 50;
 
@@ -37,12 +37,15 @@ const newGrant = z.strictObject({
   actor: z.string().regex(actorPattern).optional(),
   fields: z.array(z.string()).min(1).max(mostFields).optional(),
   externalRef: z.string().optional(),
+  account: z.strictObject({ iban: z.string(), holderName: z.string().optional() }).optional(),
   complaintId: id.optional(),
   inquiryId: id.optional(),
   opensAt: instant.optional(),
   closesAt: instant,
   maxReads: readCount.optional(),
 });
+
+const closing = z.strictObject({ settled: z.literal(true).optional() }).optional();
 
 export function grants(declare: DeclareAct, vault: Vault): void {
   declare('post', '/v1/grants', 'grants.create', { body: 'json' }, (request, caller, act) =>
@@ -56,8 +59,7 @@ export function grants(declare: DeclareAct, vault: Vault): void {
     return listGrants(vault, caller, act, idInQuery('customerId', customerId), parsePage(limit, cursor));
   });
   declare('post', '/v1/grants/:id/close', 'grants.close', { body: 'jsonIfAny' }, (request, caller, act) => {
-    parseBody(nothing, request.body);
-    return closeGrant(vault, caller, act, idOf(request));
+    return closeGrant(vault, caller, act, idOf(request), parseBody(closing, request.body) ?? {});
   });
 }
 

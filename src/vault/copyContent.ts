@@ -15,6 +15,7 @@ import { classOfItem, classOfOrder } from './heldItems.ts';
 import { invoiceFields } from './invoiceRecord.ts';
 import { itemsOf, openOrder, referenceLabel } from './orderRecord.ts';
 import { headerOf, openRecord } from './record.ts';
+import { copiedRefundAccounts } from './refundAccounts.ts';
 import { clocksOf, invoicesSince } from './retentionTerms.ts';
 import { jalaliDayOf } from './tehranDay.ts';
 
@@ -22,6 +23,7 @@ import { jalaliDayOf } from './tehranDay.ts';
 export const parts = [
   'orders',
   'invoices',
+  'refundAccounts',
   'submissions',
   'contactPoints',
   'supplementaryRequests',
@@ -44,6 +46,7 @@ export type Part = (typeof parts)[number];
 const loaders: Readonly<Record<Part, (copying: Copying) => Promise<readonly CopiedRecord[]>>> = {
   orders: copiedOrders,
   invoices: copiedInvoices,
+  refundAccounts: copiedRefundAccounts,
   submissions: copiedSubmissions,
   contactPoints: copiedContactPoints,
   supplementaryRequests: copiedSupplementary,

@@ -29,6 +29,7 @@ export function copyDocument(body: CopyBody): string {
 const headings: Readonly<Record<Part, string>> = {
   orders: 'سفارش‌ها',
   invoices: 'فاکتورها',
+  refundAccounts: 'حساب‌هایی که تنها برای یک بازپرداخت داده شد',
   submissions: 'داده‌های شما چگونه به دست ما رسید',
   contactPoints: 'نشانی‌های تماس، کنونی و پیشین',
   supplementaryRequests: 'اطلاعات تکمیلی سفارش‌ها',

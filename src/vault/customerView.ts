@@ -6,8 +6,9 @@ import { isDeclared } from '../policy/items.ts';
 import { singleFieldsOf, type SingleField } from './customerFields.ts';
 import { labels, placeFields, type CustomerHeader } from './customerSeal.ts';
 import type { TenantKeys } from './keyring.ts';
-import { headerOf, openRecord } from './record.ts';
-import { absent, show, type Shown } from './shown.ts';
+import { headerOf, openRecord, type OpenRecord } from './record.ts';
+import { holderFields } from './refundAccounts.ts';
+import { absent, show, weakest, type Shown } from './shown.ts';
 import { isCovered, sourcesIn } from './submission.ts';
 import type { Policy } from './watch.ts';
 
@@ -24,23 +25,34 @@ export interface CustomerView {
   readonly frozen?: true;
   readonly policyVersion: string;
   readonly fields: Readonly<Partial<Record<SingleField, Shown>>>;
+  /** Whose the account is, where one was given for this refund with a name. */
+  readonly accountHolder?: Shown;
   readonly phones: readonly { readonly id: string }[];
   readonly addresses: readonly { readonly id: string }[];
 }
 
-/** Opens what the judge released, shows the stored masks of what it masked, and nothing else. */
+/**
+ * Opens what the judge released, shows the stored masks of what it masked, and nothing else. An account that was given for the
+ * refund that is read for stands in place of the saved one, in full alone: masks are the saved one's.
+ */
 export function viewCustomer(
   keys: TenantKeys,
   policy: Policy,
   row: CustomerReadRow,
   decision: Decision,
   wanted: ReadonlySet<Field> | undefined,
+  account?: OpenRecord,
 ): CustomerView {
   const record = openRecord(keys, 'customer', row);
   const header = headerOf<CustomerHeader>(record);
   const fresh = header.masks === policy.label;
+  const given = decision.verdicts.iban.state === 'full' ? account : undefined;
   const one: ShowOne = (field, label, mask) =>
-    show(policy, decision.verdicts[field], record, { label, field, mask: fresh ? mask : undefined });
+    show(policy, decision.verdicts[field], (field === 'iban' ? given : undefined) ?? record, {
+      label,
+      field,
+      mask: fresh ? mask : undefined,
+    });
   const asked = (field: Field) => wanted === undefined || wanted.has(field);
   return {
     id: row.id,
@@ -52,7 +64,8 @@ export function viewCustomer(
     ...(header.guest === true ? { guest: true as const } : {}),
     ...(row.frozen ? { frozen: true as const } : {}),
     policyVersion: policy.label,
-    fields: singles(policy, row.kind, header, decision, asked, one),
+    fields: singles(policy, row.kind, given === undefined ? header : withAccount(header), decision, asked, one),
+    ...holderView(policy, row.kind, decision, asked, given),
     phones: header.phones.filter((p) => asked(p.kind)).map((p) => phoneView(p, one)),
     addresses: header.addresses.map((a) => placeView(a, asked, one)).filter((a) => Object.keys(a).length > 1),
   };
@@ -73,6 +86,26 @@ const groups: Readonly<Record<string, readonly Field[] | undefined>> = {
   phones: ['mobile', 'landline'],
   addresses: placeFields,
 };
+
+/** Whether or not one is saved, there is one to show. */
+const withAccount = (header: CustomerHeader): CustomerHeader => ({
+  ...header,
+  fields: { ...header.fields, iban: header.fields.iban ?? null },
+});
+
+/** Who asks for the account and for names sees whose it is, as the customer's own names are seen. */
+function holderView(
+  policy: Policy,
+  kind: 'natural' | 'legal',
+  decision: Decision,
+  asked: (field: Field) => boolean,
+  given: OpenRecord | undefined,
+): Pick<CustomerView, 'accountHolder'> {
+  const names = holderFields[kind];
+  if (given?.labels.has('holderName') !== true || !['iban' as const, ...names].every(asked)) return {};
+  const [field] = names;
+  return { accountHolder: show(policy, weakest(decision, names), given, { label: 'holderName', field, mask: null }) };
+}
 
 type ShowOne = (field: Field, label: string, mask: unknown) => Shown;
 

@@ -15,6 +15,7 @@ import { closedDecision, grantOf, judged, seenAs, stateAt, type GrantState } fro
 import { newId } from './ids.ts';
 import { pageOf, type Page } from './page.ts';
 import { permit } from './permit.ts';
+import { accountRecord, givenWith } from './refundAccounts.ts';
 import { namingTaken } from './takenIdentifiers.ts';
 import { submissionOf, uncovered, type Submitted } from './submission.ts';
 import type { Vault } from './vault.ts';
@@ -85,9 +86,12 @@ export async function readView(
   request: ReadRequest,
 ): Promise<() => CustomerView> {
   const id = await customerMeant(vault, caller, request.id, request.grantId);
-  const { row, decision, policy } = await readGranted(vault, caller, act, { ...request, id });
+  const { row, decision, policy, given } = await readGranted(vault, caller, act, { ...request, id });
   const keys = await vault.keyring.tenant(caller.tenantId);
-  return () => withShownIds(keys, caller, request.id, viewCustomer(keys, policy, row, decision, request.fields));
+  return () => {
+    const account = given === undefined ? undefined : accountRecord(keys, row, given);
+    return withShownIds(keys, caller, request.id, viewCustomer(keys, policy, row, decision, request.fields, account));
+  };
 }
 
 /** The row, once its leaf is durable, and what the judge lets out of it. Throws `not_found`. */
@@ -96,6 +100,7 @@ export async function readGranted(vault: Vault, caller: Caller, act: Act, reques
   const admitted = expectRecipient(vault, caller);
   const policy = vault.watch.policy(caller.tenantId);
   const grant = await grantOf(vault, caller, request.id, request.grantId);
+  const given = await givenWith(vault, caller.tenantId, grant);
   const asked = request.fields === undefined ? allFields : [...request.fields];
   const decide = (at: GrantState, frozen: boolean) =>
     policy.decide(caller, grant === undefined ? undefined : within(judged(grant, at), admitted), asked, frozen);
@@ -122,7 +127,8 @@ export async function readGranted(vault: Vault, caller: Caller, act: Act, reques
       throw refusalOf(vault, error);
     });
   if (row === undefined) throw new VaultError('not_found');
-  return { row, decision: seenAs(row, grant, { state, decision, closed }, decide), policy };
+  const seen = seenAs(row, grant, { state, decision, closed }, decide);
+  return { row, decision: seen, policy, given: row.granted ? given : undefined };
 }
 
 /** Changes a customer as a merge patch (RFC 7396) on the version the caller read; every value is sealed anew. */

@@ -119,13 +119,20 @@ export function seenAs(
   return grant !== undefined && objected.includes(grant.purpose) ? decide('objected', false) : closed;
 }
 
+/** Among the fields of a grant, which its MAC covers: an account was given with it (refundAccounts.ts). No field of anybody. */
+export const accountMark = 'account';
+
+/** The fields it names; null for all that its kind allows. */
+export const namedFields = ({ fields }: Pick<GrantFacts, 'fields'>): readonly Field[] | null =>
+  fields === null ? null : (fields.filter((name) => name !== accountMark) as Field[]);
+
 /** What the judge needs of it. */
 export function judged(facts: GrantFacts, state: JudgedGrant['state'], delivered?: boolean): JudgedGrant {
   return {
     kind: facts.kind as GrantKind,
     purpose: facts.purpose,
     hasOrder: facts.orderId !== null,
-    fields: facts.fields === null ? undefined : (facts.fields as readonly Field[]),
+    fields: namedFields(facts) ?? undefined,
     state,
     delivered,
   };

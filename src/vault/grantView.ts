@@ -5,6 +5,7 @@ import { maskField } from '../policy/masks.ts';
 import type { Field, GrantKind } from '../policy/profile.ts';
 import type { Caller } from './caller.ts';
 import { shownId } from './firmIds.ts';
+import { accountMark, namedFields } from './grantOf.ts';
 import type { TenantKeys } from './keyring.ts';
 import type { Shown } from './shown.ts';
 import type { Policy } from './watch.ts';
@@ -55,7 +56,8 @@ export function viewGrant(policy: Policy, keys: TenantKeys, caller: Caller, row:
   const externalRef = row.externalRef === null ? undefined : referenceOf(policy, keys, caller, row, now);
   const body = {
     ...viewListedGrant(keys, caller, row, now),
-    ...(row.fields === null ? {} : { fields: row.fields }),
+    ...(row.fields === null ? {} : { fields: namedFields(row) }),
+    ...(row.fields?.includes(accountMark) === true ? { accountGiven: true as const } : {}),
     ...(externalRef === undefined ? {} : { externalRef }),
     ...(row.maxReads === null ? {} : { maxReads: row.maxReads }),
     reads: row.reads,

@@ -1,7 +1,7 @@
 import { closeGrant as closeStatement, insertGrant, listGrants as listStatement } from '../db/grants.ts';
 import { selectGrant, type GrantAudience } from '../db/grants.ts';
 import { selectClientsInService, type ClientRow } from '../db/clients.ts';
-import { selectCustomers } from '../db/customers.ts';
+import { selectCustomers, type CustomerRow } from '../db/customers.ts';
 import { requireReveals } from '../db/freezes.ts';
 import { selectOrders } from '../db/orders.ts';
 import { refuse, VaultError } from '../errors.ts';
@@ -13,12 +13,14 @@ import { commitAct, load, type Act, type Answer } from './act.ts';
 import type { Caller } from './caller.ts';
 import { expectRecipient } from './admissions.ts';
 import { bindGrant } from './caseGrants.ts';
+import { accountMark } from './grantOf.ts';
 import { sealReference, viewGrant, viewListedGrant } from './grantView.ts';
 import { windowOf, type AskedWindow } from './grantWindow.ts';
 import { newId } from './ids.ts';
 import type { TenantKeys } from './keyring.ts';
 import { pageOf, type Page } from './page.ts';
 import { permit } from './permit.ts';
+import { accountFor, sealAccount, type RefundAccount } from './refundAccounts.ts';
 import { believes, checkMac, macOf } from './rowMac.ts';
 import { clocksOf } from './retentionTerms.ts';
 import type { Vault } from './vault.ts';
@@ -41,6 +43,8 @@ export interface NewGrant extends AskedWindow {
   /** All that the kind allows this grantee when undefined. */
   readonly fields?: readonly string[] | undefined;
   readonly externalRef?: string | undefined;
+  /** Of a refund: where to, for this once, in place of the account that the customer has saved. */
+  readonly account?: RefundAccount | undefined;
   /** The open case that it is for, and closes with. */
   readonly complaintId?: string | undefined;
   readonly inquiryId?: string | undefined;
@@ -67,7 +71,7 @@ export async function openGrant(vault: Vault, caller: Caller, act: Act, input: N
   if (input.orderId !== undefined && order?.customerId !== customer.id)
     throw refuse('invalid_body', '/orderId', 'unknown_id');
   const keys = await vault.keyring.tenant(tenantId);
-  const { purpose, fields } = workOf(vault, keys, policy, input, client);
+  const { purpose, fields, account } = workOf(vault, keys, policy, input, { customer, client });
   const bound = await bindGrant(vault, keys, policy, input);
   const id = newId(now);
   const grant = {
@@ -83,6 +87,7 @@ export async function openGrant(vault: Vault, caller: Caller, act: Act, input: N
     actor: bound.actor ?? null,
     fields,
     externalRef: input.externalRef === undefined ? null : sealReference(keys, customer, id, input.externalRef),
+    account: sealAccount(keys, customer, id, account),
     legalOrderId: null,
     policyVersion: policy.number,
     openedBy: caller.clientId,
@@ -101,11 +106,21 @@ export async function openGrant(vault: Vault, caller: Caller, act: Act, input: N
 }
 
 /** What the policy lets the grantee do under it, and its firm is for. */
-function workOf(vault: Vault, keys: TenantKeys, policy: Policy, input: NewGrant, client: ClientRow | undefined) {
+function workOf(
+  vault: Vault,
+  keys: TenantKeys,
+  policy: Policy,
+  input: NewGrant,
+  { customer, client }: { readonly customer: Pick<CustomerRow, 'kind'>; readonly client: ClientRow | undefined },
+) {
   if (client !== undefined) checkMac(keys, 'clients', client);
   const reader = readerOf(input.grantee, client);
   const asked = client && { tenantId: keys.tenantId, clientId: client.id, role: reader.role };
-  return allowedWork(policy, input, reader, asked && expectRecipient(vault, asked, '/grantee/clientId'));
+  const work = allowedWork(policy, input, reader, asked && expectRecipient(vault, asked, '/grantee/clientId'));
+  const account = accountFor(policy, reader, input, customer.kind, work);
+  if (account === undefined) return { ...work, account };
+  const fields = work.fields ?? fieldsUnder(policy.profile, input.kind, reader);
+  return { ...work, account, fields: [...fields, accountMark] };
 }
 
 function checkReference({ externalRef }: NewGrant): void {
@@ -184,17 +199,30 @@ export async function listGrants(
   return commitAct(vault, caller, act, { subjectId: customerId }, [], { status: 200, body });
 }
 
+/** How it ends: a refund is settled, say. */
+export interface Closing {
+  readonly settled?: true | undefined;
+}
+
 /** Ends a grant before its time; the next read under it shows masks. */
-export async function closeGrant(vault: Vault, caller: Caller, act: Act, id: string): Promise<Answer> {
+export async function closeGrant(
+  vault: Vault,
+  caller: Caller,
+  act: Act,
+  id: string,
+  { settled }: Closing = {},
+): Promise<Answer> {
   permit(caller, 'grants.close');
   const { tenantId } = caller;
   const [[row]] = await load(vault, tenantId, [selectGrant(tenantId, audienceOf(caller), id)]);
   if (row === undefined) throw new VaultError('not_found');
   checkMac(await vault.keyring.tenant(tenantId), 'grants', row);
+  if (settled === true && row.kind !== 'refund') throw refuse('invalid_body', '/settled', 'not_for_kind');
   if (row.closedAt !== null) throw new VaultError('conflict');
   const at = new Date(vault.now());
-  const deed = { subjectId: row.customerId, object: { kind: 'grants', id }, grantId: id, purpose: row.purpose };
-  return commitAct(vault, caller, act, deed, [closeStatement(tenantId, id, at)], {
+  const rule = settled === true ? 'refund.settled' : undefined;
+  const deed = { subjectId: row.customerId, object: { kind: 'grants', id }, grantId: id, purpose: row.purpose, rule };
+  return commitAct(vault, caller, act, deed, [closeStatement(tenantId, id, settled ? 'settled' : 'closed', at)], {
     status: 200,
     body: { id, status: 'closed', closedAt: at.toISOString() },
   });

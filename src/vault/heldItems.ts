@@ -6,7 +6,7 @@ import { itemsOf } from './orderRecord.ts';
 
 /** Where an item lies: in which kind of record, and how long that is kept. */
 export interface Place {
-  readonly record: 'customer' | 'order' | 'invoice';
+  readonly record: 'customer' | 'order' | 'invoice' | 'grant';
   readonly class: RetentionClass;
 }
 
@@ -33,6 +33,7 @@ export function placesOf(party: Party, field: Field): readonly Place[] {
   const inInvoices = invoiceFields.some((known) => known === field);
   return [
     { record: 'customer', class: classOfItem(field) },
+    ...(field === 'iban' ? [{ record: 'grant' as const, class: 'refund_iban' as const }] : []),
     ...(inOrders[party].has(field) ? [{ record: 'order' as const, class: classOfOrder('customer') }] : []),
     ...(inInvoices ? [{ record: 'invoice' as const, class: 'invoice_snapshot' as const }] : []),
   ];

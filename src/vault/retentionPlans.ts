@@ -2,6 +2,7 @@ import { caseKinds } from '../db/cases.ts';
 import type { Profile } from '../policy/profile.ts';
 import type { RetentionClass } from '../policy/vocabulary.ts';
 import { deactivatingUnheard, tellingIdle } from './idleAccounts.ts';
+import { refundAccounts } from './refundAccounts.ts';
 import { durationOf, orderTermsOf } from './retentionTerms.ts';
 import {
   answers,
@@ -54,7 +55,8 @@ export const plans: Readonly<Record<RetentionClass, Plan>> = {
     does: 'elsewhere',
     why: 'the sweep of erasures leaves the key so long after the decision, out of everybody’s reach',
   },
-  refund_iban: { does: 'open', why: 'nothing says yet which account number was given for one refund only' },
+  // One that the customer has saved is an item of the account.
+  refund_iban: sweep(({ retention }) => [refundAccounts(durationOf(retention.refund_iban.keep))]),
   consent_record: sweep(({ retention }) => [relations(durationOf(retention.consent_record.keep))]),
   legal_order: sweep(({ retention }) => [legalOrders(durationOf(retention.legal_order.keep))]),
   supplementary_answers: sweep(({ retention }) => [answers(durationOf(retention.supplementary_answers.keep))]),

@@ -98,6 +98,7 @@ const registerWords = {
   accesses: 'گزارش دسترسی‌ها',
   consents: 'موافقت‌ها و انصراف‌ها',
   acceptances: 'پذیرش سیاست حریم خصوصی',
+  refundAccounts: 'حساب‌های بازپرداخت',
   messages: 'پیام‌ها',
   requests: 'درخواست‌ها',
   complaints: 'شکایت‌ها',

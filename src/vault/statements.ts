@@ -19,14 +19,13 @@ import { fullReadersOf } from '../policy/seenBy.ts';
 import { commitAct, load, type Act } from './act.ts';
 import type { Caller } from './caller.ts';
 import type { Part } from './copyContent.ts';
-import { ownSince } from './feedback.ts';
 import { keptFor } from './formerVersions.ts';
 import { classOfItem, classOfOrder, heldFields } from './heldItems.ts';
 import { permit } from './permit.ts';
 import { endOfAccount, endOfInvoice, endOfOrder } from './keptUntil.ts';
 import { timeView } from './shownTime.ts';
 import { jalaliDayOf } from './tehranDay.ts';
-import { clocksOf, invoicesSince } from './retentionTerms.ts';
+import { clocksOf, durationOf, invoicesSince } from './retentionTerms.ts';
 import type { Vault } from './vault.ts';
 import type { Policy } from './watch.ts';
 
@@ -63,6 +62,7 @@ export async function readStatement(vault: Vault, caller: Caller, act: Act, id: 
 }
 
 async function heldOf(vault: Vault, tenantId: string, id: string, profile: Profile, at: Date): Promise<Held> {
+  const { feedback, refund_iban: refund } = profile.retention;
   const [[customer], tags, [last], orders, invoices, [former], counts] = await load(vault, tenantId, [
     selectStandingCustomer(tenantId, id),
     selectTaggedFields(tenantId, id),
@@ -70,7 +70,7 @@ async function heldOf(vault: Vault, tenantId: string, id: string, profile: Profi
     selectHeldOrders(tenantId, id, clocksOf(profile, at), atMost + 1),
     selectHeldInvoices(tenantId, id, invoicesSince(profile, at), atMost + 1),
     countFormerStates(tenantId, id, keptFor(profile, 'customers'), at),
-    countEntries(tenantId, id, ownSince(profile, at.getTime())),
+    countEntries(tenantId, id, { at, opinions: durationOf(feedback.keep), accounts: durationOf(refund.keep) }),
   ]);
   if (customer === undefined) throw new VaultError('not_found');
   return {
@@ -166,6 +166,7 @@ function keptView({ retention }: Profile, name: RetentionClass, until: Date | un
 /** Every part of a person's copy that is no record with items of its own is told here, by its class where it has one. */
 const classes: Readonly<Record<Exclude<Part, 'orders' | 'invoices' | 'submissions'>, RetentionClass | undefined>> = {
   accesses: 'access_audit',
+  refundAccounts: 'refund_iban',
   consents: 'consent_record',
   acceptances: 'consent_record',
   messages: undefined,

@@ -123,6 +123,8 @@ async function everywhere(): Promise<Person> {
   made(await shop.patch(`/v1/customers/${id}`, { fields: { iban: people.iban() } }, 1), 200);
   const ticket = { kind: 'ticket', customerId: id, grantee: { role: 'support' }, externalRef: 'T-7' };
   made(await shop.post('/v1/grants', { ...ticket, closesAt: new Date(vault.vault.now() + hour).toISOString() }));
+  const refund = { kind: 'refund', customerId: id, grantee: { role: 'accounting' }, account: { iban: people.iban() } };
+  made(await shop.post('/v1/grants', { ...refund, closesAt: new Date(vault.vault.now() + hour).toISOString() }));
   const correction = { fields: { email: people.email() } };
   made(await subject.post('/v1/requests', { customerId: id, kind: 'correct', correction, note: 'نشانی من عوض شده' }));
   const copy = made(await subject.post('/v1/requests', { customerId: id, kind: 'copy' })).id;

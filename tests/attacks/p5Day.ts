@@ -220,6 +220,16 @@ export async function customersDay(day: Day): Promise<{ readonly id: string; rea
     made(await by.get(`/v1/grants/${grant}`), 200);
     made(await shop.post(`/v1/grants/${grant}/close`), 200);
   }
+  const once = people.iban();
+  const account = {
+    iban: mark(day, 'an account for a refund', once, once.slice(4)),
+    holderName: mark(day, 'whose account a refund goes to', word()),
+  };
+  const refund = { kind: 'refund', customerId: id, grantee: { role: 'accounting' }, closesAt, account };
+  const paid = made(await shop.post('/v1/grants', refund, key())).id;
+  const shown = await accounting.get(`/v1/customers/${id}?grant=${paid}`);
+  if (!shown.text.includes(once)) throw new Error('the refund shows no account');
+  made(await shop.post(`/v1/grants/${paid}/close`, { settled: true }), 200);
   for (const by of [shop, support, accounting, dpo]) made(await by.get(`/v1/customers/${id}`), 200);
   made(await (await subject(day, id)).get(`/v1/customers/${id}`), 200);
   return { id, addressId: before.addresses[0].id };

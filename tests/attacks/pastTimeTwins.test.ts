@@ -25,6 +25,8 @@ interface Twin {
   /** By what became of them. */
   readonly orders: Readonly<Record<'delivered' | 'cancelled' | 'waiting' | 'open', string>>;
   readonly invoice: string;
+  /** Work that is settled, with an account that was given for it alone. */
+  readonly refund: string;
   /** An opinion, of which it is cut off in time whose it was. */
   readonly feedback: string;
   readonly plain: (text: string) => string;
@@ -52,6 +54,14 @@ async function openTwin(side: Side): Promise<Twin> {
   const cancelled = await newOrder(shop, person, toRecipient());
   const invoice = made(await shop.post(`/v1/orders/${delivered}/invoices`)).id;
   made(await shop.post(`/v1/orders/${cancelled}/cancel`), 200);
+  const closesAt = new Date(vault.vault.now() + day).toISOString();
+  const given = {
+    account: { iban: people.iban(), holderName: 'مریم احمدی' },
+    grantee: { role: 'accounting' },
+    closesAt,
+  };
+  const refund = made(await shop.post('/v1/grants', { kind: 'refund', customerId: person.id, ...given })).id;
+  made(await shop.post(`/v1/grants/${refund}/close`, { settled: true }), 200);
   const waiting = await newOrder(shop, person, toRecipient());
   const open = await newOrder(shop, person);
   const opinion = { kind: 'opinion', customerId: person.id, text: 'خوب بود' };
@@ -62,6 +72,7 @@ async function openTwin(side: Side): Promise<Twin> {
     person,
     orders: { delivered, cancelled, waiting, open },
     invoice,
+    refund,
     feedback,
     plain: normaliser({ side }),
   };
@@ -86,10 +97,10 @@ async function onDay(days: number): Promise<void> {
   }
 }
 
-async function isThere(table: 'orders' | 'invoices', id: string): Promise<boolean | undefined> {
+async function isThere(table: 'orders' | 'invoices' | 'grants', id: string): Promise<boolean | undefined> {
   const [row] = await atDatabase<{ there: boolean }>(
     vault,
-    `select data_key is not null as there from amanat.${table} where id = $1`,
+    `select ${table === 'grants' ? 'account' : 'data_key'} is not null as there from amanat.${table} where id = $1`,
     [id],
   );
   return row?.there;
@@ -100,6 +111,7 @@ function looks({
   person,
   orders,
   invoice,
+  refund,
   staff,
 }: Twin): readonly (readonly [StaffRole | 'subject', string, string, unknown?])[] {
   const inAnHour = new Date(vault.vault.now() + 3_600_000).toISOString();
@@ -112,6 +124,9 @@ function looks({
       [role, 'GET', `/v1/customers/${person.id}/statement`] as const,
     ]),
     ['accounting', 'GET', `/v1/invoices/${invoice}`],
+    ['accounting', 'GET', `/v1/customers/${person.id}?grant=${refund}`],
+    ['shop_backend', 'GET', `/v1/grants/${refund}`],
+    ['dpo', 'GET', `/v1/grants?customerId=${person.id}`],
     ...[orders.delivered, orders.cancelled].flatMap(
       (id) =>
         [
@@ -212,8 +227,9 @@ describe('twins, when what a hold keeps has had its time', () => {
     await expectSame();
   });
 
-  test('a delivered order', async () => {
+  test('a delivered order, and the account that a refund went to', async () => {
     await onDay(95);
+    expect([await isThere('grants', held.refund), await isThere('grants', free.refund)]).toEqual([true, false]);
     expect([await isThere('orders', held.orders.delivered), await isThere('orders', free.orders.delivered)]).toEqual([
       true,
       false,

@@ -62,7 +62,10 @@ describe('the inventory', () => {
     const iban = items.find((item: { field: string }) => item.field === 'iban');
     expect(policyVersion).toBe('kalak/1');
     expect(iban).toMatchObject({ class: 'financial', mandatory: false, clauses: ['E6', 'E8'] });
-    expect(iban.keptAs).toEqual([{ record: 'customer', class: 'refund_iban' }]);
+    expect(iban.keptAs).toEqual([
+      { record: 'customer', class: 'refund_iban' },
+      { record: 'grant', class: 'refund_iban' },
+    ]);
     const seer = iban.seenBy.find(({ reader }: { reader: string }) => reader === 'payment_processor');
     expect(seer).toMatchObject({ base: 'none', kind: 'processor' });
     expect(seer.under.map(({ kind }: { kind: string }) => kind)).toEqual(['refund']);
