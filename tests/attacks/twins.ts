@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { Database } from '../../src/db/database.ts';
+import { openIntegrator } from '../../src/vault/integration.ts';
 import { startVault, type TestVault } from '../support/vault.ts';
 import { atDatabase } from '../support/work.ts';
 import { openShop, type Shop } from './shop.ts';
@@ -24,6 +25,8 @@ export async function openTwins(seed: number): Promise<Twins> {
   const held = await openShop(vault, await vault.secondTenant(), seed);
   const free = await openShop(vault, await vault.secondTenant(), seed);
   await atDatabase(vault, 'delete from amanat.holds where tenant_id = $1', [free.side.tenantId]);
+  // Opening the second took what the first had left over into its tree.
+  await openIntegrator(vault.vault)();
   return { vault, held, free, sent, statementsSince: (from) => withoutTheWatchs(sent.slice(from)) };
 }
 
