@@ -39,6 +39,7 @@ export async function makeNext(session: KeySession, family: FileFamily, out: Out
   const [newest = 0, ...older] = numbersOf(session, family);
   if (older.length > 0) return false;
   refuseLocked(session);
+  refuseWeaker(session, family, newest);
   const { keysDir } = session.config;
   const files = await addNextKey(keysDir, family, newest + 1);
   out.result({ key: family, done: false, made: files, keysDir }, () =>
@@ -54,6 +55,14 @@ export async function makeNext(session: KeySession, family: FileFamily, out: Out
 function refuseLocked({ keys }: KeySession): void {
   if (keys.lock !== undefined)
     throw new UsageFault('the keys folder is locked: amanat keys decrypt, this, and amanat keys encrypt again');
+}
+
+/** A root key that lies in a PKCS#12 file or a hardware module is not followed by one in clear. */
+function refuseWeaker({ keys, config }: KeySession, family: FileFamily, number: number): void {
+  if (family !== 'root' || keys.files.includes(`root-${number}.key`)) return;
+  throw new UsageFault(
+    `the next root key is made where this one is, not in clear: put it into ${config.keysDir} as root-${number + 1}.p12 or .hsm (docs/operations.md), and call this again`,
+  );
 }
 
 export function tellLacking(out: Output, family: FileFamily, lacking: readonly string[]): Exit {

@@ -1,4 +1,5 @@
-import { join } from 'node:path';
+import { statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { readConfig } from '../config.ts';
 import { archiveName, isArchivable, type Recovery } from '../db/embeddedArchive.ts';
 import { keysOf } from '../keyAccess.ts';
@@ -50,8 +51,12 @@ export const restore: Command = {
 };
 
 function recoveryOf(args: Arguments): Recovery {
-  const [archive, until] = [args.text('wal'), args.text('until')];
+  const [wal, until] = [args.text('wal'), args.text('until')];
+  // PostgreSQL reads it from a folder of its own, and takes a file that it does not find for the end of the archive.
+  const archive = wal === undefined ? undefined : resolve(wal);
   if (archive !== undefined && !isArchivable(archive)) throw new UsageFault('--wal is no usable path');
+  if (archive !== undefined && statSync(archive, { throwIfNoEntry: false })?.isDirectory() !== true)
+    throw new UsageFault(`--wal: ${archive} is no folder`);
   if (until !== undefined && archive === undefined) throw new UsageFault('--until goes with --wal');
   if (until === undefined || until === 'backup') return { archive, until };
   // RFC 3339, with a zone: a moment, whatever this machine takes for local.

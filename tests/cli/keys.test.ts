@@ -2,6 +2,9 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Output } from '../../src/cli/command.ts';
+import { makeNext } from '../../src/cli/keyFiles.ts';
+import type { KeySession } from '../../src/cli/keyTurning.ts';
 import { emptyDatabase, withClient, type EmptyDatabase } from '../support/postgres.ts';
 import { amanat, temporaryFolder } from './process.ts';
 
@@ -105,6 +108,19 @@ describe('keys', () => {
     expect((await run('keys', 'check')).code).toBe(0);
     expect((await run('keys', 'retire', family)).json.removed).toEqual([]);
     expect(files(family)).toEqual([...kept, ...made]);
+  });
+
+  test.each(['root-1.p12', 'root-1.hsm'])('a root key in clear does not follow one in %s', async (file) => {
+    const there = temporaryFolder();
+    const out = { result: () => undefined } as unknown as Output;
+    const session = (name: string) =>
+      ({ keys: { files: [name], lock: undefined }, config: { keysDir: there.path } }) as unknown as KeySession;
+    await expect(makeNext(session(file), 'root', out)).rejects.toThrow('root-2.p12 or .hsm');
+    expect(readdirSync(there.path)).toEqual([]);
+    // Control: it follows one in clear.
+    expect(await makeNext(session('root-1.key'), 'root', out)).toBe(true);
+    expect(readdirSync(there.path)).toEqual(['root-2.key']);
+    there.remove();
   });
 
   test('the hash key and unknown words are refused, and nothing is made', async () => {

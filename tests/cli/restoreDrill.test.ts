@@ -1,5 +1,6 @@
 import { readFileSync, renameSync } from 'node:fs';
-import { join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { synthetic } from '../../src/cli/synthetic.ts';
 import { amanat, refusedStart, startService, temporaryFolder } from './process.ts';
@@ -78,7 +79,13 @@ test('a restored database does not serve before reconciliation; then erased peop
 
   // Control: without what was seen before, the same backup would have been served, with everybody in it.
   renameSync(join(data, 'postgres'), join(data, 'reconciled'));
-  expect((await amanat(['restore', '--from', backup.json.path], env)).code).toBe(0);
+  const nowhere = ['restore', '--from', backup.json.path, '--wal', join(folder.path, 'nowhere')];
+  expect((await amanat(nowhere, env)).code).toBe(64);
+  // A path from here, where PostgreSQL will read it from a folder of its own.
+  const wal = join(env.AMANAT_BACKUP_DIR, 'wal');
+  const fromHere = ['--wal', relative(tmpdir(), wal), '--until', 'backup'];
+  expect((await amanat(['restore', '--from', backup.json.path, ...fromHere], env)).code).toBe(0);
+  expect(readFileSync(join(data, 'postgres', 'cluster', 'postgresql.auto.conf'), 'utf8')).toContain(`${wal}/`);
   const forgetful = await startService({ ...env, AMANAT_WITNESS_DIR: join(folder.path, 'empty') });
   expect((await (await login(forgetful.url, shop)).get(`/v1/customers/${gone}`)).status).toBe(200);
   await forgetful.stop();
