@@ -23,6 +23,7 @@ export const keysRetire: Command = {
   async run(args, out) {
     const key = onlyWord(args, 'key');
     if (key === 'hash') throw new UsageFault(hashStays);
+    if (key === 'record') throw new UsageFault('the former data keys of records are gone with their turn');
     return withKeySession(args, async (session) => {
       if (key === 'root') return retireFiles(session, key, await rootRests(session), out);
       if (isFileFamily(key)) return retireFiles(session, key, await signedRests(session, key), out);

@@ -3,6 +3,8 @@ import type { Turning } from '../vault/keyTurn.ts';
 import { turnedUses, type TurnedUse } from '../vault/keyRetirement.ts';
 import { rotateIndex } from '../vault/reindex.ts';
 import { reroot } from '../vault/rerootTenants.ts';
+import { parseId } from '../vault/ids.ts';
+import { renewAll, renewCustomer } from '../vault/renewRecords.ts';
 import { rotateMac } from '../vault/resign.ts';
 import { rotateData } from '../vault/rewrap.ts';
 import { exit, onlyWord, UsageFault, type Command, type Exit, type Output } from './command.ts';
@@ -23,16 +25,17 @@ const moves: Readonly<Record<TurnedUse, string>> = {
 
 export const isTurned = (key: string): key is TurnedUse => (turnedUses as readonly string[]).includes(key);
 
-export const unknownKey = 'the key must be root, data, index, mac, token, export or checkpoint';
+export const unknownKey = 'the key must be root, data, record, index, mac, token, export or checkpoint';
 export const hashStays =
   'the hash key does not turn over: suppressions of people who were erased, ids that firms hold and pseudonyms of extracts were made with it, and nothing is kept from which they could be made again';
 
 export const keysRotate: Command = {
-  words: '<root|data|index|mac|token|export|checkpoint>',
-  options: { tenant: { type: 'string' }, incident: { type: 'string' } },
+  words: '<root|data|record|index|mac|token|export|checkpoint>',
+  options: { tenant: { type: 'string' }, incident: { type: 'string' }, customer: { type: 'string' } },
   help: {
     tenant: 'id of one tenant; all of them when left out',
     incident: 'id of the incident from which this is a recovery; the audit leaves name it',
+    customer: 'with record and --tenant: id of the customer whose keys alone are made anew, with those of the orders',
   },
   found: 'not done: some of it does not open, or a process has not got the key yet; what it is stands in the result',
   more: [
@@ -41,16 +44,47 @@ export const keysRotate: Command = {
     'process, comes into use, and what rests on the one before is moved to it. The others are files: the first call makes',
     'the next one, and when every process has it a second call puts it into use (docs/operations.md). What was moved away',
     'from is destroyed by: amanat keys retire',
+    'record is another thing: every customer and every order gets a new data key of its own, and what is held of them is',
+    'sealed anew under it. What copies of the former ones opened they open no more; nothing is left to retire.',
   ],
   async run(args, out) {
     const key = onlyWord(args, 'key');
     if (key === 'hash') throw new UsageFault(hashStays);
     if (key === 'root') return withKeySession(args, (session) => rotateRoot(session, out));
+    if (key === 'record') return withKeySession(args, (session) => rotateRecords(session, args.text('customer'), out));
+    if (args.text('customer') !== undefined) throw new UsageFault('--customer goes with record');
     if (isFileFamily(key)) return withKeySession(args, (session) => rotateSigning(session, key, out));
     if (!isTurned(key)) throw new UsageFault(unknownKey);
     return withKeySession(args, async (session) => rotateOf(session, key, out));
   },
 };
+
+async function rotateRecords(
+  { tenants, turning }: KeySession,
+  customer: string | undefined,
+  out: Output,
+): Promise<Exit> {
+  const id = customer === undefined ? undefined : parseId(customer.toLowerCase());
+  if (customer !== undefined && (id === undefined || tenants.length !== 1))
+    throw new UsageFault('--customer is the id of a customer, and goes with --tenant');
+  const done: { tenantId: string; renewed: number; broken: { place: string; id: string }[] }[] = [];
+  for (const tenantId of tenants) {
+    const broken: { place: string; id: string }[] = [];
+    const turn = turning(tenantId, (place, record) => void broken.push({ place, id: record }));
+    const renewed = id === undefined ? await renewAll(turn) : await renewCustomer(turn, id);
+    if (id !== undefined && renewed + broken.length === 0)
+      throw new UsageFault('nothing is held of such a customer in this tenant');
+    done.push({ tenantId, renewed, broken });
+  }
+  const whole = done.every(({ broken }) => broken.length === 0);
+  out.result({ key: 'record', done: whole, tenants: done }, () =>
+    table(
+      ['tenant', 'records with a new key', 'left as they are'],
+      done.map((one) => [one.tenantId, String(one.renewed), one.broken.map((b) => `${b.place} ${b.id}`).join(', ')]),
+    ),
+  );
+  return whole ? exit.ok : exit.found;
+}
 
 async function rotateOf({ tenants, turning }: KeySession, key: TurnedUse, out: Output): Promise<Exit> {
   const done: { tenantId: string; moved: number; broken: { place: string; id: string }[] }[] = [];

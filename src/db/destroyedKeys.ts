@@ -7,14 +7,14 @@ export interface DestroyedKey {
   readonly customerId: string | null;
 }
 
-/** Tells the other processes to forget. */
+/** Tells the other processes to forget; of a record that got a new key before it was erased, twice. */
 export function insertDestroyedKeys(tenantId: string, keys: readonly DestroyedKey[], at: Date): Statement {
   return statement(
     'insert_destroyed_keys',
     `insert into amanat.destroyed_keys (tenant_id, record_id, customer_id, destroyed_at)
      select $1::uuid, k.record_id, k.customer_id, $4::timestamptz
        from unnest($2::uuid[], $3::uuid[]) as k (record_id, customer_id)
-         on conflict do nothing`,
+         on conflict (tenant_id, record_id) do update set destroyed_at = excluded.destroyed_at`,
     [tenantId, keys.map((k) => k.recordId), keys.map((k) => k.customerId), at],
   );
 }

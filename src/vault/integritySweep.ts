@@ -5,21 +5,14 @@
  * changes nothing, and shows nothing of what it opens.
  */
 import type { RecordKind } from '../crypto/label.ts';
-import { open } from '../crypto/seal.ts';
 import { commit } from '../db/commit.ts';
 import type { Database } from '../db/database.ts';
-import {
-  attachedKinds,
-  ownRecordKinds,
-  selectAttached,
-  selectOwnRecords,
-  type AttachedKind,
-  type AttachedRow,
-  type OwnRecords,
-} from '../db/integritySweep.ts';
+import { attachedKinds, selectAttached, type AttachedKind, type AttachedRow } from '../db/attachedWords.ts';
+import { ownRecordKinds, selectOwnRecords, type OwnRecords } from '../db/integritySweep.ts';
 import { selectPolicyHistory } from '../db/policies.ts';
 import { selectWrongAdmission } from '../db/recordStandings.ts';
 import type { Statement } from '../db/statement.ts';
+import { openAttached } from './attachedWords.ts';
 import { sweepCustomers, sweepSample, sweepTagsOfNobody, type Sample } from './customerSweep.ts';
 import { firstForged } from './forgedRows.ts';
 import type { Keyring, TenantKeys } from './keyring.ts';
@@ -115,17 +108,6 @@ async function firstBad<Row extends { readonly id: string }>(
   }
 }
 
-const attachedTo: Readonly<Record<AttachedKind, { readonly kind: RecordKind; readonly owner: RecordKind }>> = {
-  grants: { kind: 'grant', owner: 'customer' },
-  break_glass: { kind: 'grant', owner: 'customer' },
-  shipments: { kind: 'shipment', owner: 'order' },
-  holds: { kind: 'hold', owner: 'legal_order' },
-  requests: { kind: 'request', owner: 'customer' },
-  cases: { kind: 'case', owner: 'customer' },
-  supplementary_requests: { kind: 'supplementary_request', owner: 'customer' },
-  contact_assurances: { kind: 'contact_point', owner: 'customer' },
-};
-
 /** Words in rows of their own, under the key of whom or what they concern. */
 async function sweepAttached(ground: Ground): Promise<Flaw | undefined> {
   for (const table of attachedKinds) {
@@ -137,15 +119,10 @@ async function sweepAttached(ground: Ground): Promise<Flaw | undefined> {
 }
 
 function attachedOpens({ keys, counted }: Ground, table: AttachedKind, row: AttachedRow): boolean {
-  const { kind, owner } = attachedTo[table];
-  const { id, part: field, version, ownerId, keyVersion, dataKey, sealed } = row;
   // What it was sealed under has gone, and it with that.
-  if (dataKey === null) return true;
+  if (row.dataKey === null) return true;
   counted.values += 1;
-  return holds(() => {
-    const key = keys.dataKey({ kind: owner, id: ownerId, keyVersion, wrapped: dataKey });
-    open(key, { tenantId: keys.tenantId, kind, recordId: id, version, field }, sealed);
-  });
+  return holds(() => void openAttached(keys, table, row));
 }
 
 async function sweepRows(ground: Ground): Promise<Flaw | undefined> {

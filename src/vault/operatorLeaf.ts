@@ -17,6 +17,7 @@ export interface OperatorDeed {
     | 'keys.introduce'
     | 'keys.rotate'
     | 'keys.retire'
+    | 'keys.renew'
     | 'log.reconcile'
     | Reapplied
     | Extract<Action, 'clients.create' | 'policies.explain'>;

@@ -67,6 +67,27 @@ function sealWith(
   return { id, version, keyVersion, dataKey, sealed, digest: digestOf(sealed) };
 }
 
+/**
+ * The same values under another data key, as another version or as the one they are. Throws `integrity_failure` where one does not
+ * open: nothing damaged is carried over.
+ */
+export function resealed(
+  tenantId: string,
+  kind: RecordKind,
+  { id, sealed }: Pick<StoredRecord, 'id' | 'sealed'>,
+  from: { readonly key: DataKey; readonly version: number },
+  to: { readonly key: DataKey; readonly version: number },
+): Buffer {
+  const context = { tenantId, kind, recordId: id };
+  const sealAnew = sealerOf(to.key, { ...context, version: to.version });
+  const entries = new Map<string, Buffer>();
+  for (const [field, value] of unpackRecord(sealed)) {
+    const text = open(from.key, { ...context, version: from.version, field }, value).toString('utf8');
+    entries.set(field, sealAnew(field, text));
+  }
+  return packRecord(entries);
+}
+
 /** A stored record whose values can be opened one by one. Nothing is opened until `value` is called. */
 export interface OpenRecord {
   readonly labels: ReadonlySet<string>;

@@ -1,9 +1,20 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { attachedKinds, ownRecordKinds, selectMacRows } from '../../src/db/integritySweep.ts';
+import { attachedKinds } from '../../src/db/attachedWords.ts';
+import { ownRecordKinds, selectMacRows } from '../../src/db/integritySweep.ts';
 import { keyPlaceNames, rewrapKeys, selectKeyPage, selectKeyVersions } from '../../src/db/keyPlaces.ts';
 import { resignRows, selectSignedPage } from '../../src/db/macTurn.ts';
+import {
+  attachedOf,
+  renewKey,
+  renewWords,
+  selectFormerOf,
+  selectTurned,
+  selectTurnedOf,
+  selectTurnPage,
+  selectWordsOf,
+} from '../../src/db/recordTurn.ts';
 import { keptTables } from '../../src/db/recordStandings.ts';
 import type { Statement } from '../../src/db/statement.ts';
 import type { RowKind } from '../../src/vault/rowMac.ts';
@@ -70,6 +81,13 @@ const ofAnyTable = new Set<unknown>([
   rewrapKeys,
   selectSignedPage,
   resignRows,
+  selectTurnPage,
+  selectTurnedOf,
+  selectTurned,
+  selectFormerOf,
+  selectWordsOf,
+  renewKey,
+  renewWords,
 ]);
 
 /** What turns keys over, for every place where a key or a MAC stands. */
@@ -84,7 +102,21 @@ function turning(): readonly Statement[] {
     selectSignedPage('x', kind, Object.keys(rowMembers[kind]), [], undefined, 1),
     resignRows('x', kind, [], []),
   ]);
-  return [...places, ...signed];
+  return [...places, ...signed, ...renewing()];
+}
+
+function renewing(): readonly Statement[] {
+  const [at, none] = [new Date(0), Buffer.alloc(0)];
+  const record = { id: 'x', was: { dataKey: none, version: 1 }, dataKey: none, keyVersion: 1, commitment: none };
+  return (['customers', 'orders'] as const).flatMap((kind) => [
+    selectTurnPage('x', kind, at, undefined, 1),
+    selectTurnedOf('x', kind, at, 'x'),
+    selectTurned('x', kind, at, 'x'),
+    selectFormerOf('x', kind, 'x'),
+    ...selectWordsOf('x', kind, 'x'),
+    renewKey('x', kind, { ...record, sealed: none, former: [] }, at),
+    ...attachedOf[kind].flatMap((table) => renewWords('x', table, [{ id: 'x', part: 'x', was: none, sealed: none }])),
+  ]);
 }
 
 /** Calls every function of src/db that returns statements. */

@@ -127,5 +127,11 @@ describe('keys', () => {
     for (const key of ['hash', 'salt', '']) expect((await run('keys', 'rotate', key)).code).toBe(64);
     expect((await run('keys', 'retire', 'data', '--incident', tenantId, '--tenant', tenantId)).code).toBe(64);
     expect(existsSync(join(keysDir, 'hash-1.key'))).toBe(false);
+    const customer = ['--customer', tenantId];
+    // One that is no id, and one of whom nothing is held.
+    for (const whose of [['--customer', 'x'], customer])
+      expect((await run('keys', 'rotate', 'record', '--tenant', tenantId, ...whose)).code).toBe(64);
+    expect((await run('keys', 'rotate', 'data', ...customer)).code).toBe(64);
+    expect((await run('keys', 'retire', 'record')).code).toBe(64);
   });
 });

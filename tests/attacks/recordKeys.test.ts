@@ -1,0 +1,433 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { synthetic } from '../../src/cli/synthetic.ts';
+import { commit } from '../../src/db/commit.ts';
+import { DbFault } from '../../src/db/fault.ts';
+import { statement } from '../../src/db/statement.ts';
+import { sweepIntegrity } from '../../src/vault/integritySweep.ts';
+import type { Turning } from '../../src/vault/keyTurn.ts';
+import { renewAll, renewCustomer } from '../../src/vault/renewRecords.ts';
+import { hold } from '../support/holds.ts';
+import { customerUnder } from '../support/profiles.ts';
+import { withClient } from '../support/postgres.ts';
+import { undertaken } from '../support/undertakings.ts';
+import { clientOf, startVault, type TestClient, type TestVault } from '../support/vault.ts';
+import { atDatabase, made, newOrder, newParcel, newPerson, statuses, subjectOf, type Person } from '../support/work.ts';
+import { shipped } from '../unit/policy/shipped.ts';
+import { openShop, ticketBody, type Shop, type Side } from './shop.ts';
+
+/** Records get new data keys while two processes serve, and what the former ones opened they open no more. */
+
+let vault: TestVault;
+let beside: TestVault;
+let shop: Shop;
+/** Where an emergency, and a permission, can be. */
+let others: readonly Side[];
+let backend: TestClient;
+const people = synthetic(1607);
+
+beforeAll(async () => {
+  vault = await startVault();
+  beside = await startVault({ beside: vault });
+  shop = await openShop(vault, vault, 1608);
+  backend = shop.staff.shop_backend;
+  await wordEverywhere();
+  const [citra, ito] = [await vault.secondTenant('citra'), await vault.secondTenant('ito')];
+  await openGlass(citra);
+  await givePermission(ito);
+  others = [citra, ito];
+}, 60_000);
+afterAll(async () => {
+  await beside.stop();
+  await vault.stop();
+});
+
+/** Of the shop's person, words in every row that can have some, and former states of customer and order. */
+async function wordEverywhere(): Promise<void> {
+  const { id } = shop.person;
+  const { courier, support } = shop.staff;
+  const { version } = made(await backend.get(`/v1/customers/${id}`), 200);
+  made(await backend.patch(`/v1/customers/${id}`, { fields: { email: people.email() } }, version), 200);
+  const delivery = { to: 'recipient', recipient: people.recipient() };
+  made(await backend.patch(`/v1/orders/${shop.ids.recipientOrder}`, { delivery }, 1), 200);
+  made(await backend.post('/v1/grants', ticketBody(vault, id, { externalRef: 'T-17' })));
+  // Held, as the shop's person is: a hold keeps it, and lets it be sealed anew.
+  const account = { iban: people.iban(), holderName: 'مریم احمدی' };
+  const refund = { kind: 'refund', grantee: { role: 'accounting' }, account };
+  made(await backend.post('/v1/grants', ticketBody(vault, id, refund)));
+  made(await courier.post(`/v1/deliveries/${shop.parcel.id}/fail`, { reason: 'کسی نبود' }), 200);
+  const asked = { customerId: id, kind: 'correct', asker: 'subject', checked: 'account', note: 'نام من' };
+  made(await backend.post('/v1/requests', { ...asked, correction: { fields: { givenName: 'زهرا' } } }));
+  const staff = await support.as('staff-3');
+  made(
+    await staff.post(`/v1/customers/${id}/contact-points/confirm`, { contactPoint: 'email', callReference: 'call-17' }),
+    200,
+  );
+  const own = await subjectOf(vault, backend, id);
+  const answers = { nationalId: people.nationalId() };
+  made(await own.post(`/v1/supplementary-requests/${shop.ids.supplementary}/answers`, { answers }), 200);
+}
+
+async function openGlass(side: Side): Promise<void> {
+  const [staff, admin] = [await side.client('shop_backend'), await side.admin.as('root-1')];
+  await undertaken(await side.client('dpo', { actor: 'staff-9' }), 'root-1');
+  const { id } = await newPerson(staff, customerUnder(shipped.citra, people.naturalCustomer()));
+  const body = { customerId: id, reason: 'پس از قطعی برق', fields: ['mobile'], minutes: 10 };
+  made(await admin.post('/v1/break-glass', body));
+}
+
+async function givePermission(side: Side): Promise<void> {
+  const staff = await side.client('shop_backend');
+  const { id } = await newPerson(staff, customerUnder(shipped.ito, people.naturalCustomer()));
+  const said = { recipientName: 'بیمه', purpose: 'بیمهٔ کالا', fields: ['mobile'], textVersion: 'p-1' };
+  made(await staff.post(`/v1/customers/${id}/permissions`, said));
+}
+
+const killed = new Error('killed');
+
+function turner(tenantId: string, more: Partial<Turning> = {}): Turning {
+  const { db, keys, now, keyring } = vault.vault;
+  return {
+    db,
+    keyring,
+    roots: keys.root.byId,
+    tenantId,
+    policyVersion: 'kalak/1',
+    now,
+    pageSize: 3,
+    settle: () => Promise.resolve(),
+    rest: () => Promise.resolve(),
+    onBroken: (place, id) => expect.unreachable(`${place} ${id} does not open`),
+    onProgress: () => undefined,
+    ...more,
+  };
+}
+
+const flawOf = async (tenantId = vault.tenantId) =>
+  (await sweepIntegrity(vault.vault.db, vault.vault.keyring, tenantId, undefined, () => undefined)).flaw;
+
+interface KeyRow {
+  readonly kind: 'customer' | 'order';
+  readonly id: string;
+  readonly version: number;
+  readonly keyVersion: number;
+  readonly wrapped: Buffer;
+}
+
+const keyRows = (tenantId = vault.tenantId) =>
+  atDatabase<KeyRow>(
+    vault,
+    `select 'customer' as kind, id, version, key_version as "keyVersion", data_key as wrapped
+       from amanat.customers where tenant_id = $1
+     union all select 'order', id, version, key_version, data_key from amanat.orders where tenant_id = $1
+      order by 1, 2`,
+    [tenantId],
+  );
+
+/** In which columns of the whole schema any of these byte strings stands. */
+async function placesOf(found: readonly Buffer[]): Promise<string[]> {
+  return withClient(vault.db.superuserUrl, async (client) => {
+    const { rows } = await client.query<{ table: string; column: string }>(
+      `select c.table_name as table, c.column_name as column
+         from information_schema.columns c
+        where c.table_schema = 'amanat' and c.data_type = 'bytea' order by 1, 2`,
+    );
+    const places: string[] = [];
+    for (const { table, column } of rows) {
+      const hit = await client.query(
+        `select 1 from amanat.${table} r, unnest($1::bytea[]) k where position(k in r.${column}) > 0 limit 1`,
+        [found],
+      );
+      if (hit.rowCount === 1) places.push(`${table}.${column}`);
+    }
+    return places;
+  });
+}
+
+/** Keys as they are wrapped, and the commitments by which whatever they sealed is known. */
+async function marksOf(tenantId: string, rows: readonly KeyRow[]): Promise<{ wrapped: Buffer[]; sealed: Buffer[] }> {
+  const keys = await vault.vault.keyring.tenant(tenantId);
+  return { wrapped: rows.map((row) => row.wrapped), sealed: rows.map((row) => keys.dataKey(row).commitment) };
+}
+
+/** What people see of the shop's person. */
+async function seen(client: TestClient): Promise<unknown> {
+  const { id } = shop.person;
+  const { dpo } = shop.staff;
+  const answers = [
+    await client.get(`/v1/customers/${id}`),
+    await client.get(`/v1/orders/${shop.ids.recipientOrder}`),
+    await client.get(`/v1/requests/${shop.ids.request}`),
+    await client.get(`/v1/complaints/${shop.ids.complaint}`),
+    await client.post('/v1/customers/search', { by: 'nationalId', value: shop.person.sent.fields['nationalId'] }),
+    await dpo.get(`/v1/customers/${id}/contact-points`),
+    await dpo.get(`/v1/supplementary-requests/${shop.ids.supplementary}`),
+    await shop.subject.get(`/v1/customers/${id}`),
+  ];
+  return answers.map(({ status, body }) => {
+    // Only this is another one.
+    const { version: _, ...rest } = body;
+    return [status, rest];
+  });
+}
+
+describe('every record gets a new key', () => {
+  const everywhere = [
+    'break_glass.reason',
+    'cases.words',
+    'contact_assurances.call_reference',
+    'customer_versions.sealed',
+    'customers.sealed',
+    'grants.account',
+    'grants.external_ref',
+    'order_versions.sealed',
+    'orders.sealed',
+    'permissions.said',
+    'requests.note',
+    'requests.proposal',
+    'shipments.last_failure',
+    'supplementary_requests.answers',
+  ];
+
+  test('the former ones are nowhere and open nothing; what is read, searched and verified is the same, at both processes', async () => {
+    const tenants = [vault.tenantId, ...others.map(({ tenantId }) => tenantId)];
+    const marks = { wrapped: [] as Buffer[], sealed: [] as Buffer[] };
+    for (const tenantId of tenants) {
+      const { wrapped, sealed } = await marksOf(tenantId, await keyRows(tenantId));
+      marks.wrapped.push(...wrapped);
+      marks.sealed.push(...sealed);
+    }
+    expect(await placesOf(marks.sealed), 'control').toEqual(everywhere);
+    expect(await placesOf(marks.wrapped), 'control').toEqual(['customers.data_key', 'orders.data_key']);
+    const before = await keyRows();
+    const at = clientOf(beside.url, backend.id, backend.secret, backend.token);
+    const [one, other] = [await seen(backend), await seen(at)];
+    expect(one).toEqual(other);
+    for (const tenantId of tenants) await renewAll(turner(tenantId));
+    expect(await placesOf(marks.sealed)).toEqual([]);
+    expect(await placesOf(marks.wrapped)).toEqual([]);
+    // As it was given once, in a copy of before: it opens nothing of now.
+    const after = await keyRows();
+    expect(after.map(({ id, version }) => [id, version])).toEqual(before.map((row) => [row.id, row.version + 1]));
+    const renewed = await marksOf(vault.tenantId, after);
+    expect((await placesOf(renewed.sealed)).filter((place) => everywhere.includes(place)).length).toBeGreaterThan(10);
+    expect(await seen(backend)).toEqual(one);
+    expect(await seen(at)).toEqual(one);
+    for (const tenantId of tenants) expect(await flawOf(tenantId), tenantId).toBeUndefined();
+  });
+
+  test('it shows as a version without changes, and the next edit is told as ever', async () => {
+    const { id } = await newPerson(backend, people.naturalCustomer());
+    await renewCustomer(turner(vault.tenantId), id);
+    const email = people.email();
+    expect((await backend.patch(`/v1/customers/${id}`, { fields: { email } }, 1)).status).toBe(412);
+    made(await backend.patch(`/v1/customers/${id}`, { fields: { email } }, 2), 200);
+    const changes = made(await (await subjectOf(vault, backend, id)).get(`/v1/customers/${id}/changes`), 200).items;
+    expect(changes.map((one: { version: number; changes: unknown[] }) => [one.version, one.changes.length])).toEqual([
+      [3, 1],
+      [2, 0],
+    ]);
+  });
+
+  test('who is erased afterwards leaves nothing that names the key', async () => {
+    const { id } = await newPerson(backend, people.naturalCustomer());
+    await renewCustomer(turner(vault.tenantId), id);
+    const look = 'select key_commitment as mark, key_since as since from amanat.customers where id = $1';
+    expect((await atDatabase<{ mark: unknown }>(vault, look, [id]))[0]?.mark, 'control').not.toBeNull();
+    await withClient(vault.db.superuserUrl, async (client) => {
+      await client.query('begin');
+      const gone = `update amanat.customers set status = 'erased', data_key = null, sealed = null where id = $1`;
+      await client.query(gone, [id]);
+      expect((await client.query(look, [id])).rows).toEqual([{ mark: null, since: null }]);
+      await client.query('rollback');
+    });
+  });
+});
+
+describe('a hold', () => {
+  test('is not in the way and shows nowhere: who is held and who is not come out alike, former states and all', async () => {
+    const edited = async () => {
+      const person = await newPerson(backend, people.naturalCustomer());
+      const order = await newOrder(backend, person);
+      await newParcel(backend, order, shop.staff.courier);
+      made(await backend.patch(`/v1/customers/${person.id}`, { fields: { email: people.email() } }, 1), 200);
+      return person.id;
+    };
+    const ids = [await edited(), await edited()] as const;
+    await hold(vault, shop.staff.legal_registrar, [ids[0]]);
+    const leaves = async (id: string) =>
+      made(await shop.staff.dpo.get(`/v1/audit?limit=20&subject=${id}`), 200).items.map(
+        (leaf: { action: string; outcome: string }) => [leaf.action, leaf.outcome],
+      );
+    for (const id of ids) expect(await renewCustomer(turner(vault.tenantId), id)).toBe(2);
+    const former = await atDatabase<{ id: string; n: number }>(
+      vault,
+      `select customer_id as id, count(*)::integer as n from amanat.customer_versions
+        where customer_id = any ($1) group by 1`,
+      [ids],
+    );
+    expect(former.map(({ n }) => n)).toEqual([2, 2]);
+    const [held, free] = [await leaves(ids[0]), await leaves(ids[1])];
+    expect(held.filter(([action]: string[]) => action === 'keys.renew')).toHaveLength(2);
+    expect(held.slice(0, 2)).toEqual(free.slice(0, 2));
+    expect(await flawOf()).toBeUndefined();
+  });
+});
+
+const guardOf = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => 'done',
+    (error: unknown) => (error instanceof DbFault ? (error.guard ?? error.sqlstate) : error),
+  );
+
+describe('at the same time', () => {
+  test('edits win or lose cleanly, and nothing is lost of either', async () => {
+    const persons: Person[] = [];
+    for (let i = 0; i < 4; i += 1) persons.push(await newPerson(backend, people.naturalCustomer()));
+    const emails = new Map<string, string>();
+    const edit = async ({ id }: Person) => {
+      const { version } = made(await backend.get(`/v1/customers/${id}`), 200);
+      const email = people.email();
+      const answer = await backend.patch(`/v1/customers/${id}`, { fields: { email } }, version);
+      if (answer.status === 200) emails.set(id, email);
+      return answer;
+    };
+    const file = ({ id }: Person) => backend.post('/v1/complaints', { customerId: id, text: 'بسته باز بود' });
+    const answers = await Promise.all(
+      persons.flatMap((person) => [
+        (async () => [await edit(person), await edit(person), await edit(person)])(),
+        (async () => [await file(person), await file(person), await file(person)])(),
+        renewCustomer(turner(vault.tenantId), person.id).then(() => []),
+      ]),
+    );
+    const counted = statuses(answers.flat());
+    expect(Object.keys(counted).filter((status) => !['200', '201', '409', '412'].includes(status))).toEqual([]);
+    for (const { id } of persons) {
+      const own = await subjectOf(vault, backend, id);
+      const read = made(await own.get(`/v1/customers/${id}`), 200);
+      if (emails.has(id)) expect(read.fields.email.value).toBe(emails.get(id));
+    }
+    expect(await flawOf()).toBeUndefined();
+  });
+
+  test('what a request sealed under the former key is not stored any more', async () => {
+    const person = await newPerson(backend, people.naturalCustomer());
+    made(await backend.post('/v1/grants', ticketBody(vault, person.id, { externalRef: 'T-1' })));
+    const scope = { tenantIds: [vault.tenantId] };
+    const [kept] = await atDatabase<{ external_ref: Buffer; id: string }>(
+      vault,
+      'select id, external_ref from amanat.grants where customer_id = $1',
+      [person.id],
+    );
+    const late = () =>
+      guardOf(
+        commit(vault.vault.db, scope, [
+          statement(
+            'late',
+            'update amanat.grants set external_ref = $2::bytea where tenant_id = $3::uuid and id = $1::uuid',
+            [kept?.id, kept?.external_ref, vault.tenantId],
+          ),
+        ]),
+      );
+    const another = () =>
+      guardOf(
+        commit(vault.vault.db, scope, [
+          statement(
+            'another',
+            `insert into amanat.grants
+             select (jsonb_populate_record(g, jsonb_build_object('id', gen_random_uuid(), 'external_ref', $2::bytea))).*
+               from amanat.grants g where g.tenant_id = $3::uuid and g.id = $1::uuid`,
+            [kept?.id, kept?.external_ref, vault.tenantId],
+          ),
+        ]),
+      );
+    expect([await late(), await another()], 'control').toEqual(['done', 'done']);
+    await atDatabase(vault, 'delete from amanat.grants where customer_id = $1 and id <> $2', [person.id, kept?.id]);
+    await renewCustomer(turner(vault.tenantId), person.id);
+    expect([await late(), await another()]).toEqual(['conflict', 'conflict']);
+  });
+
+  test.each([['edit', 'renewal'] as const, ['renewal', 'edit'] as const])(
+    'of an %s and a %s that both have read the record, the second sees the first',
+    async (first, second) => {
+      const { id } = await newPerson(backend, people.naturalCustomer());
+      const waiting = async () =>
+        (
+          await atDatabase<{ n: number }>(
+            vault,
+            `select count(*)::integer as n from pg_stat_activity
+              where datname = current_database() and wait_event_type = 'Lock'`,
+          )
+        )[0]?.n ?? 0;
+      const begin = {
+        edit: async () => (await backend.patch(`/v1/customers/${id}`, { fields: { email: people.email() } }, 1)).status,
+        renewal: () => renewCustomer(turner(vault.tenantId), id),
+      };
+      const outcome = await withClient(vault.db.superuserUrl, async (client) => {
+        await client.query('begin');
+        await client.query('select 1 from amanat.customers where id = $1 for update', [id]);
+        const one = begin[first]();
+        while ((await waiting()) < 1);
+        const two = begin[second]();
+        while ((await waiting()) < 2);
+        await client.query('commit');
+        return { [first]: await one, [second]: await two };
+      });
+      expect(outcome).toEqual({ edit: first === 'edit' ? 200 : 412, renewal: 1 });
+      const [row] = await atDatabase<{ version: number }>(vault, 'select version from amanat.customers where id = $1', [
+        id,
+      ]);
+      expect(row?.version).toBe(first === 'edit' ? 3 : 2);
+      expect(await flawOf()).toBeUndefined();
+    },
+  );
+});
+
+describe('a turn of all', () => {
+  test('is killed at every step, resumed, and run by two at once: each record once', async () => {
+    const before = await keyRows();
+    let deaths = 0;
+    for (let step = 1; step <= 2; step += 1) {
+      let left = step;
+      const mayDie = () => {
+        left -= 1;
+        return left === 0 ? Promise.reject(killed) : Promise.resolve();
+      };
+      const died = await renewAll(turner(vault.tenantId, { rest: mayDie, settle: mayDie })).then(
+        () => false,
+        (error) => {
+          if (error !== killed) throw error;
+          return true;
+        },
+      );
+      if (died) deaths += 1;
+    }
+    expect(deaths).toBe(2);
+    await Promise.all([renewAll(turner(vault.tenantId)), renewAll(turner(vault.tenantId))]);
+    const after = await keyRows();
+    expect(after.map(({ id, version }) => [id, version])).toEqual(before.map(({ id, version }) => [id, version + 1]));
+    const [turn] = await atDatabase<{ before: Date | null }>(
+      vault,
+      'select record_keys_before as before from amanat.tenants where id = $1',
+      [vault.tenantId],
+    );
+    expect(turn?.before).toBeNull();
+    expect(await flawOf()).toBeUndefined();
+  });
+
+  test('tells what does not open, and leaves it', async () => {
+    const { id } = await newPerson(backend, people.naturalCustomer());
+    const [was] = await atDatabase<{ sealed: Buffer }>(vault, 'select sealed from amanat.customers where id = $1', [
+      id,
+    ]);
+    const spoil =
+      'update amanat.customers set sealed = set_byte(sealed, length(sealed) - 1, 255 - get_byte(sealed, length(sealed) - 1)) where id = $1';
+    await atDatabase(vault, spoil, [id]);
+    const broken: string[] = [];
+    const told = { onBroken: (place: string, which: string) => void broken.push(`${place} ${which}`) };
+    await renewCustomer(turner(vault.tenantId, told), id);
+    expect(broken).toEqual([`customers ${id}`]);
+    await atDatabase(vault, 'update amanat.customers set sealed = $2 where id = $1', [id, was?.sealed]);
+    await atDatabase(vault, 'delete from amanat.customer_versions where customer_id = $1', [id]);
+    expect(await renewCustomer(turner(vault.tenantId), id)).toBe(1);
+  });
+});
