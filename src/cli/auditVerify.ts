@@ -108,9 +108,10 @@ async function verifyTenants(
 }
 
 function readable(look: Look): string {
-  const { tenantId, leaves, checkpoints, breach, keys } = look;
+  const { tenantId, leaves, expired, checkpoints, breach, keys } = look;
   const records = 'records' in look ? `, ${look.records} records` : '';
-  const counted = `${leaves} leaves, ${checkpoints} checkpoints${records}`;
+  const past = expired === 0 ? '' : `, ${expired} leaves past their time (only the hash is kept)`;
+  const counted = `${leaves} leaves, ${checkpoints} checkpoints${records}${past}`;
   const signed = keys.map((key) => `    signed under ${key}`);
   if (breach === undefined) return [`tenant ${tenantId}: ${counted} hold${waiting(look)}`, ...signed].join('\n');
   return [

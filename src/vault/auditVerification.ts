@@ -14,7 +14,8 @@ import { checkLeaf } from './leafCheck.ts';
 import type { LogTrust } from './logCheck.ts';
 import { verifyRecords } from './recordVerification.ts';
 import { contradicted } from './toldObjects.ts';
-import { unlogged, verifyTree } from './treeVerification.ts';
+import { verifyTree } from './treeVerification.ts';
+import { unlogged } from './unlogged.ts';
 
 export interface Verification {
   readonly tenantId: string;
@@ -22,6 +23,8 @@ export interface Verification {
   readonly records: number;
   /** Leaves that the tree over them has, and that wait for it; checkpoints that were verified. */
   readonly size: number;
+  /** Of the leaves of the tree, those whose time was over: their hashes are there, what they said is not. */
+  readonly expired: number;
   readonly pending: number;
   readonly checkpoints: number;
   /** Undefined when all of it holds. */

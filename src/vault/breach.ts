@@ -6,8 +6,8 @@ import type { KeptTable } from '../db/recordStandings.ts';
 export interface Breach {
   readonly code: BreachCode;
   /** A leaf, a part of the tree over the leaves, a line of a bundle, or a kind of record. */
-  readonly kind: 'leaf' | 'head' | 'tile' | 'checkpoint' | 'line' | RecordedKind | KeptTable | KeyedTable;
-  /** Of a tile its level and number, of a checkpoint its size, of a line its number, of a head its tenant. */
+  readonly kind: 'leaf' | 'head' | 'tile' | 'checkpoint' | 'expiry' | 'line' | RecordedKind | KeptTable | KeyedTable;
+  /** Of a tile its level and number, of a checkpoint its size, of an expiry the first leaf it is about, of a line its number, of a head its tenant. */
   readonly id: string;
   /** Where in the log it is, counted from 0. */
   readonly index?: number;
@@ -43,6 +43,8 @@ export type BreachCode =
   | 'checkpoint_misplaced'
   | 'checkpoint_root'
   | 'checkpoint_missing'
+  | 'expiry_signature'
+  | 'expiry_untold'
   | 'log_rolled_back'
   | 'log_forked'
   | 'bundle_malformed'
@@ -62,7 +64,7 @@ export const breachMeanings: Readonly<Record<BreachCode, string>> = {
   leaf_time: 'its time is far from the time of its id',
   leaf_order: 'it does not come after the leaf before it',
   leaf_columns: 'the columns beside it say something else than the leaf',
-  leaf_missing: 'the tree names it, but it is not there',
+  leaf_missing: 'the tree names it, but it is not there, and nothing that the log signed says that its time was over',
   leaf_replaced: 'the tree has another leaf in its place',
   leaf_reordered: 'the tree has it at another index',
   leaf_unindexed: 'it is in no tile of the tree, and does not wait for one',
@@ -81,6 +83,8 @@ export const breachMeanings: Readonly<Record<BreachCode, string>> = {
     'it is of another log or another size than where it stands: it was moved, or leaves before it were taken out or put in',
   checkpoint_root: 'what was signed is not what is there: leaves before it were changed',
   checkpoint_missing: 'no signed checkpoint covers the last leaves',
+  expiry_signature: 'what says which leaves had their time is not signed by a key of this log',
+  expiry_untold: 'leaves had their time, but the log has no leaf that tells of it',
   log_rolled_back: 'the log ends before the checkpoint that was held',
   log_forked: 'the log does not begin with the one that the checkpoint held was signed over',
   bundle_malformed: 'the line is none that an export writes',

@@ -15,11 +15,14 @@ import type { Breach } from './breach.ts';
  * | leaf       | `index`      | its place in the tree, counted from 0, without a gap                                      |
  * |            | `leaf`       | base64 of its bytes (src/crypto/leaf.ts)                                                  |
  * |            | `hash`       | base64 of SHA-256(0x00, leaf)                                                             |
+ * | expiry     | `expiry`     | a signed note (src/crypto/expiryNote.ts): leaves of which the time was over               |
+ * | expired    | `index`      | as of a leaf                                                                              |
+ * |            | `hash`       | base64; what the leaf said is gone, and an expiry before it names its index               |
  * | checkpoint | `checkpoint` | a signed note (src/crypto/checkpoint.ts) over all leaves up to here                       |
- * | last       | `leaves`     | how many lines of leaves                                                                  |
+ * | last       | `leaves`     | how many lines of leaves and expired leaves                                               |
  * |            | `checkpoints`| how many lines of checkpoints                                                             |
  *
- * A checkpoint stands right behind the leaf that completes its size; the last one is over `size`.
+ * An expiry stands before the first leaf in the file that it names. A checkpoint stands right behind the leaf that completes its size; the last one is over `size`.
  */
 export const bundleFormat = 'amanat-audit-bundle/1';
 
@@ -32,6 +35,8 @@ export interface BundleHeader {
 
 export type BundleLine =
   | { readonly kind: 'leaf'; readonly index: number; readonly leaf: Buffer; readonly hash: Buffer }
+  | { readonly kind: 'expired'; readonly index: number; readonly hash: Buffer }
+  | { readonly kind: 'expiry'; readonly expiry: string }
   | { readonly kind: 'checkpoint'; readonly checkpoint: string }
   | { readonly kind: 'end'; readonly leaves: number; readonly checkpoints: number };
 
@@ -44,6 +49,9 @@ export const headerLine = ({ origin, from, size, nodes }: BundleHeader): string 
   `${JSON.stringify({ format: bundleFormat, origin, from, size, nodes: nodes.map(base64) })}\n`;
 export const leafLine = (index: number, leaf: Buffer, hash: Buffer): string =>
   `${JSON.stringify({ index, leaf: base64(leaf), hash: base64(hash) })}\n`;
+export const expiredLine = (index: number, hash: Buffer): string =>
+  `${JSON.stringify({ index, hash: base64(hash) })}\n`;
+export const expiryLine = (expiry: string): string => `${JSON.stringify({ expiry })}\n`;
 export const checkpointLine = (checkpoint: string): string => `${JSON.stringify({ checkpoint })}\n`;
 export const endLine = (leaves: number, checkpoints: number): string => `${JSON.stringify({ leaves, checkpoints })}\n`;
 
@@ -57,17 +65,24 @@ export function parseHeader(line: string): BundleHeader | undefined {
 
 /** `undefined` for what is no line of a bundle, or not spelled as one. */
 export function parseLine(line: string): BundleLine | undefined {
-  const { index, leaf, hash, checkpoint, leaves, checkpoints } = membersOf(line);
+  const { index, leaf, hash, expiry, checkpoint, leaves, checkpoints } = membersOf(line);
   const [parsed, written] = ((): [BundleLine, string] | [] => {
     if (typeof checkpoint === 'string') return [{ kind: 'checkpoint', checkpoint }, checkpointLine(checkpoint)];
+    if (typeof expiry === 'string') return [{ kind: 'expiry', expiry }, expiryLine(expiry)];
     if (isCount(leaves) && isCount(checkpoints))
       return [{ kind: 'end', leaves, checkpoints }, endLine(leaves, checkpoints)];
-    if (!isCount(index) || typeof leaf !== 'string' || typeof hash !== 'string') return [];
+    if (!isCount(index) || typeof hash !== 'string') return [];
+    if (typeof leaf !== 'string') return expired(index, Buffer.from(hash, 'base64'));
     const bytes = { leaf: Buffer.from(leaf, 'base64'), hash: Buffer.from(hash, 'base64') };
     return [{ kind: 'leaf', index, ...bytes }, leafLine(index, bytes.leaf, bytes.hash)];
   })();
   return written === `${line}\n` ? parsed : undefined;
 }
+
+const expired = (index: number, hash: Buffer): [BundleLine, string] => [
+  { kind: 'expired', index, hash },
+  expiredLine(index, hash),
+];
 
 function membersOf(line: string): Readonly<Record<string, unknown>> {
   try {
@@ -85,8 +100,9 @@ export interface BundleLook {
   readonly tenantId: string;
   readonly from: number;
   readonly size: number;
-  /** Leaves and checkpoints that hold. */
+  /** Leaves and checkpoints that hold; of the leaves, those of which only the hash is left. */
   readonly leaves: number;
+  readonly expired: number;
   readonly checkpoints: number;
   readonly breach: Breach | undefined;
 }

@@ -3,6 +3,9 @@ import { growTree, type NodeAt, type TreeHead } from '../crypto/merkleTree.ts';
 import type { VerifierKey } from '../crypto/signedNote.ts';
 import type { Breach } from './breach.ts';
 
+/** A leaf is made before its commit, and the tree takes the oldest first: none waits so long while later ones are taken. */
+export const overdueMs = 300_000;
+
 /** What a log is held against. */
 export interface LogTrust {
   readonly tenantId: string;

@@ -1,6 +1,8 @@
 import { originOf } from '../crypto/checkpoint.ts';
+import { expiryIn } from '../crypto/expiryNote.ts';
 import { rootNodes } from '../crypto/merkleTree.ts';
-import { nodeIn, tileOf, tileWidth } from '../crypto/tiles.ts';
+import { hashBytes, nodeIn, tileOf, tileWidth } from '../crypto/tiles.ts';
+import { selectExpiries, type ExpiryRow } from '../db/auditExpiry.ts';
 import { selectTiles } from '../db/auditTree.ts';
 import { commit } from '../db/commit.ts';
 import type { Database } from '../db/database.ts';
@@ -14,7 +16,7 @@ import {
 } from '../db/treeVerification.ts';
 import { VaultError } from '../errors.ts';
 import type { Breach } from './breach.ts';
-import { checkpointLine, endLine, headerLine, leafLine } from './logBundle.ts';
+import { checkpointLine, endLine, expiredLine, expiryLine, headerLine, leafLine } from './logBundle.ts';
 import { idsOf } from './treeVerification.ts';
 
 export interface ExportedLog {
@@ -52,6 +54,7 @@ export async function exportLog(
   const { size } = last;
   await write(headerLine({ origin: originOf(tenantId), from, size, nodes: await nodesBefore(ask, tenantId, from) }));
   const counted = { leaves: 0, checkpoints: 0 };
+  const told: Told = { untilIndex: 0 };
   const done = (breach?: Breach): ExportedLog => ({ tenantId, from, size, ...counted, breach });
   for (let tile = Math.floor(from / tileWidth); tile * tileWidth < size; tile += tilesAtOnce) {
     const begin = Math.max(from, tile * tileWidth);
@@ -61,12 +64,16 @@ export async function exportLog(
     const rows = await ask(selectLeavesByIds(tenantId, ids));
     const kept = await ask(selectCheckpoints(tenantId, begin, end, tilesAtOnce * tileWidth));
     const leaves = new Map(rows.map((row) => [row.id, row]));
+    const hashes = Buffer.concat(tiles.map((one) => one.hashes ?? Buffer.alloc(0)));
+    const over = rows.length === ids.length ? [] : await ask(selectExpiries(tenantId, begin, end));
     const lines: string[] = [];
     for (let index = begin; index < end; index += 1) {
       const id = ids[index - begin] ?? '';
       const row = leaves.get(id);
-      if (row === undefined) return done({ code: 'leaf_missing', kind: 'leaf', id, index });
-      lines.push(leafLine(index, row.leaf, row.leafHash));
+      const at = (index - tile * tileWidth) * hashBytes;
+      const gone = row === undefined ? expiredLines(over, index, hashes.subarray(at, at + hashBytes), told) : [];
+      if (gone === undefined) return done({ code: 'leaf_missing', kind: 'leaf', id, index });
+      lines.push(...(row === undefined ? gone : [leafLine(index, row.leaf, row.leafHash)]));
       counted.leaves += 1;
       const due = kept.find((one) => one.size === index + 1) ?? (last.size === index + 1 ? last : undefined);
       if (due === undefined) continue;
@@ -78,6 +85,25 @@ export async function exportLog(
   }
   await write(endLine(counted.leaves, counted.checkpoints));
   return done();
+}
+
+/** Up to where the expiries that were written reach. */
+interface Told {
+  untilIndex: number;
+}
+
+/** Of a leaf whose time was over the hash, behind what the log says of it; undefined where it says nothing. */
+function expiredLines(
+  over: readonly ExpiryRow[],
+  index: number,
+  hash: Buffer,
+  told: Told,
+): readonly string[] | undefined {
+  const row = over.find(({ fromIndex, untilIndex }) => fromIndex <= index && index < untilIndex);
+  if (row === undefined || expiryIn(row.note)?.indexes.includes(index) !== true) return undefined;
+  const first = row.fromIndex >= told.untilIndex;
+  told.untilIndex = row.untilIndex;
+  return [...(first ? [expiryLine(row.note)] : []), expiredLine(index, hash)];
 }
 
 type Ask = <Row>(statement: Statement<Row>) => Promise<readonly Row[]>;

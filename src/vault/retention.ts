@@ -52,7 +52,7 @@ export interface Pace {
 }
 
 /**
- * One round of a tenant: what has had its time goes, a page in one commit with a leaf for each row; where values are destroyed,
+ * One round of a tenant: what has had its time goes, a page in one commit with a leaf for each row (of the log's leaves for each page); where values are destroyed,
  * not those of customers under a hold. Any number of processes may do it at once, and stop anywhere: what is done is due
  * no more, and of two that take the same page one is undone whole.
  */
@@ -60,21 +60,22 @@ export async function sweepRetention(
   vault: Vault,
   policy: Policy,
   tenantId: string,
-  { pages = mostPages, rows = atMost, onSwept = () => undefined }: Pace = {},
+  { pages = mostPages, rows, onSwept = () => undefined }: Pace = {},
 ): Promise<readonly SweptClass[]> {
   const keys = await vault.keyring.tenant(tenantId);
   const swept: SweptClass[] = [];
   const sweepings = sweepingsOf(policy.profile);
   for (const { class: name, sweeping } of sweepings) {
+    const most = rows ?? sweeping.rows ?? atMost;
     let done = 0;
     for (let page = 0; page < pages; page += 1) {
-      const count = await sweepPage({ vault, policy, keys, at: new Date(vault.now()) }, name, sweeping, rows);
+      const count = await sweepPage({ vault, policy, keys, at: new Date(vault.now()) }, name, sweeping, most);
       done += count;
       onSwept(
         swept.length / sweepings.length,
         swept.reduce((sum, one) => sum + one.done, done),
       );
-      if (count < rows) break;
+      if (count < most) break;
     }
     swept.push({ class: name, action: sweeping.action, done });
   }
@@ -95,7 +96,7 @@ async function sweepPage(round: Round, rule: RetentionClass, sweeping: Sweeping,
     ...lapsed,
     ...(await sweeping.letGo(round, due)),
     ...(gone.length === 0 ? [] : [insertDestroyedKeys(tenantId, gone, at)]),
-    ...due.map((row) => leafOf(round, rule, sweeping, row)),
+    ...(sweeping.leavesOne === true ? [] : due.map((row) => leafOf(round, rule, sweeping, row))),
   ];
   try {
     await write(vault, tenantId, statements);

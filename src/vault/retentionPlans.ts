@@ -1,6 +1,7 @@
 import { caseKinds } from '../db/cases.ts';
 import type { Profile } from '../policy/profile.ts';
 import type { RetentionClass } from '../policy/vocabulary.ts';
+import { leaves } from './auditExpiry.ts';
 import { deactivatingUnheard, tellingIdle } from './idleAccounts.ts';
 import { refundAccounts } from './refundAccounts.ts';
 import { durationOf, orderTermsOf } from './retentionTerms.ts';
@@ -64,10 +65,7 @@ export const plans: Readonly<Record<RetentionClass, Plan>> = {
   complaint: sweep(({ retention }) => caseKinds.map((kind) => cases(kind, durationOf(retention.complaint.keep)))),
   feedback: sweep(({ retention }) => [feedback(durationOf(retention.feedback.keep))]),
   incident: sweep(({ retention }) => [incidents(durationOf(retention.incident.keep))]),
-  access_audit: {
-    does: 'open',
-    why: 'the log is append-only, and without a signed tree over it a leaf that was let go is as one that was destroyed',
-  },
+  access_audit: sweep(({ retention }) => [leaves(durationOf(retention.access_audit.keep))]),
   visitor_technical: { does: 'not_stored', why: 'the vault takes no technical data of visitors' },
   backup: { does: 'operator', why: 'whoever keeps the backups deletes them in time; erasure destroys the key' },
 };

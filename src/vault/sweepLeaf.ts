@@ -6,6 +6,8 @@ import { newId } from './ids.ts';
 
 /** What the vault did by itself because its time had come: nobody asked at that moment, and no token was judged. */
 export interface SweepDeed {
+  /** Of the leaf; a new one when left out. */
+  readonly id?: string;
   readonly tenantId: string;
   readonly policyVersion: string;
   readonly action: string;
@@ -21,8 +23,8 @@ export interface SweepDeed {
 }
 
 /** A leaf with the actor `sweep`. */
-export function sweepLeaf({ object, subjectId, ...deed }: SweepDeed, now: number): Statement {
-  const id = newId(now);
+export function sweepLeaf({ id: given, object, subjectId, ...deed }: SweepDeed, now: number): Statement {
+  const id = given ?? newId(now);
   const leaf = encodeLeaf({
     id,
     at: now,

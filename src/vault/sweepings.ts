@@ -69,6 +69,10 @@ export interface Sweeping<Row extends DueRecord = DueRecord> {
   readonly destroysKeys: boolean;
   /** The leaves do not say whose it was: they would join again what is cut. */
   readonly leavesUnnamed?: true;
+  /** Rows of a page, where that is not as many as of the others. */
+  readonly rows?: number;
+  /** `letGo` leaves one leaf for all of the page: one for each would be as many as go. */
+  readonly leavesOne?: true;
   /** Rows that are not as they were made are left alone. */
   readonly isGenuine?: (round: Pick<Round, 'vault' | 'keys'>, row: Row) => boolean;
 }

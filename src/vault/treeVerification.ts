@@ -1,5 +1,6 @@
 /**
- * Does the tree hold? Every leaf of its tiles is there, once and with its hash, every tile follows from the leaves, head and
+ * Does the tree hold? Every leaf of its tiles is there, once and with its hash, or the log
+ * itself says that its time was over; every tile follows from the leaves, head and
  * checkpoints from the tiles, and every checkpoint is signed. One pass in the order of the log, a page of tiles at a time, beside a
  * running service: what is integrated after the pass began is left for the next one.
  */
@@ -13,31 +14,30 @@ import type { Database } from '../db/database.ts';
 import type { Statement } from '../db/statement.ts';
 import {
   selectCheckpoints,
-  selectIdTilesOver,
   selectLeafHashes,
   selectLeafTiles,
-  selectPendingOf,
   selectTreeExtent,
   type KeptCheckpoint,
   type LeafTile,
   type TreeExtent,
 } from '../db/treeVerification.ts';
 import type { Breach } from './breach.ts';
+import { expiredIn, type Ask, type ExpiredLeaves } from './expiredLeaves.ts';
 import { timeOf } from './idTime.ts';
-import { checkLog, type LogCheck, type LogTrust } from './logCheck.ts';
+import { checkLog, overdueMs, type LogCheck, type LogTrust } from './logCheck.ts';
 
 export interface TreeLook {
   /** Leaves that the tree has, and checkpoints whose signature and root were verified. */
   readonly size: number;
   readonly checkpoints: number;
+  /** Of these, leaves whose time was over: their hashes are there, what they said is not. */
+  readonly expired: number;
   /** Leaves that wait for it. */
   readonly pending: number;
   readonly breach: Breach | undefined;
 }
 
 const tilesAtOnce = 4;
-/** A leaf is made before its commit, and the tree takes the oldest first: none waits so long while later ones are taken. */
-const overdueMs = 300_000;
 
 export async function verifyTree(
   db: Database,
@@ -45,20 +45,22 @@ export async function verifyTree(
   onProgress: (share: number, count: number) => void,
 ): Promise<TreeLook> {
   const { tenantId } = trust;
-  const ask = async <Row>(statement: Statement<Row>) => (await commit(db, { tenantIds: [tenantId] }, [statement]))[0];
+  const ask: Ask = async <Row>(statement: Statement<Row>) =>
+    (await commit(db, { tenantIds: [tenantId] }, [statement]))[0];
   const [extent] = await ask(selectTreeExtent(tenantId));
   if (extent === undefined) throw new Error('a statement of one row gave none');
   const { size, pending } = extent;
   const log = checkLog(trust);
+  const walk: Walk = { trust, ask, log, size: size ?? 0, upper: new Map(), expired: 0 };
   const look = (breach: Breach | undefined): TreeLook => ({
     size: log.size(),
     checkpoints: log.verified(),
+    expired: walk.expired,
     pending,
     breach,
   });
   const unfit = extentFlaw(tenantId, extent);
   if (unfit !== undefined || size === null) return look(unfit ?? log.end() ?? queueFlaw(extent));
-  const walk: Walk = { tenantId, ask, log, size, upper: new Map() };
   for (let tile = 0; tile * tileWidth < size; tile += tilesAtOnce) {
     const breach = await verifyTiles(walk, tile);
     if (breach !== undefined) return look(breach);
@@ -68,12 +70,13 @@ export async function verifyTree(
 }
 
 interface Walk {
-  readonly tenantId: string;
-  readonly ask: <Row>(statement: Statement<Row>) => Promise<readonly Row[]>;
+  readonly trust: LogTrust;
+  readonly ask: Ask;
   readonly log: LogCheck;
   readonly size: number;
   /** Of each level above the leaves the tile that the walk is in. */
   readonly upper: Map<number, { readonly tile: number; readonly entries: Buffer | undefined }>;
+  expired: number;
 }
 
 const counted = ({ level, tile, bytes }: TreeExtent['tiles'][number]): number =>
@@ -99,7 +102,8 @@ function extentFlaw(tenantId: string, { size, tiles, newestCheckpoint }: TreeExt
 }
 
 async function verifyTiles(walk: Walk, first: number): Promise<Breach | undefined> {
-  const { tenantId, ask, log, size } = walk;
+  const { trust, ask, log, size } = walk;
+  const { tenantId } = trust;
   const begin = first * tileWidth;
   const end = Math.min(size, begin + tilesAtOnce * tileWidth);
   const tiles = await ask(selectLeafTiles(tenantId, first, tilesAtOnce));
@@ -118,8 +122,11 @@ async function verifyTiles(walk: Walk, first: number): Promise<Breach | undefine
   );
   const stored = new Map(rows.map(({ id, leafHash }) => [id, leafHash]));
   const kept = await ask(selectCheckpoints(tenantId, begin, end, entries.length));
+  const over = await expiredIn(ask, trust, begin, end, stored.size < entries.length);
+  if ('code' in over) return over;
+  walk.expired += entries.length - stored.size;
   const completed: { readonly node: NodeAt; readonly hash: Buffer }[] = [];
-  const breach = walkEntries(log, entries, stored, kept, (node, hash) => {
+  const breach = walkEntries(log, entries, { stored, over }, kept, (node, hash) => {
     if (node.level > 0 && entryOf(node) !== undefined) completed.push({ node, hash });
   });
   for (const { node, hash } of completed) {
@@ -159,7 +166,7 @@ function entriesOf(tile: LeafTile | undefined, index: number, count: number): En
 function walkEntries(
   log: LogCheck,
   entries: readonly Entry[],
-  stored: ReadonlyMap<string, Buffer>,
+  { stored, over }: { readonly stored: ReadonlyMap<string, Buffer>; readonly over: ExpiredLeaves },
   kept: readonly KeptCheckpoint[],
   completed: (node: NodeAt, hash: Buffer) => void,
 ): Breach | undefined {
@@ -170,8 +177,8 @@ function walkEntries(
     const own = stored.get(id);
     const named = { kind: 'leaf', id, index } as const;
     if (seen.has(id)) return { code: 'leaf_twice', ...named };
-    if (own === undefined) return { code: 'leaf_missing', ...named };
-    if (!own.equals(hash))
+    if (own === undefined && !(timeOf(id) < (over.before.get(index) ?? 0))) return { code: 'leaf_missing', ...named };
+    if (own !== undefined && !own.equals(hash))
       return { code: hashes.has(hash.toString('hex')) ? 'leaf_reordered' : 'leaf_replaced', ...named };
     seen.add(id);
     const forked = log.append(hash, completed);
@@ -185,10 +192,10 @@ function walkEntries(
   return undefined;
 }
 
-async function upperFlaw({ tenantId, ask, upper }: Walk, node: NodeAt, hash: Buffer): Promise<Breach | undefined> {
+async function upperFlaw({ trust, ask, upper }: Walk, node: NodeAt, hash: Buffer): Promise<Breach | undefined> {
   const { level, tile, at } = entryOf(node) ?? { level: 0, tile: 0, at: 0 };
   if (upper.get(level)?.tile !== tile) {
-    const [row] = await ask(selectTiles(tenantId, [{ level, tile }]));
+    const [row] = await ask(selectTiles(trust.tenantId, [{ level, tile }]));
     upper.set(level, { tile, entries: row?.entries });
   }
   const entries = upper.get(level)?.entries;
@@ -215,24 +222,6 @@ function queueFlaw({ newestId, oldestPendingId, lostPendingId }: TreeExtent): Br
   if (newestId === null || oldestPendingId === null) return undefined;
   const late = timeOf(oldestPendingId) < timeOf(newestId) - overdueMs;
   return late ? { code: 'leaf_overdue', kind: 'leaf', id: oldestPendingId } : undefined;
-}
-
-/** Of these leaves, in the order of their ids, the first that the tree has not taken and that does not wait for it, or that it has twice. */
-export async function unlogged(db: Database, tenantId: string, ids: readonly string[]): Promise<Breach | undefined> {
-  const [first, last] = [ids[0], ids.at(-1)];
-  if (first === undefined || last === undefined) return undefined;
-  const scope = { tenantIds: [tenantId] };
-  const [waiting] = await commit(db, scope, [selectPendingOf(tenantId, ids)]);
-  const pending = new Set(waiting.map(({ id }) => id));
-  const [tiles] = await commit(db, scope, [selectIdTilesOver(tenantId, first, last)]);
-  const times = new Map<string, number>();
-  for (const { ids: named } of tiles) for (const id of idsOf(named)) times.set(id, (times.get(id) ?? 0) + 1);
-  for (const id of ids) {
-    const count = times.get(id) ?? 0;
-    if (count > 1) return { code: 'leaf_twice', kind: 'leaf', id };
-    if (count === 0 && !pending.has(id)) return { code: 'leaf_unindexed', kind: 'leaf', id };
-  }
-  return undefined;
 }
 
 export function idsOf(entries: Buffer): string[] {

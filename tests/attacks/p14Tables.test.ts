@@ -20,6 +20,7 @@ const tables: Readonly<Record<string, 'goes' | 'kept' | 'none'>> = {
   anomalies: 'kept',
   audit_checkpoints: 'none',
   audit_epochs: 'none',
+  audit_expiries: 'none',
   audit_heads: 'none',
   audit_id_tiles: 'kept',
   audit_leaves: 'kept',

@@ -18,6 +18,7 @@ const tables = [
   'audit_id_tiles',
   'audit_heads',
   'audit_checkpoints',
+  'audit_expiries',
 ] as const;
 
 /** `look` after a superuser's change behind every guard and trigger, which is then undone. */
