@@ -693,7 +693,13 @@ describe('the MAC', () => {
     clients: { tokens_valid_from: 'can only take away' },
     client_secrets: {},
     policy_versions: { source_sha256: 'repeats the source, believed by nobody' },
-    grants: { external_ref: 'sealed on its own', reads: 'changes', closed_at: 'changes', closed_reason: 'changes' },
+    grants: {
+      external_ref: 'sealed on its own',
+      account: 'sealed on its own',
+      reads: 'changes',
+      closed_at: 'changes',
+      closed_reason: 'changes',
+    },
     shipments: {
       status: 'changes',
       code_tries: 'changes',
