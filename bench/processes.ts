@@ -56,6 +56,8 @@ export async function startService(workers: number, again?: string, metricsPort?
       AMANAT_DATA_DIR: folder,
       AMANAT_WORKERS: String(workers),
       AMANAT_RATE_LIMIT: '10000000',
+      // Tokens outlive a restart on another port.
+      AMANAT_ISSUER: 'http://127.0.0.1',
       ...(metricsPort === undefined ? {} : { AMANAT_METRICS_PORT: String(metricsPort) }),
     },
     stdio: ['ignore', 'pipe', 'ignore'],
