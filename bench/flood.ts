@@ -1,8 +1,7 @@
-import { parentPort, workerData } from 'node:worker_threads';
 import { any } from './floorWorks.ts';
-import { load, type Measured, type Request } from './load.ts';
+import { load, type Request } from './load.ts';
 
-/** A flood in a thread of its own, so that whoever is measured beside it does not wait for whoever floods. */
+/** A flood in a process of its own, so that whoever is measured beside it does not wait for whoever floods. */
 export interface FloodOrder {
   readonly url: string;
   readonly requests: readonly Request[];
@@ -10,7 +9,9 @@ export interface FloodOrder {
   readonly seconds: number;
 }
 
-const { url, requests, connections, seconds } = workerData as FloodOrder;
-const done: Measured = await load({ url, next: () => any(requests) }, connections, seconds);
-// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread of our own, no window
-parentPort?.postMessage(done);
+process.once('message', (message) => void answer(message as FloodOrder));
+
+async function answer({ url, requests, connections, seconds }: FloodOrder): Promise<void> {
+  process.send?.(await load({ url, next: () => any(requests) }, connections, seconds));
+  process.disconnect();
+}

@@ -1,8 +1,7 @@
-import { execFile } from 'node:child_process';
+import { execFile, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { Worker } from 'node:worker_threads';
 import { memoryOf, mostMemory } from './figures.ts';
 import type { FloodOrder } from './flood.ts';
 import { load, median, type Measured, type Work } from './load.ts';
@@ -42,8 +41,11 @@ async function secondTenant(service: Service): Promise<Service> {
 function floodOf({ url, next }: Work): Promise<Measured> {
   const { connections, seconds } = flood;
   const order: FloodOrder = { url, requests: Array.from({ length: 200 }, next), connections, seconds };
-  const worker = new Worker(new URL('./flood.js', import.meta.url), { workerData: order });
-  return new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+  const child = fork(new URL('./flood.js', import.meta.url));
+  child.send(order);
+  return new Promise((resolve, reject) => {
+    child.once('message', (done) => resolve(done as Measured)).once('error', reject);
+  });
 }
 
 export async function overload(): Promise<void> {
