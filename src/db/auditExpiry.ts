@@ -6,6 +6,7 @@ export interface DueLeaf extends DueRecord {
   readonly index: number;
   /** Leaves made before this moment are due: the beginning of a day (UTC). */
   readonly before: Date;
+  readonly leaf: Buffer;
 }
 
 /**
@@ -45,7 +46,7 @@ const dueLeaves = `
        from amanat.audit_id_tiles t
       cross join lateral generate_series(0, octet_length(t.entries) / 16 - 1) as g (n)
       cross join lateral (
-        select l.id
+        select l.id, l.leaf
           from amanat.audit_leaves l
          where l.tenant_id = $1::uuid and l.id = encode(substring(t.entries from g.n * 16 + 1 for 16), 'hex')::uuid
            and case when length(l.leaf) > 42 then
@@ -68,7 +69,7 @@ export function selectDueLeaves(
   return statement(
     'select_due_leaves',
     `${bounds}
-     select d.id, null::uuid as "customerId", t.tile * 256 + g.n as index, (select f.before from bound f) as before
+     select d.id, null::uuid as "customerId", t.tile * 256 + g.n as index, (select f.before from bound f) as before, d.leaf
        ${dueLeaves}
       order by t.tile, g.n
       limit $5::integer`,

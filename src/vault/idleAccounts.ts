@@ -14,7 +14,7 @@ import { jalaliDayOf } from './tehranDay.ts';
 import { toPersianDigits } from '../formats/jalali.ts';
 import type { Round, Sweeping } from './sweepings.ts';
 import { durationOf, type RetentionRule } from './retentionTerms.ts';
-import { believes, macOf } from './rowMac.ts';
+import { believed, macOf } from './rowMac.ts';
 import { tellSubject } from './tellings.ts';
 
 /** Where the policy does not say how long somebody has to answer. */
@@ -51,7 +51,7 @@ export const deactivatingUnheard = (rule: RetentionRule): Sweeping<UnheardRow> =
     ],
     sparesHeld: false,
     destroysKeys: false,
-    isGenuine: ({ vault, keys }, row) => believes(vault, keys, 'idle_notices', row),
+    genuine: believed('idle_notices'),
   };
 };
 

@@ -19,7 +19,7 @@ import type { NewGrant } from './grants.ts';
 import type { TenantKeys } from './keyring.ts';
 import type { OpenRecord, Plaintext } from './record.ts';
 import { durationOf } from './retentionTerms.ts';
-import { believes } from './rowMac.ts';
+import { believed } from './rowMac.ts';
 import { openWords, sealWords, type WordsKey } from './sealedWords.ts';
 import { sweepingOf, type Sweeping } from './sweepings.ts';
 import type { Vault } from './vault.ts';
@@ -123,23 +123,21 @@ export async function copiedRefundAccounts(copying: Copying): Promise<CopiedReco
   const { vault, keys, policy, customer, make, at, limit } = copying;
   const keep = durationOf(policy.profile.retention.refund_iban.keep);
   const [rows] = await load(vault, keys.tenantId, [selectAccountsOf(keys.tenantId, customer.id, { keep, at }, limit)]);
-  return rows
-    .filter((row) => believes(vault, keys, 'grants', row))
-    .map((row) => {
-      const record = accountRecord(keys, customer, { grantId: row.id, sealed: row.account });
-      const [nameField] = holderFields[customer.kind].toReversed();
-      const holder =
-        record.labels.has('holderName') && nameField !== undefined
-          ? make(record, 'holderName', nameField, 'refund_iban').map((item) => ({ ...item, title: 'صاحب حساب' }))
-          : [];
-      return copiedRecord(
-        { id: row.id, createdAt: row.openedAt },
-        {
-          items: [...make(record, 'iban', 'iban', 'refund_iban'), ...holder],
-          facts: row.orderId === null ? [] : fact('orderId', 'سفارش', row.orderId),
-        },
-      );
-    });
+  return believed('grants')(copying, rows).map((row) => {
+    const record = accountRecord(keys, customer, { grantId: row.id, sealed: row.account });
+    const [nameField] = holderFields[customer.kind].toReversed();
+    const holder =
+      record.labels.has('holderName') && nameField !== undefined
+        ? make(record, 'holderName', nameField, 'refund_iban').map((item) => ({ ...item, title: 'صاحب حساب' }))
+        : [];
+    return copiedRecord(
+      { id: row.id, createdAt: row.openedAt },
+      {
+        items: [...make(record, 'iban', 'iban', 'refund_iban'), ...holder],
+        facts: row.orderId === null ? [] : fact('orderId', 'سفارش', row.orderId),
+      },
+    );
+  });
 }
 
 /** That there was a refund, and to an account that was given for it, stays; the account goes. */
@@ -157,6 +155,6 @@ export function refundAccounts(keep: string | null): Sweeping {
     ],
     sparesHeld: true,
     destroysKeys: false,
-    isGenuine: ({ vault, keys }, row) => believes(vault, keys, 'grants', row),
+    genuine: believed('grants'),
   });
 }

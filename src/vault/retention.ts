@@ -87,7 +87,7 @@ async function sweepPage(round: Round, rule: RetentionClass, sweeping: Sweeping,
   const { vault, keys, at } = round;
   const { tenantId } = keys;
   const [rows] = await load(vault, tenantId, [sweeping.select(tenantId, at, most)]);
-  const found = rows.filter((row) => sweeping.isGenuine?.(round, row) ?? true);
+  const found = (await sweeping.genuine?.(round, rows)) ?? rows;
   if (found.length === 0) return 0;
   const { due, lapsed } = await freeOf(round, sweeping, found);
   if (due.length === 0) return 0;

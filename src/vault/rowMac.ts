@@ -89,6 +89,15 @@ export function believes<Kind extends RowKind>(
   return genuine;
 }
 
+/** The same of a page: those that are believed. */
+export const believed =
+  <Kind extends RowKind>(kind: Kind) =>
+  <Row extends Signed<Kind>>(
+    { vault, keys }: { readonly vault: Pick<Vault, 'notice'>; readonly keys: MacKeys },
+    rows: readonly Row[],
+  ): readonly Row[] =>
+    rows.filter((row) => believes(vault, keys, kind, row));
+
 /** A parcel rests on two rows: its own and its grant's. Throws `integrity_failure`. */
 export function checkParcel(
   keys: MacKeys,

@@ -39,7 +39,7 @@ import { cutOff } from './feedback.ts';
 import { endLapsed } from './holds.ts';
 import type { TenantKeys } from './keyring.ts';
 import { booksClosed, type RetentionRule } from './retentionTerms.ts';
-import { believes } from './rowMac.ts';
+import { believed } from './rowMac.ts';
 import type { Vault } from './vault.ts';
 import type { Policy } from './watch.ts';
 
@@ -73,8 +73,8 @@ export interface Sweeping<Row extends DueRecord = DueRecord> {
   readonly rows?: number;
   /** `letGo` leaves one leaf for all of the page: one for each would be as many as go. */
   readonly leavesOne?: true;
-  /** Rows that are not as they were made are left alone. */
-  readonly isGenuine?: (round: Pick<Round, 'vault' | 'keys'>, row: Row) => boolean;
+  /** Of these, the rows that are as they were made; others are left alone. */
+  readonly genuine?: (round: Round, rows: readonly Row[]) => readonly Row[] | Promise<readonly Row[]>;
 }
 
 /** A row's own type is known to `select` and `letGo` alone. */
@@ -114,7 +114,7 @@ export function holds(kinds: readonly HoldKind[]): Sweeping {
     letGo: ({ keys }, due) => endLapsed(keys, due),
     sparesHeld: false,
     destroysKeys: false,
-    isGenuine: ({ vault, keys }, hold) => believes(vault, keys, 'holds', hold),
+    genuine: believed('holds'),
   });
 }
 
@@ -148,7 +148,7 @@ export function feedback(keep: string | null): Sweeping {
     sparesHeld: true,
     destroysKeys: false,
     leavesUnnamed: true,
-    isGenuine: ({ vault, keys }, row) => believes(vault, keys, 'feedback', row),
+    genuine: believed('feedback'),
   });
 }
 
@@ -223,7 +223,7 @@ export function answers(keep: string | null): Sweeping {
     ],
     sparesHeld: true,
     destroysKeys: false,
-    isGenuine: ({ vault, keys }, row) => believes(vault, keys, 'supplementary_requests', row),
+    genuine: believed('supplementary_requests'),
   });
 }
 

@@ -108,6 +108,28 @@ async function readOnce(vault: Vault, tenantId: string, nodes: readonly NodeAt[]
   return (wanted) => Promise.resolve(wanted.map(({ level, index }) => known.get(`${level}/${index}`) ?? nothing));
 }
 
+/**
+ * Hashes of leaves of one tile as the head has them, in that order: every entry of the tile goes into the proof of the first one, so
+ * that proves all of them. Throws `integrity_failure`. Each of `indexes` < the head's size.
+ */
+export async function provenHashes(
+  vault: Vault,
+  tenantId: string,
+  head: TreeHead,
+  indexes: readonly number[],
+): Promise<readonly Buffer[]> {
+  const nodes = indexes.map((index) => ({ level: 0, index }));
+  const [first] = indexes;
+  if (first === undefined) return [];
+  const { size, root } = head;
+  const read = await readOnce(vault, tenantId, [...nodes, ...inclusionPlan(first, size).flat()]);
+  const hashes = await read(nodes);
+  const path = await makeProof(inclusionPlan(first, size), read);
+  if (!verifyInclusion({ leafHash: hashes[0] ?? nothing, index: first, size, path }, root))
+    throw new VaultError('integrity_failure');
+  return hashes;
+}
+
 /** Waiting leaves are counted up to here. */
 const mostCounted = 100_000;
 

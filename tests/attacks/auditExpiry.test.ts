@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { synthetic } from '../../src/cli/synthetic.ts';
 import { digestOf } from '../../src/crypto/digest.ts';
 import { expiryIn, expiryText, signExpiry } from '../../src/crypto/expiryNote.ts';
-import { decodeLeaf } from '../../src/crypto/leaf.ts';
+import { decodeLeaf, encodeLeaf, leafHash } from '../../src/crypto/leaf.ts';
 import { commit } from '../../src/db/commit.ts';
 import { DbFault } from '../../src/db/fault.ts';
 import { statement } from '../../src/db/statement.ts';
@@ -307,6 +307,62 @@ describe('anything else that is missing is a breach', () => {
     const hashed = lines.findIndex((line) => line.includes('"hash":') && !line.includes('"leaf":'));
     const other = JSON.stringify({ index: (JSON.parse(lines[hashed] ?? '') as { index: number }).index, hash });
     expect((await verified(lines.with(hashed, other))).breach?.code).toBe('checkpoint_root');
+  });
+});
+
+/** Whoever edits the tables has no key of the log; but the service has one, and signs for what it believes had its time. */
+describe('a leaf that is dressed up as one that had its time', () => {
+  const hex = (id: string) => id.replaceAll('-', '');
+
+  /** The first young leaf: a look of long ago stands in its place when the sweep comes; then everything else is put back. */
+  async function laundered(alsoHash: boolean): Promise<{ breach: Breach | undefined; swept: number; young: string }> {
+    const young = order.find((id, i) => !said.has(id) && i > indexOf(order.findLast((one) => said.has(one)) ?? ''))!;
+    const look = [...said.values()].find(({ action }) => action === 'customers.read')!;
+    const id = look.id.replace(/.{12}$/, 'facade000000');
+    const leaf = encodeLeaf({ ...look, id });
+    const [tile, at] = [Math.floor(indexOf(young) / 256), indexOf(young) % 256];
+    const [{ hash } = { hash: Buffer.alloc(0) }] = await atDatabase<{ hash: Buffer }>(
+      vault,
+      'select leaf_hash as hash from amanat.audit_leaves where id = $1',
+      [young],
+    );
+    const entry = (table: string, width: number, bytes: Buffer, more = '') =>
+      changed(
+        `update amanat.${table} set entries = overlay(entries placing $1 from $2)${more} where tile = $3
+         ${table === 'audit_tiles' ? 'and level = 0' : ''} and tenant_id = $4`,
+        [bytes, at * width + 1, tile, vault.tenantId],
+      );
+    let swept = 0;
+    const spoil: Spoil = async (client) => {
+      const values = [id, leaf, leafHash(leaf), young];
+      await changed('update amanat.audit_leaves set id = $1, leaf = $2, leaf_hash = $3 where id = $4', values)(client);
+      await entry('audit_id_tiles', 16, Buffer.from(hex(id), 'hex'), `, min_id = least(min_id, '${id}')`)(client);
+      if (alsoHash) await entry('audit_tiles', 32, leafHash(leaf))(client);
+      swept = await sweep();
+      if (alsoHash) await entry('audit_tiles', 32, hash)(client);
+      await client.query('delete from amanat.audit_leaves where id = $1', [id]);
+      await client.query(
+        `update amanat.audit_id_tiles t set min_id = b.least, max_id = b.most
+           from (select min(encode(substring(a.entries from n * 16 + 1 for 16), 'hex')::uuid::text)::uuid as least,
+                        max(encode(substring(a.entries from n * 16 + 1 for 16), 'hex')::uuid::text)::uuid as most
+                   from amanat.audit_id_tiles a, generate_series(0, octet_length(a.entries) / 16 - 1) n
+                  where a.tile = $1 and a.tenant_id = $2) b
+          where t.tile = $1 and t.tenant_id = $2`,
+        [tile, vault.tenantId],
+      );
+      await integrate();
+    };
+    const breach = await found(spoil);
+    return { breach, swept, young };
+  }
+
+  test.each([
+    ['in its row and by its id', false],
+    ['and by its hash while the sweep looks', true],
+  ])('is not signed away: %s', async (_how, alsoHash) => {
+    const { breach, swept, young } = await laundered(alsoHash);
+    expect(swept).toBe(0);
+    expect(breach).toMatchObject({ code: 'leaf_missing', index: indexOf(young) });
   });
 });
 
