@@ -7,7 +7,7 @@ import { acts, type DeclareAct } from './http/acts.ts';
 import { anomalies } from './http/anomalies.ts';
 import { audit } from './http/audit.ts';
 import { auditProofs } from './http/auditProofs.ts';
-import { authenticator } from './http/auth.ts';
+import { authenticator, tenantRecalled } from './http/auth.ts';
 import { changes } from './http/changes.ts';
 import { breakGlass } from './http/breakGlass.ts';
 import { clients } from './http/clients.ts';
@@ -198,12 +198,13 @@ export function createApp(
   log: Log,
   options: Pick<HttpOptions<Caller>, 'rate' | 'mostInFlight' | 'patience'> = {},
 ): Http<Caller> {
-  const verify = tokenVerifier(vault.keys, vault.issuer, vault.now);
+  const { verify, recall } = tokenVerifier(vault.keys, vault.issuer, vault.now);
   const http = createHttp<Caller>({
     ...options,
     log,
     now: vault.now,
     authenticate: authenticator(verify, vault.watch),
+    tenantOfHead: tenantRecalled(recall),
     clientOf: (caller) => caller.clientId,
     tenantOf: (caller) => caller.tenantId,
     isSealed: vault.seal.sealed,

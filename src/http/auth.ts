@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { VaultError } from '../errors.ts';
-import type { VerifyToken } from '../vault/accessToken.ts';
+import type { TokenVerifier, VerifyToken } from '../vault/accessToken.ts';
 import type { Caller } from '../vault/caller.ts';
 import type { Watch } from '../vault/watch.ts';
 
@@ -21,6 +21,12 @@ export function authenticator(
     if (watch.isRevoked(caller)) throw new VaultError('unauthenticated');
     return caller;
   };
+}
+
+/** Whose request this is if its token verified before; anything else is nobody's. */
+export function tenantRecalled(recall: TokenVerifier['recall']): (req: IncomingMessage) => string | undefined {
+  return ({ headers: { authorization } }) =>
+    authorization === undefined ? undefined : recall(bearer.exec(authorization)?.[1] ?? '')?.tenantId;
 }
 
 /** Repeated headers arrive joined by a comma (server.ts), which is no token. */

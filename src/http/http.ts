@@ -12,6 +12,7 @@ import { sendProblem } from './problem.ts';
 import { requestIds } from './requestId.ts';
 import type { Declare, DeclaredRoute, Incoming, Method } from './route.ts';
 import { checkHead, pathOf } from './target.ts';
+import { turnstile, type Turnstile } from './turnstile.ts';
 
 export interface HttpOptions<Caller> extends Omit<Doors<Caller>, 'gate'> {
   readonly log: Log;
@@ -21,6 +22,10 @@ export interface HttpOptions<Caller> extends Omit<Doors<Caller>, 'gate'> {
   readonly rate?: RateRules;
   /** Requests being worked on at once, 512 when absent; one tenant may hold three quarters of them, one client half. */
   readonly mostInFlight?: number;
+  /** Requests begun in one turn of the event loop, 8 when absent. */
+  readonly mostPerTurn?: number;
+  /** Whose request it is as far as its head tells, at no cost: the tenant of a token verified before. */
+  readonly tenantOfHead?: (req: IncomingMessage) => string | undefined;
   /** While it says so, everything but the two probes is 503 `sealed`. */
   readonly isSealed?: () => boolean;
   readonly patience?: Partial<Pick<HttpRules, 'bodyMs' | 'writeMs' | 'lingerMs' | 'lingerBytes'>>;
@@ -64,10 +69,11 @@ export function createHttp<Caller>(options: HttpOptions<Caller>): Http<Caller> {
     standing: standingHeaders({ 'RateLimit-Policy': newLimiter().policy }),
   };
   const gate = concurrencyGate(mostInFlight, Math.ceil((mostInFlight * 3) / 4), Math.ceil(mostInFlight / 2));
-  const { authenticate, clientOf, tenantOf, isSealed = () => false } = options;
+  const { authenticate, clientOf, tenantOf, tenantOfHead = () => undefined, isSealed = () => false } = options;
+  const door: Door = { rules, isSealed, tenantOfHead, turnstile: turnstile(options.mostPerTurn ?? 8) };
   const app = bareExpress();
   const table = routeTable<Caller>(app, { authenticate, clientOf, tenantOf, gate }, newLimiter);
-  return { ...table, kinds: kindsOf(app), rules, listener: (req, res) => begin(app, { ...rules, isSealed }, req, res) };
+  return { ...table, kinds: kindsOf(app), rules, listener: (req, res) => begin(app, door, req, res) };
 }
 
 function bareExpress(): express.Express {
@@ -93,12 +99,16 @@ function kindsOf(app: express.Express): Kinds {
 /** They tell about the process itself, also of a vault that is sealed. */
 const probes: ReadonlySet<string> = new Set(['/healthz', '/readyz']);
 
-interface Door extends HttpRules {
+interface Door {
+  readonly rules: HttpRules;
   readonly isSealed: () => boolean;
+  readonly tenantOfHead: (req: IncomingMessage) => string | undefined;
+  readonly turnstile: Turnstile;
 }
 
-function begin(app: express.Express, rules: Door, req: IncomingMessage, response: ServerResponse): void {
+function begin(app: express.Express, door: Door, req: IncomingMessage, response: ServerResponse): void {
   const res = response as Reply;
+  const { rules } = door;
   res.locals = {
     rules,
     id: rules.newRequestId(),
@@ -112,9 +122,15 @@ function begin(app: express.Express, rules: Door, req: IncomingMessage, response
     cut: false,
   };
   res.on('close', closed);
+  door.turnstile.pass(door.tenantOfHead(req) ?? '', () => enter(app, door, req, res));
+}
+
+function enter(app: express.Express, door: Door, req: IncomingMessage, res: Reply): void {
+  // Whoever waited for its turn may have gone.
+  if (res.destroyed) return;
   try {
     checkHead(req);
-    if (rules.isSealed() && !probes.has(pathOf(req.url ?? ''))) throw new VaultError('sealed');
+    if (door.isSealed() && !probes.has(pathOf(req.url ?? ''))) throw new VaultError('sealed');
   } catch (error) {
     // Whoever sends this may see the next request elsewhere than we do.
     res.shouldKeepAlive = false;

@@ -171,6 +171,12 @@ export function callerOfClaims(claims: AccessClaims): Caller {
 
 export type VerifyToken = (token: string) => Caller;
 
+export interface TokenVerifier {
+  readonly verify: VerifyToken;
+  /** Who sent this token before, if it verified then. No proof of anything: for sharing out, never for letting in. */
+  readonly recall: (token: string) => Caller | undefined;
+}
+
 /**
  * verifyAccessToken with a memory: a token that verified is remembered by its exact text until it expires, the least
  * recently used go first. What failed is not remembered. Revocation is not looked at here.
@@ -180,9 +186,9 @@ export function tokenVerifier(
   issuer: string,
   now: () => number,
   limit: number = maxVerifiedTokens,
-): VerifyToken {
+): TokenVerifier {
   const remembered = new Map<string, Caller>();
-  return (token) => {
+  const verify: VerifyToken = (token) => {
     const time = now();
     const known = remembered.get(token);
     remembered.delete(token);
@@ -192,6 +198,7 @@ export function tokenVerifier(
     if (remembered.size > limit) remembered.delete(remembered.keys().next().value ?? '');
     return caller;
   };
+  return { verify, recall: (token) => remembered.get(token) };
 }
 
 export interface VerificationKey {

@@ -87,12 +87,24 @@ async function settle<Item, Result>(
       batch.map((w) => w.item),
       leftMs,
     );
-    batch.forEach((w, i) => {
-      const result = results[i];
-      if (result === undefined) w.reject(new VaultError('internal'));
-      else w.resolve(result);
-    });
+    release(batch, results);
   } catch (error) {
     for (const w of batch) w.reject(error);
   }
+}
+
+/**
+ * A few results in each turn of the event loop. Node accepts one connection a turn (libuv, uv__server_io), and every result
+ * is an answer to be made: handed out all at once, a flood's answers would keep new connections waiting for seconds.
+ */
+const resultsPerTurn = 8;
+
+function release<Item, Result>(batch: readonly Waiting<Item, Result>[], results: readonly Result[], from = 0): void {
+  const until = Math.min(batch.length, from + resultsPerTurn);
+  for (let i = from; i < until; i += 1) {
+    const result = results[i];
+    if (result === undefined) batch[i]?.reject(new VaultError('internal'));
+    else batch[i]?.resolve(result);
+  }
+  if (until < batch.length) setImmediate(() => release(batch, results, until));
 }

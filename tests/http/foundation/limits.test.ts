@@ -1,7 +1,9 @@
 import * as fc from 'fast-check';
-import { connect } from 'node:net';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { concurrencyGate, rateLimiter } from '../../../src/http/limits.ts';
+import { turnstile } from '../../../src/http/turnstile.ts';
 import { alice, bob, known, latch, problemOf, startSample, token } from './service.ts';
 
 describe('rate limiter', () => {
@@ -110,7 +112,84 @@ describe('concurrency gate', () => {
   });
 });
 
+describe('turnstile', () => {
+  const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+  it('lets nobody wait who comes among few, and a few of many in each turn, of every tenant in turn', async () => {
+    const door = turnstile(3);
+    const begun: string[] = [];
+    const come = (whose: string, name: string): void => door.pass(whose, () => void begun.push(name));
+    come('a', 'a0');
+    come('a', 'a1');
+    expect(begun).toEqual(['a0', 'a1']);
+    for (let i = 2; i < 9; i += 1) come('a', `a${i}`);
+    come('b', 'b0');
+    expect(begun.splice(0)).toEqual(['a0', 'a1', 'a2']);
+    const turns: string[][] = [];
+    while (turns.length < 3) {
+      await nextTurn();
+      turns.push(begun.splice(0));
+    }
+    expect(turns).toEqual([['a3', 'b0', 'a4'], ['a5', 'a6', 'a7'], ['a8']]);
+    await nextTurn();
+    come('c', 'c0');
+    expect(begun, 'nobody waits any more').toEqual(['c0']);
+  });
+
+  it('work that comes while others wait goes behind its own, never past them', async () => {
+    const door = turnstile(1);
+    const begun: number[] = [];
+    for (let i = 0; i < 3; i += 1) door.pass('', () => void begun.push(i));
+    door.pass('', () => door.pass('', () => void begun.push(9)));
+    door.pass('', () => void begun.push(4));
+    for (let i = 0; i < 6; i += 1) await nextTurn();
+    expect(begun).toEqual([0, 1, 2, 4, 9]);
+  });
+});
+
 describe('over HTTP', () => {
+  /** How many answers `flooders` connections had, which ask again and again, until as many more `newcomers` had theirs. */
+  async function answersBefore(
+    { flooders, newcomers }: { readonly flooders: number; readonly newcomers: number },
+    sample: { readonly port: number },
+  ): Promise<number> {
+    const request = 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n';
+    const open = async (onAnswer: (socket: Socket) => void): Promise<Socket> => {
+      const socket = connect(sample.port, '127.0.0.1');
+      socket.on('data', () => onAnswer(socket)).on('error', () => undefined);
+      await once(socket, 'connect');
+      return socket;
+    };
+    let flood = 0;
+    const again = (socket: Socket): void => {
+      flood += 1;
+      socket.write(request);
+    };
+    const flooding = await Promise.all(Array.from({ length: flooders }, () => open(again)));
+    for (const socket of flooding) socket.write(request);
+    const answered = Array.from({ length: newcomers }, async () => {
+      const socket = await new Promise<Socket>((resolve) => {
+        void open(resolve).then((opened) => opened.write(request));
+      });
+      socket.destroy();
+    });
+    await Promise.all(answered);
+    const seen = flood;
+    for (const socket of flooding) socket.destroy();
+    return seen;
+  }
+
+  it('a connection that comes anew is heard between a flood’s requests, not after them', async () => {
+    const [paced, control] = [await startSample(), await startSample({ mostPerTurn: 10_000 })];
+    const crowd = { flooders: 100, newcomers: 30 };
+    // A turn takes one connection and begins eight requests; twice that is room for how turns fall.
+    const most = (crowd.flooders + crowd.newcomers) * 16;
+    expect(await answersBefore(crowd, paced)).toBeLessThan(most);
+    expect(await answersBefore(crowd, control), 'control: turns with everything in them').toBeGreaterThan(most);
+    await paced.stop();
+    await control.stop();
+  });
+
   it('a client over its quota gets 429 on that route only, others do not', async () => {
     const sample = await startSample({ rate: { quota: 2, windowSeconds: 3_600 } });
     const get = (id: string, path = `/v1/things/${known}`) => fetch(sample.url + path, { headers: token(id) });

@@ -182,8 +182,8 @@ describe('verified tokens are remembered', () => {
         return [key];
       },
     };
-    const check = tokenVerifier(keys, issuer, () => time, limit);
-    return { check, verifications: () => verifications, at: (moment: number) => void (time = moment) };
+    const { verify: check, recall } = tokenVerifier(keys, issuer, () => time, limit);
+    return { check, recall, verifications: () => verifications, at: (moment: number) => void (time = moment) };
   }
 
   test('by their exact text', () => {
@@ -192,6 +192,15 @@ describe('verified tokens are remembered', () => {
     expect(check(genuine)).toBe(first);
     expect(verifications()).toBe(1);
     expect(codeOf(() => check(`${genuine} `))).toBe('unauthenticated');
+  });
+
+  test('and recalled only once they have verified', () => {
+    const { check, recall } = counted();
+    expect(recall(genuine)).toBeUndefined();
+    const caller = check(genuine);
+    expect(recall(genuine)).toBe(caller);
+    expect(codeOf(() => check(`${genuine} `))).toBe('unauthenticated');
+    expect(recall(`${genuine} `)).toBeUndefined();
   });
 
   test('until they expire', () => {
