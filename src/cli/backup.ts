@@ -5,6 +5,7 @@ import { selectNewestMigration } from '../db/backupState.ts';
 import { commit } from '../db/commit.ts';
 import type { Database } from '../db/database.ts';
 import { selectTenantKeys, selectTenants } from '../db/tenants.ts';
+import { keysOf } from '../keyAccess.ts';
 import { refuseKeysBeside } from '../keysApart.ts';
 import { backUp, type Contents } from './backupFolder.ts';
 import { exit, noWords, UsageFault, type Arguments, type Command } from './command.ts';
@@ -16,9 +17,10 @@ export const backup: Command = {
   options: { to: { type: 'string' } },
   help: { to: 'folder for backups; AMANAT_BACKUP_DIR when left out. Each backup is a folder in it, named by its time' },
   more: [
-    'Copies the embedded database while it serves, with the WAL that the copy needs and a list of checksums. The keys folder is',
-    'not in it, and may not lie where the backups are: together they open everything. A copy that was cut short has no',
-    'manifest.json and counts for nothing. For a PostgreSQL of your own use its own tools: docs/operations.md, Backup.',
+    'Copies the embedded database while it serves, with the WAL that the copy needs and a list of checksums, under a MAC that',
+    'only the root key makes. The keys folder is not in it, and may not lie where the backups are: together they open everything.',
+    'A copy that was cut short has no manifest.json and counts for nothing. For a PostgreSQL of your own use its own tools:',
+    'docs/operations.md, Backup.',
   ],
   async run(args, out) {
     noWords(args);
@@ -26,10 +28,12 @@ export const backup: Command = {
     const to = backupFolder(config, args, 'to');
     await refuseKeysBeside(config.keysDir, to);
     refuseOwn(config);
+    const { root } = await keysOf(config);
     const bar = progress();
     const made = await withDatabase(config, async (db) => {
       const folder = join(config.dataDir, 'postgres');
-      return backUp({ folder, port: await portOf(folder) }, to, await contentsOf(db), (done, all) =>
+      const source = { folder, port: await portOf(folder) };
+      return backUp(source, to, await contentsOf(db), root.current, (done, all) =>
         bar.at(done / all, `${done} of ${all} files`),
       );
     }).finally(() => bar.end());

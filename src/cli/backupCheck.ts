@@ -4,7 +4,8 @@ import { selectDurabilityState, type DurabilityState } from '../db/backupState.t
 import { commit } from '../db/commit.ts';
 import { keysOf } from '../keyAccess.ts';
 import { refuseKeysBeside } from '../keysApart.ts';
-import { backupsIn, damagedFiles, type Manifest } from './backupFolder.ts';
+import { backupsIn, damagedFiles } from './backupFolder.ts';
+import { refusalWords, type Manifest, type Roots } from './backupManifest.ts';
 import { contentsOf } from './backup.ts';
 import { exit, noWords, UsageFault, type Arguments, type Command } from './command.ts';
 import { progress } from './progress.ts';
@@ -50,7 +51,7 @@ export const backupCheck: Command = {
         ...ofKeys(rootKeyIds, keys.root.byId, 'database'),
       ];
     });
-    if (config.databaseUrl === undefined) findings.push(...(await ofBackups(config, args, keys.root.byId)));
+    if (config.databaseUrl === undefined) findings.push(...(await ofBackups(config, args, keys.root)));
     const found = findings.some(({ level }) => level === 'fail');
     out.result({ holds: !found, findings }, () =>
       table(
@@ -101,20 +102,21 @@ function ofKeys(needed: readonly string[], have: ReadonlyMap<string, unknown>, w
   ];
 }
 
-async function ofBackups(
-  config: Config,
-  args: Arguments,
-  have: ReadonlyMap<string, unknown>,
-): Promise<readonly Finding[]> {
+async function ofBackups(config: Config, args: Arguments, roots: Roots): Promise<readonly Finding[]> {
   const folder = args.text('in') ?? config.backupDir;
   if (folder === undefined) return [fail('backup', 'no folder for backups is set: AMANAT_BACKUP_DIR, or --in')];
   await refuseKeysBeside(config.keysDir, folder);
-  const [newest] = await backupsIn(folder);
-  if (newest === undefined) return [fail('backup', `${folder} holds no whole backup. Run: amanat backup`)];
+  const { backups, refused } = await backupsIn(folder, roots);
+  const [newest] = backups;
+  const changed = refused.map(({ path, code }) =>
+    (code === 'altered' ? fail : warn)(`backup_${code}`, `${path} ${refusalWords[code]}`),
+  );
+  if (newest === undefined) return [...changed, fail('backup', `${folder} holds no whole backup. Run: amanat backup`)];
   const { path, manifest } = newest;
   return [
+    ...changed,
     ...ofAge(manifest, args.text('max-age') ?? String(defaultAgeHours)),
-    ...ofKeys(manifest.rootKeyIds, have, 'backup'),
+    ...ofKeys(manifest.rootKeyIds, roots.byId, 'backup'),
     ...(args.flag('files') ? await ofFiles(path, manifest) : []),
   ];
 }

@@ -1,13 +1,15 @@
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { readConfig } from '../config.ts';
-import { archiveName, isArchivable, type Recovery } from '../db/embeddedArchive.ts';
+import { archiveName, isArchivable } from '../db/embeddedArchive.ts';
+import type { Recovery } from '../db/embeddedRestore.ts';
 import { keysOf } from '../keyAccess.ts';
 import { KeyFault } from '../keys/keyFault.ts';
-import { damagedFiles, putBack, readManifest } from './backupFolder.ts';
+import { readManifest, refusalWords } from './backupManifest.ts';
 import { refuseOwn } from './backup.ts';
 import { exit, noWords, required, UsageFault, type Arguments, type Command } from './command.ts';
 import { progress } from './progress.ts';
+import { putBack } from './putBack.ts';
 
 export const restore: Command = {
   words: '',
@@ -17,8 +19,10 @@ export const restore: Command = {
     wal: `folder of archived WAL to roll forward with: <AMANAT_BACKUP_DIR>/${archiveName}`,
     until: 'with --wal: a moment (RFC 3339) to stop at, or `backup`; as far as there is WAL when left out',
   },
-  found: 'the backup is damaged: nothing was restored',
+  found: 'the backup is damaged, was changed or is another vault’s: nothing was restored',
   more: [
+    'Believes of a backup only what its manifest lists, and the manifest only under the root key: one that anybody changed is',
+    'refused before PostgreSQL sees it. PostgreSQL is configured anew: settings files of a backup can name programs to run.',
     'Puts the backup where the embedded database belongs, <data>/postgres, which must not be there. PostgreSQL rolls forward at',
     'the next start of anything, which may take its time. Then: amanat restore check, amanat reconcile, and only then the service.',
   ],
@@ -28,21 +32,27 @@ export const restore: Command = {
     refuseOwn(config);
     const from = required(args, 'from');
     const recovery = recoveryOf(args);
-    const manifest = await readManifest(from);
-    if (manifest === undefined) throw new UsageFault(`${from} is no whole backup: it has no manifest that holds`);
     const keys = await keysOf(config);
+    const manifest = await readManifest(from, keys.root);
+    if (typeof manifest === 'string') {
+      out.result({ restored: false, code: manifest }, () => `Not restored. ${from} ${refusalWords[manifest]}.`);
+      return exit.found;
+    }
     const missing = manifest.rootKeyIds.find((id) => !keys.root.byId.has(id));
     if (missing !== undefined)
       throw new KeyFault('keys_wrong', `The backup opens with root key ${missing}, which is not in ${config.keysDir}.`);
+    const folder = join(config.dataDir, 'postgres');
     const bar = progress();
-    const damaged = await damagedFiles(from, manifest, (done, all) => bar.at(done / all, `${done} of ${all} files`));
-    bar.end();
+    const damaged = await putBack({ path: from, manifest }, folder, recovery, (done, all) =>
+      bar.at(done / all, `${done} of ${all} files`),
+    ).finally(() => bar.end());
     if (damaged.length > 0) {
-      out.result({ restored: false, damaged }, () => `Not restored. Not as they were written:\n${damaged.join('\n')}`);
+      out.result(
+        { restored: false, code: 'damaged', damaged },
+        () => `Not restored. Not as they were written:\n${damaged.join('\n')}`,
+      );
       return exit.found;
     }
-    const folder = join(config.dataDir, 'postgres');
-    await putBack(from, folder, recovery);
     out.result({ restored: true, folder, startedAt: manifest.startedAt }, () =>
       [`Restored the backup of ${manifest.startedAt} to ${folder}.`, 'Next: amanat restore check'].join('\n'),
     );

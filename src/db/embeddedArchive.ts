@@ -1,4 +1,4 @@
-import { appendFile, chmod, chown, mkdir, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Below the folder for backups: every WAL segment as it is full, or at the latest after a minute in which something was written. */
@@ -31,36 +31,4 @@ export async function makeArchive(folder: string, postgresFolder: string): Promi
   await chmod(place, 0o700);
   const owner = await stat(join(postgresFolder, 'cluster')).catch(() => undefined);
   if (owner !== undefined && process.getuid?.() === 0) await chown(place, owner.uid, owner.gid);
-}
-
-/** How far a restored cluster is to be rolled forward when it is started. */
-export interface Recovery {
-  /** Where archived WAL is; undefined for nothing but what the backup holds itself. */
-  readonly archive: string | undefined;
-  /** To this moment; to the moment of the backup; or as far as there is WAL. */
-  readonly until: Date | 'backup' | undefined;
-}
-
-/**
- * Nobody connects before recovery is over (`hot_standby`). The cluster recovers at its next start, and goes on under a new timeline, so that it overwrites
- * nothing in an archive.
- */
-export async function askForRecovery(cluster: string, { archive, until }: Recovery): Promise<void> {
-  const command = archive === undefined ? 'false' : `cp ''${archive}/%f'' ''%p''`;
-  const target =
-    until === undefined
-      ? []
-      : until === 'backup'
-        ? [`recovery_target = 'immediate'`]
-        : [`recovery_target_time = '${until.toISOString().replace('Z', '+00')}'`];
-  const lines = [
-    '',
-    'hot_standby = off',
-    `restore_command = '${command}'`,
-    ...target,
-    `recovery_target_action = 'promote'`,
-    '',
-  ];
-  await appendFile(join(cluster, 'postgresql.auto.conf'), lines.join('\n'));
-  await writeFile(join(cluster, 'recovery.signal'), '', { mode: 0o600, flush: true });
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { copyFile, mkdir, open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { copyFile, mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Client } from 'pg';
 import { databaseName, superuser } from './embeddedCluster.ts';
@@ -16,6 +16,9 @@ export interface ClusterCopy {
   /** By PostgreSQL's clock. */
   readonly startedAt: Date;
   readonly endedAt: Date;
+  /** The cluster's own number. */
+  readonly systemId: string;
+  readonly folders: readonly string[];
   readonly files: readonly CopiedFile[];
 }
 
@@ -63,7 +66,7 @@ export async function copyCluster(
       `select pg_walfile_name(pg_backup_start('amanat', true)) as segment, clock_timestamp() as at`,
     );
     const cluster = join(folder, 'cluster');
-    const files = await copyFiles(cluster, to, onFile);
+    const { files, folders } = await copyFiles(cluster, to, onFile);
     const ended = await client.query<{ segment: string; label: string; at: Date }>(
       `select pg_walfile_name(b.lsn) as segment, b.labelfile as label, clock_timestamp() as at
          from pg_backup_stop(false) b`,
@@ -80,6 +83,8 @@ export async function copyCluster(
       lastSegment: last.segment,
       startedAt: first.at,
       endedAt: last.at,
+      systemId: await systemIdOf(cluster),
+      folders,
       files: [...files, label, ...wal],
     };
   } finally {
@@ -91,7 +96,7 @@ async function copyFiles(
   cluster: string,
   to: string,
   onFile: (done: number, all: number) => void,
-): Promise<CopiedFile[]> {
+): Promise<{ readonly files: readonly CopiedFile[]; readonly folders: readonly string[] }> {
   const { files, folders } = await contentOf(cluster);
   for (const path of ['', ...folders]) await mkdir(join(to, path), { recursive: true, mode: 0o700 });
   const copied: CopiedFile[] = [];
@@ -99,7 +104,13 @@ async function copyFiles(
     if (await copyDurably(join(cluster, path), join(to, path))) copied.push(await copiedOf(to, path));
     onFile(i + 1, files.length);
   }
-  return copied;
+  return { files: copied, folders };
+}
+
+/** The first eight bytes of PostgreSQL's pg_control, little-endian on every machine that the package is made for. */
+export async function systemIdOf(cluster: string): Promise<string> {
+  const head = await readFile(join(cluster, control));
+  return head.readBigUInt64LE(0).toString();
 }
 
 async function contentOf(cluster: string): Promise<{ readonly files: string[]; readonly folders: string[] }> {
@@ -152,9 +163,59 @@ async function copyDurably(from: string, to: string): Promise<boolean> {
 
 /** Of a file below `folder`, as it is. */
 export async function copiedOf(folder: string, path: string): Promise<CopiedFile> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(join(folder, path))) hash.update(chunk as Buffer);
-  return { path, bytes: (await stat(join(folder, path))).size, sha256: hash.digest('hex') };
+  return { path, ...(await digestOfFile(join(folder, path))) };
+}
+
+/**
+ * A regular file of this size and digest? With `to`, what is read goes there as well, so that what was looked at is what is
+ * there then, whoever changes the file meanwhile. A link is none of ours, and a pipe would never end.
+ */
+export async function isAsWritten(
+  { bytes, sha256 }: Omit<CopiedFile, 'path'>,
+  from: string,
+  to?: string,
+): Promise<boolean> {
+  const target = to === undefined ? undefined : await open(to, 'wx', 0o600);
+  let unwritable: unknown;
+  const keep = async (chunk: Buffer): Promise<void> => {
+    await target?.writeFile(chunk).catch((error: unknown) => {
+      unwritable = error;
+      throw error;
+    });
+  };
+  try {
+    // Not forced to the disk: PostgreSQL does so with the whole cluster before it recovers (recovery_init_sync_method).
+    const found = await digestOfFile(from, bytes, keep);
+    return found.bytes === bytes && found.sha256 === sha256;
+  } catch {
+    if (unwritable !== undefined) throw unwritable;
+    return false;
+  } finally {
+    await target?.close();
+  }
+}
+
+async function digestOfFile(
+  path: string,
+  most = Infinity,
+  onChunk: (chunk: Buffer) => Promise<void> = () => Promise.resolve(),
+): Promise<Omit<CopiedFile, 'path'>> {
+  const source = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const about = await source.stat();
+    if (!about.isFile() || about.size > most) throw new Error('not the file that was written');
+    const hash = createHash('sha256');
+    let bytes = 0;
+    // One byte more than it should have is enough to know that it grows.
+    for await (const chunk of source.createReadStream({ autoClose: false, end: most })) {
+      hash.update(chunk as Buffer);
+      bytes += (chunk as Buffer).length;
+      await onChunk(chunk as Buffer);
+    }
+    return { bytes, sha256: hash.digest('hex') };
+  } finally {
+    await source.close();
+  }
 }
 
 async function syncTree(folder: string): Promise<void> {

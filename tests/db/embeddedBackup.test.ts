@@ -1,17 +1,35 @@
-import { appendFileSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { backUp, backupsIn, damagedFiles, putBack, readManifest } from '../../src/cli/backupFolder.ts';
+import { backUp, backupsIn, damagedFiles } from '../../src/cli/backupFolder.ts';
+import { readManifest, type Manifest } from '../../src/cli/backupManifest.ts';
+import { putBack } from '../../src/cli/putBack.ts';
 import { refuseKeysBeside } from '../../src/keysApart.ts';
-import { isArchivable, type Recovery } from '../../src/db/embeddedArchive.ts';
+import { isArchivable } from '../../src/db/embeddedArchive.ts';
+import type { Recovery } from '../../src/db/embeddedRestore.ts';
+import { newRootKeyText, parseRootKey } from '../../src/keys/rootKey.ts';
 import { startEmbedded, type Embedded } from '../../src/db/embedded.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'amanat backup-'));
 const [folder, backups] = [join(root, 'data', 'postgres'), join(root, 'backups')];
 const wal = join(backups, 'wal');
 const contents = { schema: 1, rootKeyIds: ['abc'] };
+const root1 = parseRootKey('root-1.key', newRootKeyText());
+const roots = { current: root1, byId: new Map([[root1.id, root1]]) };
 let taken: string;
 /** After the second row and before the third. */
 let between: Date;
@@ -36,10 +54,17 @@ async function moment({ ownerUrl }: Embedded): Promise<Date> {
   return rows[0]?.at ?? new Date(0);
 }
 
+async function believed(backup: string): Promise<Manifest> {
+  const manifest = await readManifest(backup, roots);
+  if (typeof manifest === 'string') throw new Error(`${backup}: ${manifest}`);
+  return manifest;
+}
+
+const place = join(root, 'restored', 'postgres');
+
 /** The same folder each time; restored, started, looked at, taken away. */
 async function restored(recovery: Recovery, from = taken): Promise<number[]> {
-  const place = join(root, 'restored', 'postgres');
-  await putBack(from, place, recovery);
+  expect(await putBack({ path: from, manifest: await believed(from) }, place, recovery)).toEqual([]);
   const embedded = await startEmbedded({ folder: place });
   try {
     // It takes writes again, under a timeline of its own.
@@ -67,7 +92,7 @@ beforeAll(async () => {
     for (let n = 0; work.on; n += 1) await client.query(`insert into public.noise select $1, repeat('x', 1000)`, [n]);
     await client.end();
   })();
-  taken = (await backUp({ folder, port: embedded.port }, backups, contents, () => undefined)).path;
+  taken = (await backUp({ folder, port: embedded.port }, backups, contents, root1, () => undefined)).path;
   work.on = false;
   await busy;
   await rowsOf(embedded, 'insert into public.marks values (2)');
@@ -88,9 +113,8 @@ describe('a backup of the embedded database, taken while it is written to', () =
   });
 
   test('lists every file with its checksum, and a changed, cut or missing one is found', async () => {
-    const manifest = await readManifest(taken);
+    const manifest = await believed(taken);
     expect(manifest).toMatchObject(contents);
-    if (manifest === undefined) return;
     const listed = new Set(manifest.files.map(({ path }) => path));
     const there = readdirSync(join(taken, 'postgres'), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
@@ -105,13 +129,7 @@ describe('a backup of the embedded database, taken while it is written to', () =
       'postgres/cluster/PG_VERSION',
       'postgres/cluster/backup_label',
     ]);
-    // The list itself is bound as well.
-    appendFileSync(join(copy, 'manifest.json'), ' ');
-    expect(await readManifest(copy)).toBeDefined();
-    const text = readFileSync(join(copy, 'manifest.json'), 'utf8');
-    rmSync(join(copy, 'manifest.json'));
-    appendFileSync(join(copy, 'manifest.json'), text.replace('"schema":1', '"schema":2'));
-    expect(await readManifest(copy)).toBeUndefined();
+    rmSync(copy, { recursive: true });
   });
 
   test('nobody else may read it, and one that was cut short counts for nothing', async () => {
@@ -119,14 +137,122 @@ describe('a backup of the embedded database, taken while it is written to', () =
     expect(statSync(join(taken, 'postgres/cluster/PG_VERSION')).mode & 0o777).toBe(0o600);
     cpSync(taken, join(backups, '.backup-1-1'), { recursive: true });
     rmSync(join(backups, '.backup-1-1', 'manifest.json'));
-    expect((await backupsIn(backups)).map(({ path }) => path)).toEqual([taken]);
+    const found = await backupsIn(backups, roots);
+    expect(found.backups.map(({ path }) => path)).toEqual([taken]);
+    expect(found.refused).toEqual([]);
   });
 
   test('is never put over something', async () => {
-    await expect(putBack(taken, folder, { archive: undefined, until: undefined })).rejects.toThrow(
+    const backup = { path: taken, manifest: await believed(taken) };
+    await expect(putBack(backup, folder, { archive: undefined, until: undefined })).rejects.toThrow(
       'nothing is overwritten',
     );
     expect(existsSync(`${folder}.restoring`)).toBe(false);
+  });
+});
+
+describe('whoever can write where the backups are, and has no key', () => {
+  const copy = join(root, 'attacked');
+  const cluster = join(copy, 'postgres/cluster');
+  beforeAll(() => cpSync(taken, copy, { recursive: true }));
+  const alone: Recovery = { archive: undefined, until: undefined };
+  /** What a restore of the copy finds; nothing may be left where it would be put. */
+  const attempt = async (manifest: Manifest): Promise<readonly string[]> => {
+    const damaged = await putBack({ path: copy, manifest }, place, alone);
+    if (damaged.length > 0)
+      expect(readdirSync(join(place, '..')).filter((name) => name.startsWith('postgres'))).toEqual([]);
+    else rmSync(place, { recursive: true });
+    return damaged;
+  };
+
+  test('changes no byte of any kind of file', async () => {
+    const manifest = await believed(copy);
+    const pages = manifest.files.find(({ path, bytes }) => path.includes('/base/') && bytes > 8192)?.path ?? '';
+    const segment = manifest.files.find(({ path }) => path.includes('/pg_wal/'))?.path ?? '';
+    const kinds = [
+      pages,
+      segment,
+      ...[
+        'global/pg_control',
+        'backup_label',
+        'PG_VERSION',
+        'postgresql.conf',
+        'postgresql.auto.conf',
+        'pg_hba.conf',
+      ].map((name) => `postgres/cluster/${name}`),
+      'postgres/superuser.secret',
+    ];
+    for (const kind of kinds) {
+      const bytes = readFileSync(join(copy, kind));
+      bytes[Math.floor(bytes.length / 2)] = (bytes[Math.floor(bytes.length / 2)] ?? 0) ^ 1;
+      writeFileSync(join(copy, kind), bytes);
+    }
+    expect((await attempt(manifest)).toSorted()).toEqual(kinds.toSorted());
+    for (const kind of kinds) cpSync(join(taken, kind), join(copy, kind));
+    expect(await attempt(manifest)).toEqual([]);
+  });
+
+  test('changes nothing that the manifest says, and brings none of another vault', async () => {
+    const file = join(copy, 'manifest.json');
+    const text = readFileSync(file, 'utf8');
+    const manifest = JSON.parse(text) as Manifest;
+    for (const member of Object.keys(manifest).filter((name) => name !== 'mac' && name !== 'format')) {
+      const value = manifest[member as keyof Manifest];
+      const other = typeof value === 'string' ? `${value}0` : typeof value === 'number' ? value + 1 : [];
+      writeFileSync(file, JSON.stringify({ ...manifest, [member]: other }));
+      expect(await readManifest(copy, roots), member).toBe('altered');
+    }
+    const root2 = parseRootKey('root-2.key', newRootKeyText());
+    const both = { current: root2, byId: new Map([...roots.byId, [root2.id, root2]]) };
+    expect(await readManifest(taken, { byId: new Map([[root2.id, root2]]) })).toBe('other_keys');
+    writeFileSync(file, JSON.stringify({ ...manifest, mac: { ...manifest.mac, rootKeyId: root2.id } }));
+    expect(await readManifest(copy, both)).toBe('altered');
+    // As it was before there was a MAC.
+    writeFileSync(file, JSON.stringify({ ...manifest, format: 1, mac: undefined, digest: '0' }));
+    expect(await readManifest(copy, roots)).toBe('other_format');
+    const found = await backupsIn(root, roots);
+    expect(found.refused).toEqual([{ path: copy, code: 'other_format' }]);
+    writeFileSync(file, text);
+    expect(await readManifest(copy, roots)).toEqual(manifest);
+  });
+
+  test('puts no link, no pipe and no growing file in the place of one that is listed', async () => {
+    const manifest = await believed(copy);
+    const [version, label] = ['PG_VERSION', 'backup_label'].map((name) => join(cluster, name)) as [string, string];
+    renameSync(version, join(root, 'elsewhere'));
+    symlinkSync(join(root, 'elsewhere'), version);
+    rmSync(label);
+    symlinkSync('/dev/zero', label);
+    const expected = ['postgres/cluster/PG_VERSION', 'postgres/cluster/backup_label'];
+    expect((await attempt(manifest)).toSorted()).toEqual(expected);
+    for (const path of [version, label]) rmSync(path);
+    renameSync(join(root, 'elsewhere'), version);
+    cpSync(join(taken, 'postgres/cluster/backup_label'), label);
+  });
+
+  test('has nothing run: settings, recovery commands and tablespaces of a backup are not used', async () => {
+    const manifest = await believed(copy);
+    const sign = join(root, 'ran');
+    const settings = `restore_command = 'touch "${sign}"; false'\n`;
+    writeFileSync(join(cluster, 'recovery.signal'), '');
+    writeFileSync(join(cluster, 'standby.signal'), '');
+    writeFileSync(join(cluster, 'tablespace_map'), `16999 ${root}\n`);
+    symlinkSync(root, join(cluster, 'pg_tblspc/16999'));
+    // Beside what is listed it is left where it is.
+    await putBack({ path: copy, manifest }, place, alone);
+    for (const name of ['standby.signal', 'tablespace_map', 'pg_tblspc/16999'])
+      expect(existsSync(join(place, 'cluster', name)), name).toBe(false);
+    expect(readFileSync(join(place, 'cluster/pg_hba.conf'), 'utf8')).toBe('host all all 127.0.0.1/32 scram-sha-256\n');
+    rmSync(place, { recursive: true });
+    for (const name of ['standby.signal', 'tablespace_map', 'pg_tblspc/16999']) rmSync(join(cluster, name));
+    appendFileSync(join(cluster, 'postgresql.auto.conf'), settings);
+    expect(await attempt(manifest)).toEqual(['postgres/cluster/postgresql.auto.conf']);
+    expect(existsSync(sign)).toBe(false);
+    // Control: copied as it is, PostgreSQL runs it at its next start.
+    cpSync(join(copy, 'postgres'), place, { recursive: true });
+    await (await startEmbedded({ folder: place })).stop();
+    expect(existsSync(sign)).toBe(true);
+    rmSync(place, { recursive: true });
   });
 });
 
@@ -134,7 +260,6 @@ test('keys and backups lie apart, through links as well', async () => {
   await expect(refuseKeysBeside(join(backups, 'keys'), backups)).rejects.toThrow('must not lie in each other');
   await expect(refuseKeysBeside(backups, join(backups, '..', 'backups', 'daily'))).rejects.toThrow();
   await expect(refuseKeysBeside(backups, backups)).rejects.toThrow();
-  const { symlinkSync } = await import('node:fs');
   symlinkSync(backups, join(root, 'link'));
   await expect(refuseKeysBeside(join(root, 'link', 'keys'), backups)).rejects.toThrow();
   await refuseKeysBeside(join(root, 'backups-keys'), backups);

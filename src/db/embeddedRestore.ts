@@ -1,0 +1,47 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** How far a restored cluster is to be rolled forward when it is started. */
+export interface Recovery {
+  /** Where archived WAL is; undefined for nothing but what the backup holds itself. */
+  readonly archive: string | undefined;
+  /** To this moment; to the moment of the backup; or as far as there is WAL. */
+  readonly until: Date | 'backup' | undefined;
+}
+
+/**
+ * What PostgreSQL reads as its settings in the cluster's folder. They can name programs to run and libraries to load, so those of a
+ * backup are never used: what a cluster of ours needs is given on the command line (embeddedSettings.ts).
+ */
+const ownConfiguration: Readonly<Record<string, string>> = {
+  'postgresql.conf': '# Settings are given on the command line.\n',
+  'pg_hba.conf': 'host all all 127.0.0.1/32 scram-sha-256\n',
+  'pg_ident.conf': '',
+};
+
+export const isConfiguration = (path: string): boolean =>
+  path === 'postgresql.auto.conf' || Object.hasOwn(ownConfiguration, path);
+
+/**
+ * Nobody connects before recovery is over (`hot_standby`). The cluster recovers at its next start, and goes on under a new timeline,
+ * so that it overwrites nothing in an archive.
+ */
+export async function configureRestored(cluster: string, { archive, until }: Recovery): Promise<void> {
+  const command = archive === undefined ? 'false' : `cp ''${archive}/%f'' ''%p''`;
+  const target =
+    until === undefined
+      ? []
+      : until === 'backup'
+        ? [`recovery_target = 'immediate'`]
+        : [`recovery_target_time = '${until.toISOString().replace('Z', '+00')}'`];
+  const lines = [
+    'hot_standby = off',
+    `restore_command = '${command}'`,
+    ...target,
+    `recovery_target_action = 'promote'`,
+    '',
+  ];
+  const files = { ...ownConfiguration, 'postgresql.auto.conf': lines.join('\n'), 'recovery.signal': '' };
+  for (const [name, text] of Object.entries(files))
+    await writeFile(join(cluster, name), text, { mode: 0o600, flush: true });
+}
