@@ -19,8 +19,11 @@ export interface Config {
   readonly databaseUrl: string | undefined;
   /** Who owns the schema, when databaseUrl names the service's own restricted role. */
   readonly databaseOwnerUrl: string | undefined;
-  /** `transaction`: a pooler in transaction mode stands between, so no prepared statements. */
-  readonly databasePooler: 'none' | 'transaction';
+  /**
+   * What stands between. `transaction`: a connection to PostgreSQL is everybody's, so no prepared statements. `session`: it is
+   * ours as long as ours to the pooler lasts.
+   */
+  readonly databasePooler: 'none' | 'transaction' | 'session';
   /** Connections a process holds at most. */
   readonly databaseConnections: number;
   /** Public URL; absent: made of host and port. */
@@ -89,7 +92,7 @@ export function readConfig(env: Environment): Config {
     keyAccess: { ...readKeyAccess(env), cacheSeconds: number('AMANAT_KEYS_CACHE_SECONDS', 3_600, 60, 604_800) },
     databaseUrl: databaseUrl(env, 'AMANAT_DATABASE_URL', faults),
     databaseOwnerUrl: databaseUrl(env, 'AMANAT_DATABASE_OWNER_URL', faults),
-    databasePooler: oneOf('AMANAT_DATABASE_POOLER', ['none', 'transaction'], 'none'),
+    databasePooler: oneOf('AMANAT_DATABASE_POOLER', ['none', 'transaction', 'session'], 'none'),
     databaseConnections: number('AMANAT_DATABASE_CONNECTIONS', 10, 2, 200),
     issuer: issuerUrl(env, faults),
     workers: number('AMANAT_WORKERS', 1, 1, 64),

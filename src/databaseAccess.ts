@@ -72,7 +72,7 @@ export async function withDatabase<T>(
   connectionString: string,
   work: (db: Database) => Promise<T>,
 ): Promise<T> {
-  const prepare = config.databasePooler === 'none';
+  const prepare = config.databasePooler !== 'transaction';
   const db = openDatabase({ connectionString, prepare, max: 2, applicationName: 'amanat prepare' });
   try {
     return await work(db);

@@ -6,7 +6,7 @@ import { openVault } from './app.ts';
 import { ConfigFault, type Config } from './config.ts';
 import { commit } from './db/commit.ts';
 import { openAccess, withDatabase } from './databaseAccess.ts';
-import { checkDurability, checkRole, checkVersion, transportOf, type Database } from './db/database.ts';
+import { checkDurability, checkNoPooler, checkRole, checkVersion, transportOf, type Database } from './db/database.ts';
 import { startEmbedded, type Embedded } from './db/embedded.ts';
 import { selectPolicyVersions } from './db/policies.ts';
 import type { Statement } from './db/statement.ts';
@@ -64,6 +64,8 @@ export async function prepare(
   const embedded = config.databaseUrl === undefined ? await startOwn(config) : undefined;
   try {
     const access = await openAccess(config, embedded?.ownerUrl);
+    if (config.databaseUrl !== undefined && config.databasePooler === 'none')
+      await withDatabase(config, config.databaseUrl, checkNoPooler);
     const empty = await withDatabase(config, access.url, isEmpty);
     const keys = opened?.keys ?? (await keysFor(config, empty));
     await withDatabase(config, access.url, (db) => openEveryTenant(db, keys));

@@ -51,7 +51,7 @@ export async function serve(
   const counted = metrics?.log ?? log;
   const db = openDatabase({
     connectionString: order.serviceUrl,
-    prepare: config.databasePooler === 'none',
+    prepare: config.databasePooler !== 'transaction',
     max: config.databaseConnections,
   });
   const senders = openSenders(config.sending);

@@ -56,7 +56,7 @@ async function rootFile(args: Arguments, config: Config, given: Credentials): Pr
 async function refuseWhereDataExist(config: Config): Promise<void> {
   if (config.databaseUrl === undefined && !hasEmbedded(config)) return;
   await withOwner(config, async (url) => {
-    const db = openDatabase({ connectionString: url, max: 1, applicationName: 'amanat init' });
+    const db = openDatabase({ connectionString: url, prepare: false, max: 1, applicationName: 'amanat init' });
     try {
       if (!(await hasTenants(db))) return;
     } finally {

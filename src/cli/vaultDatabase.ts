@@ -57,7 +57,7 @@ export async function withDatabase<T>(config: Config, work: (db: Database) => Pr
   const session = async (url: string): Promise<T> => {
     const db = openDatabase({
       connectionString: url,
-      prepare: config.databasePooler === 'none',
+      prepare: config.databasePooler !== 'transaction',
       max: 2,
       applicationName: 'amanat command',
     });

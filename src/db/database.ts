@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { Client, Pool } from 'pg';
 import { commit } from './commit.ts';
+import { connectFault } from './fault.ts';
 import { statement } from './statement.ts';
 
 /** The service's way to PostgreSQL. Belongs to whoever opened it. */
@@ -27,7 +28,7 @@ export interface DatabaseOptions {
 }
 
 export type DatabaseRefusalCode =
-  'connection_string' | 'plain_connection' | 'not_durable' | 'version_unsupported' | 'role_too_strong';
+  'connection_string' | 'plain_connection' | 'not_durable' | 'version_unsupported' | 'role_too_strong' | 'pooler';
 
 /** This database is not one to keep personal data in as it stands. The message is for the operator; no password in it. */
 export class DatabaseRefusal extends Error {
@@ -122,6 +123,28 @@ export async function checkRole(db: Database): Promise<void> {
       'The service would work as an owner or administrator of its database. Give it a login of its own in amanat_service.',
     );
   }
+}
+
+/**
+ * Throws `DatabaseRefusal` where something stands between that gives out connections: statements prepared on one of PostgreSQL's
+ * would be missing on the next. A pooler that hands its clients PostgreSQL's own process id is not noticed.
+ */
+export async function checkNoPooler(db: Database): Promise<void> {
+  const client = await db.pool.connect().catch((error: unknown) => {
+    throw connectFault(error);
+  });
+  try {
+    // The key that a server gives with a connection begins with its process id (PostgreSQL, 54.7 BackendKeyData).
+    const { processID: told } = client as unknown as { readonly processID: number };
+    const { rows } = await client.query<{ pid: number }>('select pg_catalog.pg_backend_pid() as pid');
+    if (rows[0]?.pid === told) return;
+  } finally {
+    client.release();
+  }
+  throw new DatabaseRefusal(
+    'pooler',
+    'A pooler stands between the service and PostgreSQL. Set AMANAT_DATABASE_POOLER to its mode: transaction or session.',
+  );
 }
 
 /** Throws `DatabaseRefusal`. Reads the string as the driver will, PGHOST and PGSSLMODE included. */
