@@ -4,15 +4,16 @@ import { VaultError } from '../errors.ts';
 import { keysOf } from '../keyAccess.ts';
 import { createLog } from '../log.ts';
 import { quotationsIn } from '../policy/explain.ts';
+import { explainBreakGlass, explainCeiling } from '../policy/explainBounds.ts';
 import { judgeFor } from '../policy/judge.ts';
 import { fields as allFields, grantKinds, roles, type Field } from '../policy/profile.ts';
 import { declaredFields, explainFields } from '../vault/explainedRead.ts';
-import { fieldView } from '../vault/explanationView.ts';
+import { boundView, breakGlassView, fieldView } from '../vault/explanationView.ts';
 import { policyArchive } from '../vault/policyArchive.ts';
 import { explainedActs, explainForOperator, type Question } from '../vault/policyExplanation.ts';
+import { readableAnswer, type Told } from './explanationText.ts';
 import { exit, UsageFault, type Arguments, type Command } from './command.ts';
 import { loadProfile, readableFindings, readProfileText } from './profileFile.ts';
-import { isolated } from './table.ts';
 import { withDatabase } from './vaultDatabase.ts';
 
 export const policyExplain: Command = {
@@ -82,8 +83,15 @@ export const policyExplain: Command = {
         objected: [],
         admitted: undefined,
       });
-      const told = seen.map(fieldView(quotationsIn(text)));
-      out.result({ profile: loaded.profile.id, fields: told }, () => told.map(readable).join('\n'));
+      const quotes = quotationsIn(text);
+      const told = {
+        readCeilings: (['actor', 'client'] as const)
+          .flatMap((by) => explainCeiling(policy.profile, reader, by) ?? [])
+          .map(boundView(quotes)),
+        breakGlass: breakGlassView(quotes)(explainBreakGlass(policy.profile)),
+        fields: seen.map(fieldView(quotes)),
+      };
+      out.result({ profile: loaded.profile.id, ...told }, () => readableAnswer(told));
       return exit.ok;
     }
     const told = await askVault(tenant.toLowerCase(), questionOf(args));
@@ -140,58 +148,4 @@ async function askVault(tenantId: string, question: Question): Promise<unknown> 
       throw new UsageFault(fault === undefined ? error.code : `${fault.pointer.slice(1)}: ${fault.code}`);
     }
   });
-}
-
-interface ToldStep {
-  readonly step: string;
-  readonly kind?: string;
-  readonly pointer?: string;
-  readonly text: { readonly fa: string; readonly en: string };
-}
-
-interface ToldRules {
-  readonly rules?: readonly { readonly pointer: string; readonly clauses: readonly string[] }[];
-  readonly wouldHaveToChange?: readonly ToldStep[];
-}
-
-interface ToldField extends ToldRules {
-  readonly field: string;
-  readonly state: string;
-  readonly reason?: string | undefined;
-  readonly text: { readonly fa: string; readonly en: string };
-}
-
-interface Told extends ToldRules {
-  readonly act: string;
-  readonly outcome?: string;
-  readonly code?: string;
-  readonly grantCounts?: boolean;
-  readonly fields?: readonly ToldField[];
-  readonly kept?: readonly { readonly class: string; readonly records: number; readonly until: string }[];
-}
-
-function readableAnswer({ act, outcome, code, grantCounts, fields, kept, ...rules }: Told): string {
-  return [
-    ...(outcome === undefined ? [] : [`${act}: ${outcome}${code === undefined ? '' : ` (${code})`}`]),
-    ...(grantCounts === false ? ['the grant does not count for this reader and this customer'] : []),
-    ...linesOf(rules),
-    ...(kept ?? []).map((one) => `    kept: ${one.class}, ${one.records} until ${one.until}`),
-    ...(fields ?? []).map(readable),
-  ].join('\n');
-}
-
-function readable({ field, state, reason, text, ...rules }: ToldField): string {
-  const why = reason === undefined ? '' : ` (${reason}): ${text.en} ${isolated(text.fa)}`;
-  return [`${field}: ${state}${why}`, ...linesOf(rules)].join('\n');
-}
-
-function linesOf({ rules = [], wouldHaveToChange = [] }: ToldRules): string[] {
-  return [
-    ...rules.map(({ pointer, clauses }) => `    ${pointer}${clauses.length === 0 ? '' : `  [${clauses.join(', ')}]`}`),
-    ...wouldHaveToChange.map(({ step, kind, pointer, text }) =>
-      [`    -> ${step}`, kind ?? pointer, `${text.en} ${isolated(text.fa)}`]
-        .filter((part) => part !== undefined)
-        .join('  '),
-    ),
-  ];
 }

@@ -115,6 +115,36 @@ export function listGlass(tenantId: string, beforeId: string | undefined, limit:
   );
 }
 
+/** Of one person, whose time is not over, by whom it may be read: the newest first. */
+export function selectOpenGlass(
+  tenantId: string,
+  customerId: string,
+  { clientId, actor }: { readonly clientId: string | undefined; readonly actor: string | undefined },
+  now: Date,
+): Statement<GlassRow> {
+  return statement(
+    'select_open_break_glass',
+    `select ${columns}
+       from amanat.break_glass b
+      where b.tenant_id = $1::uuid and b.customer_id = $2::uuid and b.closes_at > $5::timestamptz
+        and ($3::uuid is null or b.opened_by = $3::uuid) and ($4::text is null or b.opened_actor = $4::text)
+      order by b.id desc
+      limit 20`,
+    [tenantId, customerId, clientId ?? null, actor ?? null, now],
+  );
+}
+
+/** How many that day of Tehran has had, of the whole shop. */
+export function countGlassOf(tenantId: string, day: string): Statement<{ readonly count: number }> {
+  return statement(
+    'count_break_glass_of_day',
+    `select count(*)::integer as count
+       from amanat.break_glass b
+      where b.tenant_id = $1::uuid and b.day = $2::date`,
+    [tenantId, day],
+  );
+}
+
 /** Those whose later review was not made in time, and of which nobody was told yet. */
 export function selectOverdueGlass(tenantId: string, now: Date, limit: number): Statement<DueRow> {
   return statement(

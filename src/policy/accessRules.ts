@@ -136,5 +136,7 @@ export const readCeilings = z.strictObject({
   /** A page without `limit` has twenty; no page has more than a hundred. */
   pageSize: z.int().min(20).max(100),
   fullReadsPerActorPerDay: z.record(reader, z.int().positive()),
+  /** Of a client whose token names nobody: a system's own. */
+  fullReadsPerClientPerDay: z.record(reader, z.int().positive()).optional(),
   ...cited,
 });

@@ -15,6 +15,7 @@ export interface RulePlace {
 /** What would have to change. A closed list: each is done by one act of the vault's, or by a new version of the policy. */
 export const changeSteps = [
   'open_grant',
+  'open_break_glass',
   'name_order',
   'name_field',
   'hand_to_courier',
@@ -24,6 +25,7 @@ export const changeSteps = [
   'request_erasure',
   'decide_request',
   'wait_for_deadline',
+  'wait_for_next_day',
   'lift_freeze',
   'withdraw_objection',
   'record_undertaking',
@@ -68,7 +70,9 @@ export function explainRead(
   }
   const kind = grant === undefined ? undefined : profile.grantKinds[grant.kind];
   const work =
-    grant === undefined || kind === undefined ? [] : [placed(`/grantKinds/${escapeToken(grant.kind)}`, kind)];
+    grant === undefined || kind === undefined
+      ? []
+      : [placed(`/grantKinds/${escapeToken(grant.kind)}`, kind), ...emergencyOf(profile, grant.kind)];
   const rests = verdict.state === 'full' ? !verdict.rule.endsWith('.base') : grantDecides.has(verdict.reason);
   return {
     ...shownAs(field, verdict),
@@ -76,6 +80,9 @@ export function explainRead(
     wouldHaveToChange: verdict.state === 'full' ? [] : changesFor(profile, who, grant, field, place.pointer),
   };
 }
+
+const emergencyOf = ({ breakGlass }: Profile, kind: GrantKind): readonly RulePlace[] =>
+  kind === 'break_glass' && breakGlass !== undefined ? [placed('/breakGlass', breakGlass)] : [];
 
 function shownAs(field: Field, verdict: Verdict): Pick<ExplainedField, 'field' | 'state' | 'reason' | 'rule'> {
   const { state, rule } = verdict;
@@ -147,6 +154,7 @@ function stepsFor(
   if (kind === 'legal_order') return [{ step: 'register_legal_order', kind }];
   // Whoever objects to a purpose closes it for all work of that purpose.
   if (grant?.kind === kind && grant.state === 'objected') return [{ step: 'withdraw_objection', kind }];
+  if (kind === 'break_glass') return profile.breakGlass?.allowed === true ? [{ step: 'open_break_glass', kind }] : [];
   if (grant?.kind !== kind || grant.state !== 'open') return [{ step: 'open_grant', kind }];
   const lacksOrder = !grant.hasOrder && (needsOrder || profile.grantKinds[kind]?.requiresOrder === true);
   return [

@@ -1,6 +1,7 @@
 import type { Fault } from '../errors.ts';
 import { citations, decided, escapeToken } from './citation.ts';
 import type { Profile } from './profile.ts';
+import { ceilingMembers } from './readCeiling.ts';
 import { grantKinds, parties, processorKinds } from './vocabulary.ts';
 import type { Field, GrantKind, Role } from './vocabulary.ts';
 
@@ -109,11 +110,13 @@ function unknownReaders(profile: Profile): readonly Fault[] {
       reader,
       among: new Set(Object.keys(profile.departments)),
     })),
-    ...Object.keys(profile.readCeilings.fullReadsPerActorPerDay).map((reader) => ({
-      pointer: `/readCeilings/fullReadsPerActorPerDay/${reader}`,
-      reader,
-      among: known,
-    })),
+    ...Object.values(ceilingMembers).flatMap((member) =>
+      Object.keys(profile.readCeilings[member] ?? {}).map((reader) => ({
+        pointer: `/readCeilings/${member}/${reader}`,
+        reader,
+        among: known,
+      })),
+    ),
   ];
   return used
     .filter(({ reader, among }) => !among.has(reader))

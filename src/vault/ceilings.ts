@@ -3,7 +3,9 @@ import type { Database } from '../db/database.ts';
 import { addFullReads, selectFullReads, type ReaderDay } from '../db/fullReads.ts';
 import { VaultError } from '../errors.ts';
 import type { Decision } from '../policy/judge.ts';
-import { columnOf } from '../policy/reader.ts';
+import type { Profile } from '../policy/profile.ts';
+import { readCeilingOf, type CountedBy } from '../policy/readCeiling.ts';
+import { columnOf, type Reader } from '../policy/reader.ts';
 import { refusalOf } from './act.ts';
 import { expectUndertaking } from './admissions.ts';
 import type { Caller } from './caller.ts';
@@ -18,9 +20,15 @@ const keptMs = 2 * dayMs;
 /** Readers remembered at most; whoever falls out is looked up again. */
 const mostReaders = 20_000;
 
+/** Who is counted: what a token says. */
+export type CountedReader = Reader & Pick<Caller, 'tenantId' | 'clientId' | 'actor'>;
+
+/** A token that names nobody is a system's own. */
+export const countedBy = ({ actor }: Pick<Caller, 'actor'>): CountedBy => (actor === undefined ? 'client' : 'actor');
+
 /**
  * How many reads in full a member of staff may make in a day, by the policy's ceiling for their department: through whichever
- * client, and in any spelling of the staff id. Counted in memory, so that no
+ * client, and in any spelling of the staff id; or, where the token names nobody, the client. Counted in memory, so that no
  * read costs a query: a reader is looked up once a day and process, and every second a process adds what it counted to what all
  * have. Several processes together may so let through what they admit within a second of each other; a process that is killed
  * forgets a second's reads. What was read is in the leaves of the audit, whatever is forgotten here.
@@ -31,6 +39,8 @@ export interface Ceilings {
    * Tehran, when there were as many as the policy allows.
    */
   take(policy: Policy, caller: Caller): Promise<void>;
+  /** How many of today's are counted already, as far as the processes have told each other. Counts nothing. */
+  taken(policy: Policy, reader: CountedReader): Promise<number>;
   /** Tells the others now. */
   settle(): Promise<void>;
 }
@@ -63,22 +73,34 @@ export function openCeilings(db: Database, now: () => number): Ceilings {
   return {
     settle,
     async take({ profile }, caller) {
-      const reader = columnOf(profile, caller) ?? '';
-      const ceilings = profile.readCeilings.fullReadsPerActorPerDay;
-      const ceiling = Object.hasOwn(ceilings, reader) ? ceilings[reader] : undefined;
-      // A token without `act` is a system's own: it has its grants and its rate, and reads for many.
-      if (ceiling === undefined || caller.actor === undefined) return;
+      const ceiling = readCeilingOf(profile, caller, countedBy(caller));
+      if (ceiling === undefined) return;
       const time = now();
-      const day = dayOf(time);
-      const count = await memory.countOf({ tenantId: caller.tenantId, reader, who: caller.actor.toLowerCase(), day });
-      if (count.shared + count.own >= ceiling) {
-        const wait = Math.ceil((endOfDay(day) - time) / 1000);
+      const today = readerDayOf(profile, caller, time);
+      const count = await memory.countOf(today);
+      if (count.shared + count.own >= ceiling.perDay) {
+        const wait = Math.ceil((endOfDay(today.day) - time) / 1000);
         throw new VaultError('too_many_requests', [{ pointer: '', code: 'read_ceiling' }], wait);
       }
       count.own += 1;
       settleSoon();
     },
+    async taken({ profile }, reader) {
+      const today = readerDayOf(profile, reader, now());
+      const known = memory.known.get(keyOf(today));
+      // Looked up anew, and without a place in memory, which is for those who read.
+      const [[row]] = await commit(db, { tenantIds: [today.tenantId] }, [selectFullReads(today)]);
+      return Math.max(row?.count ?? 0, known?.shared ?? 0) + (known?.own ?? 0);
+    },
   };
+}
+
+/** No staff id begins with that mark (`actorPattern`), so that nobody is counted as a client. */
+const clientMark = '@';
+
+function readerDayOf(profile: Profile, { tenantId, clientId, actor, ...who }: CountedReader, time: number): ReaderDay {
+  const counted = actor === undefined ? clientMark + clientId : actor.toLowerCase();
+  return { tenantId, reader: columnOf(profile, who) ?? '', who: counted, day: dayOf(time) };
 }
 
 /** Who has read today, as far as this process knows. */

@@ -2,14 +2,20 @@ import { VaultError } from '../errors.ts';
 import { placed, type ChangeStep, type RulePlace } from '../policy/explain.ts';
 import type { Field } from '../policy/profile.ts';
 import { expectRecipient, expectUndertaking } from './admissions.ts';
+import type { ExplainedCeiling } from '../policy/explainBounds.ts';
 import type { ExplainedAct } from './explainedExport.ts';
 import { explainFields, type Asked, type Circumstances, type KnownGrant, type SupposedWork } from './explainedRead.ts';
 import type { Vault } from './vault.ts';
 import type { Policy } from './watch.ts';
 
+/** How the person stands; and the reader's ceiling of which nothing is left today. */
+interface Standing extends Pick<Circumstances, 'frozen' | 'objected'> {
+  readonly spent: ExplainedCeiling | undefined;
+}
+
 /**
  * A read as the route would answer it: the fields, or that the whole of it is refused, because the reader's firm is no active
- * recipient, or its member of staff undertook nothing. By what the route itself asks.
+ * recipient, its member of staff undertook nothing, or has read as many as a day has. By what the route itself asks.
  */
 export function explainWholeRead(
   vault: Vault,
@@ -18,7 +24,7 @@ export function explainWholeRead(
   reader: Asked,
   work: KnownGrant | SupposedWork | undefined,
   fields: readonly Field[],
-  person: Pick<Circumstances, 'frozen' | 'objected'>,
+  { spent, ...person }: Standing,
 ): Partial<ExplainedAct> {
   const { profile } = policy;
   const who = { ...reader, tenantId };
@@ -37,6 +43,10 @@ export function explainWholeRead(
       ),
       fields: seen,
     };
+  if (more && spent !== undefined) {
+    const { rules, wouldHaveToChange } = spent;
+    return { outcome: 'refused', code: 'too_many_requests', rules, wouldHaveToChange, fields: seen };
+  }
   return { fields: seen };
 }
 

@@ -27,9 +27,9 @@ export function counts({ row }: KnownGrant, reader: Asked, customerId: string | 
 }
 
 /** Is it open now: in its window, not closed, not used up? */
-function stateOf({ row }: KnownGrant, now: number): JudgedGrant['state'] {
+export function isOpen({ row }: KnownGrant, now: number): boolean {
   const usedUp = row.maxReads !== null && row.reads >= row.maxReads;
-  return row.closedAt === null && !usedUp ? stateAt(row, now) : 'expired';
+  return row.closedAt === null && !usedUp && stateAt(row, now) === 'open';
 }
 
 /** What of the person and the reader counts at the moment of the read, beside the policy and the grant. */
@@ -60,7 +60,7 @@ export function explainFields(
     if (work === undefined) return undefined;
     const known = 'row' in work;
     const purpose = known ? work.row.purpose : (policy.profile.grantKinds[work.kind]?.purpose ?? '');
-    const state = objected.includes(purpose) ? 'objected' : known ? stateOf(work, now) : 'open';
+    const state = objected.includes(purpose) ? 'objected' : !known || isOpen(work, now) ? 'open' : 'expired';
     return within(known ? judged(work.row, state, delivered) : { ...work, purpose, state }, admitted);
   };
   const delivered = work === undefined || 'row' in work ? isOrderOver(work) : work.delivered;

@@ -25,9 +25,27 @@ export const reasonWords: Readonly<Record<Reason, Words>> = {
 
 export const fullWords: Words = { fa: 'نمایش کامل', en: 'shown in full' };
 
+/** Of reads in an emergency. */
+export const emergencyWords: Words = {
+  fa: 'گیرندگان نام‌برده می‌توانند با ذکر دلیل، دادهٔ یک شخص را برای مدتی کوتاه ببینند؛ مسئول حفاظت از داده بی‌درنگ خبر می‌شود و شخص دیگری پس از آن بررسی می‌کند',
+  en: "with a reason, one person's data for a short time; the officer is alarmed at once, and another person reviews it afterwards",
+};
+export const openEmergencyWords: Words = {
+  fa: 'دسترسی اضطراری به این شخص هم‌اکنون باز است و خواندن بر پایهٔ آن است',
+  en: 'an emergency is open about this person now, and is what reads rest on',
+};
+export const noEmergencyWords: Words = {
+  fa: 'این سیاست دسترسی اضطراری ندارد',
+  en: 'this policy has no reads in an emergency',
+};
+
 /** What would have to be done. */
 export const stepWords: Readonly<Record<ChangeStep, Words>> = {
   open_grant: { fa: 'فروشگاه مجوز چنین کاری را باز کند', en: 'the shop opens a grant of this kind' },
+  open_break_glass: {
+    fa: 'راهبر سامانه، با ذکر دلیل، دسترسی اضطراری باز کند',
+    en: 'whoever runs the system opens break-glass, with a reason',
+  },
   name_order: { fa: 'مجوزی باز شود که سفارش را نام ببرد', en: 'a grant that names the order' },
   name_field: { fa: 'مجوزی باز شود که این قلم را نام ببرد', en: 'a grant that names this item' },
   hand_to_courier: { fa: 'مرسوله به این پیک سپرده شود', en: 'the parcel is handed to this courier' },
@@ -37,6 +55,7 @@ export const stepWords: Readonly<Record<ChangeStep, Words>> = {
   request_erasure: { fa: 'درخواست حذف ثبت شود', en: 'an erasure is requested' },
   decide_request: { fa: 'شخص دیگری دربارهٔ درخواست تصمیم بگیرد', en: 'another person decides the request' },
   wait_for_deadline: { fa: 'پاسخ در پایان مهلت داده می‌شود', en: 'the answer comes at the end of the deadline' },
+  wait_for_next_day: { fa: 'روز (به وقت تهران) به پایان برسد', en: 'wait until the day is over in Tehran' },
   lift_freeze: {
     fa: 'توقف حساب پس از گزارش سوءاستفاده برداشته شود',
     en: 'the freeze after a report of misuse is lifted',

@@ -1,4 +1,3 @@
-import { selectClientsInService } from '../db/clients.ts';
 import { selectStandingCustomer } from '../db/customers.ts';
 import { selectGrant } from '../db/grants.ts';
 import { selectOrders } from '../db/orders.ts';
@@ -10,6 +9,8 @@ import type { Caller } from './caller.ts';
 import { explainWholeRead } from './explainedAdmission.ts';
 import { explainErasure } from './explainedErasure.ts';
 import { explainNoOrder, explainOrder } from './explainedExport.ts';
+import { clientReader, isAboutSelf, nobodysClient, readerOf, type AskedReader } from './explainedReader.ts';
+import { explainCeilings, explainEmergency, openGlassFor } from './explainedBounds.ts';
 import { counts, declaredFields, type Asked, type KnownGrant, type SupposedWork } from './explainedRead.ts';
 import { explanationView, readerView, type ExplainedAnswer } from './explanationView.ts';
 import { operatorLeaf } from './operatorLeaf.ts';
@@ -24,13 +25,8 @@ export const explainedActs = ['read', 'export', 'erasure'] as const;
 export type ExplainedActName = (typeof explainedActs)[number];
 
 /** What is asked about. The reader is the caller where none is named. */
-export interface Question {
+export interface Question extends AskedReader {
   readonly act: ExplainedActName;
-  readonly clientId?: string | undefined;
-  readonly role?: Role | undefined;
-  readonly department?: string | undefined;
-  readonly carrierProfile?: string | undefined;
-  readonly actor?: string | undefined;
   readonly customerId?: string | undefined;
   readonly fields?: readonly Field[] | undefined;
   readonly grantId?: string | undefined;
@@ -43,6 +39,8 @@ const aboutOthers: ReadonlySet<Role> = new Set<Role>(['dpo', 'shop_backend', 'sy
 const aboutErasure: ReadonlySet<Role> = new Set<Role>(['dpo', 'shop_backend', 'support']);
 const aboutOrders: ReadonlySet<Role> = new Set<Role>(['dpo', 'legal_registrar', 'legal_approver']);
 const aboutNobody: ReadonlySet<Role> = new Set<Role>(['system_admin']);
+/** Who may know how much others have read today, and of emergencies. */
+const overseers: ReadonlySet<Role> = new Set<Role>(['dpo']);
 
 /**
  * Says, without reading a value, what an act would be answered now, which rule of the policy says so, and what would have to
@@ -58,7 +56,11 @@ export async function explainPolicy(
   permit(caller, 'policies.explain');
   expectOwnBusiness(caller, question);
   const reader = await readerOf(vault, caller, question);
-  const { policy, grant, body } = await answerOf(vault, archive, caller.tenantId, reader, question);
+  const known = {
+    ceilings: overseers.has(caller.role) || isAboutSelf(caller, question),
+    emergencies: overseers.has(caller.role),
+  };
+  const { policy, grant, body } = await answerOf(vault, archive, caller.tenantId, reader, question, known);
   const { customerId, legalOrderId } = question;
   const deed = { policy, subjectId: customerId, grantId: grant?.row.id, legalOrderId };
   return commitAct(vault, caller, act, deed, [], { status: 200, body });
@@ -71,22 +73,36 @@ export async function explainForOperator(
   tenantId: string,
   question: Question & ({ readonly role: Role } | { readonly clientId: string }),
 ): Promise<unknown> {
-  const { clientId, role, department, carrierProfile, actor, customerId } = question;
+  const { clientId, role, actor, customerId } = question;
   const reader =
     clientId === undefined
-      ? { clientId: '', actor, role: role ?? 'department', department, carrierProfile }
+      ? nobodysClient(role ?? 'department', question)
       : await clientReader(vault, tenantId, clientId, actor);
-  const { policy, body } = await answerOf(vault, archive, tenantId, reader, question);
+  const known = { ceilings: true, emergencies: true };
+  const { policy, body } = await answerOf(vault, archive, tenantId, reader, question, known);
   const object = customerId === undefined ? { kind: 'policies', id: tenantId } : { kind: 'customers', id: customerId };
   const told = { tenantId, policyVersion: policy.label, action: 'policies.explain', object } as const;
   await write(vault, tenantId, [operatorLeaf(told, vault.now())]);
   return body;
 }
 
-async function answerOf(vault: Vault, archive: PolicyArchive, tenantId: string, reader: Asked, question: Question) {
+/** What of others' doings the answer may tell whoever asks. */
+interface Known {
+  readonly ceilings: boolean;
+  readonly emergencies: boolean;
+}
+
+async function answerOf(
+  vault: Vault,
+  archive: PolicyArchive,
+  tenantId: string,
+  reader: Asked,
+  question: Question,
+  known: Known,
+) {
   const policy = vault.watch.policy(tenantId);
   const standing = await standingOf(vault, tenantId, question.customerId);
-  const { explained, grant } = await explain(vault, policy, tenantId, reader, question, standing);
+  const { explained, grant } = await explain(vault, policy, tenantId, reader, question, standing, known);
   const quotes = await quotesOf(archive, tenantId, policy);
   const body = {
     act: question.act,
@@ -99,49 +115,15 @@ async function answerOf(vault: Vault, archive: PolicyArchive, tenantId: string, 
 }
 
 /** Throws `not_permitted` where the answer would tell what the caller could not learn in another way. */
-function expectOwnBusiness({ role, clientId, department }: Caller, question: Question): void {
-  const own =
-    (question.clientId ?? clientId) === clientId &&
-    (question.role ?? role) === role &&
-    (question.department ?? department) === department;
-  if (!own && !aboutOthers.has(role)) throw refuse('not_permitted', '/role', 'not_about_others');
+function expectOwnBusiness(caller: Caller, question: Question): void {
+  const { role } = caller;
+  if (!isAboutSelf(caller, question) && !aboutOthers.has(role))
+    throw refuse('not_permitted', '/role', 'not_about_others');
   const person = question.customerId ?? question.grantId;
   if (person !== undefined && aboutNobody.has(role)) throw refuse('not_permitted', '/customerId', 'not_about_persons');
   if (question.act === 'erasure' && !aboutErasure.has(role)) throw refuse('not_permitted', '/act', 'not_for_role');
   if (question.legalOrderId !== undefined && !aboutOrders.has(role))
     throw refuse('not_permitted', '/legalOrderId', 'not_for_role');
-}
-
-async function readerOf(vault: Vault, caller: Caller, question: Question): Promise<Asked> {
-  const { clientId, role, department, carrierProfile, actor } = question;
-  if (clientId !== undefined && clientId !== caller.clientId)
-    return clientReader(vault, caller.tenantId, clientId, actor);
-  if (role === undefined || role === caller.role) return { ...selfOf(caller), actor: actor ?? caller.actor };
-  // Nobody's client: a grant for one client alone is not this reader's.
-  return { clientId: '', actor, role, department, carrierProfile };
-}
-
-async function clientReader(
-  vault: Vault,
-  tenantId: string,
-  clientId: string,
-  actor: string | undefined,
-): Promise<Asked> {
-  const [[client]] = await load(vault, tenantId, [selectClientsInService(tenantId, [clientId])]);
-  if (client === undefined) throw refuse('invalid_body', '/clientId', 'unknown_id');
-  checkMac(await vault.keyring.tenant(tenantId), 'clients', client);
-  const { role, department, carrierProfile } = client;
-  return {
-    clientId,
-    actor,
-    role: role as Role,
-    department: department ?? undefined,
-    carrierProfile: carrierProfile ?? undefined,
-  };
-}
-
-function selfOf({ clientId, role, department, carrierProfile }: Caller) {
-  return { clientId, role, department, carrierProfile };
 }
 
 /** How the person stands: out of ordinary reads, or frozen after a report of misuse. */
@@ -174,16 +156,13 @@ async function explain(
   reader: Asked,
   question: Question,
   standing: Standing,
+  known: Known,
 ): Promise<Explained> {
   const { customerId, legalOrderId } = question;
   const fields = question.fields ?? declaredFields(policy, allFields);
   switch (question.act) {
-    case 'read': {
-      const grant = await grantFor(vault, tenantId, reader, question);
-      const seen = explainWholeRead(vault, policy, tenantId, reader, grant ?? question.work, fields, standing);
-      const shown = standing.deactivated ? { fields: seen.fields?.map(hidden(policy)) ?? [] } : seen;
-      return { explained: shown, grant };
-    }
+    case 'read':
+      return explainReadNow(vault, policy, tenantId, reader, { ...question, fields }, standing, known);
     case 'export':
       return {
         explained:
@@ -195,6 +174,31 @@ async function explain(
       if (customerId === undefined) throw refuse('field_required', '/customerId');
       return { explained: await explainErasure(vault, policy, tenantId, customerId) };
   }
+}
+
+/** The fields, and what bounds all reads of this reader: the day's ceiling; and the emergency's way around the matrix. */
+async function explainReadNow(
+  vault: Vault,
+  policy: Policy,
+  tenantId: string,
+  reader: Asked,
+  question: Question & { readonly fields: readonly Field[] },
+  standing: Standing,
+  known: Known,
+): Promise<Explained> {
+  const { customerId, fields, work } = question;
+  const grantOf = (id: string) => knownGrant(vault, tenantId, id);
+  const open = known.emergencies ? await openGlassFor(vault, policy, tenantId, reader, customerId, grantOf) : undefined;
+  // Whoever has an emergency open reads under it without naming a grant.
+  const grantId = question.grantId ?? (work === undefined ? open?.id : undefined);
+  const named = grantId === undefined ? undefined : await grantOf(grantId);
+  const grant = named !== undefined && counts(named, reader, customerId) ? named : undefined;
+  const readCeilings = await explainCeilings(vault, policy, tenantId, reader, known.ceilings);
+  const spent = readCeilings.find(({ left }) => left === 0);
+  const seen = explainWholeRead(vault, policy, tenantId, reader, grant ?? work, fields, { ...standing, spent });
+  const shown = standing.deactivated ? { fields: seen.fields?.map(hidden(policy)) ?? [] } : seen;
+  const breakGlass = await explainEmergency(vault, policy, tenantId, open, known.emergencies);
+  return { explained: { ...shown, readCeilings, breakGlass }, grant };
 }
 
 /** Whoever is deactivated is out of ordinary reads, whatever the matrix says. */
@@ -209,22 +213,15 @@ const hidden =
     wouldHaveToChange: [{ step: 'new_policy_version', pointer: '/states/deactivated' }],
   });
 
-/** The named grant if it counts for this reader and this customer: another's, and one that never was, are none. */
-async function grantFor(
-  vault: Vault,
-  tenantId: string,
-  reader: Asked,
-  { grantId, customerId }: Question,
-): Promise<KnownGrant | undefined> {
-  if (grantId === undefined) return undefined;
+/** A grant of the tables, whoever it is for; undefined for one that never was. */
+async function knownGrant(vault: Vault, tenantId: string, grantId: string): Promise<KnownGrant | undefined> {
   const [[row]] = await load(vault, tenantId, [selectGrant(tenantId, { everyone: true }, grantId)]);
   if (row === undefined) return undefined;
   checkMac(await vault.keyring.tenant(tenantId), 'grants', row);
   const clocks = clocksOf(vault.watch.policy(tenantId).profile, new Date(vault.now()));
   const ofOrder = row.orderId === null ? [] : [row.orderId];
   const [[order]] = await load(vault, tenantId, [selectOrders(tenantId, ofOrder, clocks)]);
-  const grant = { row, orderStatus: order?.status };
-  return counts(grant, reader, customerId) ? grant : undefined;
+  return { row, orderStatus: order?.status };
 }
 
 async function quotesOf(archive: PolicyArchive, tenantId: string, policy: Policy) {

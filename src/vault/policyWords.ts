@@ -60,6 +60,7 @@ export const memberWords: Readonly<Record<string, string>> = {
   freezes: 'آنچه بسته می‌شود',
   full: 'نمایش کامل با',
   fullReadsPerActorPerDay: 'سقف خواندن کامل هر نفر در روز',
+  fullReadsPerClientPerDay: 'سقف خواندن کامل هر سامانه در روز، بی نام کارمند',
   grantKinds: 'کارهای باز',
   grantees: 'گیرندگان مجوز',
   grounds: 'مبناهای افشا',

@@ -113,6 +113,18 @@ describe('policy explain', () => {
     ]);
     const ordered = await amanat([...asked, '--order']);
     expect(ordered.stdout).toContain('address: full');
+    expect(JSON.parse(stdout).readCeilings).toMatchObject([
+      { countedBy: 'actor', perDay: 500 },
+      { countedBy: 'client' },
+    ]);
+    expect(ordered.stdout).toContain('reads in full: 500 a day by a member of staff');
+    expect(ordered.stdout).toContain('break-glass: this policy has no reads in an emergency');
+    const admin = await amanat(['policy', 'explain', 'citra', '--role', 'system_admin', '--field', 'mobile', '--json']);
+    expect(JSON.parse(admin.stdout).breakGlass).toMatchObject({
+      inPolicy: true,
+      grantees: ['system_admin'],
+      perDay: 3,
+    });
     for (const wrong of [['--role', 'nobody'], ['--role', 'support', '--field', 'shoeSize'], []]) {
       expect((await amanat(['policy', 'explain', 'kalak', ...wrong])).code, wrong.join(' ')).toBe(64);
     }

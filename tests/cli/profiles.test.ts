@@ -75,12 +75,30 @@ describe('the shipped policies', () => {
     expect(code, stderr).toBe(0);
     expect(json).toMatchObject({ policyVersion: 'citra/1', reader: { clientId, role: 'shop_backend' } });
     expect(json.fields).toMatchObject([{ field: 'mobile', state: 'masked', reason: 'role' }]);
+    expect(json.breakGlass).toMatchObject({ inPolicy: true, leftToday: 3 });
+    const staffed = [
+      'policy',
+      'explain',
+      '--tenant',
+      first.tenantId,
+      '--role',
+      'support',
+      '--actor',
+      'staff-1',
+      '--json',
+    ];
+    expect((await amanat(staffed, env)).json.readCeilings).toMatchObject([
+      { countedBy: 'actor', perDay: 500, left: 500 },
+    ]);
     expect((await amanat([...argv, '--customer', clientId], env)).code, 'nobody').toBe(64);
     const leaves = await withClient(database.superuserUrl, async (client) => {
       const found = await client.query<{ leaf: Buffer }>('select leaf from amanat.audit_leaves');
       return found.rows.map(({ leaf }) => decodeLeaf(leaf)).filter(({ action }) => action === 'policies.explain');
     });
-    expect(leaves).toMatchObject([{ actor: 'operator', objectKind: 'customers', objectId: customerId }]);
+    expect(leaves).toMatchObject([
+      { actor: 'operator', objectKind: 'customers', objectId: customerId },
+      { actor: 'operator', objectKind: 'policies' },
+    ]);
   });
 
   test('verify opens everything beside the service, and names the record of which one byte was changed', async () => {

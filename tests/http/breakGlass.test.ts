@@ -3,7 +3,7 @@ import { synthetic } from '../../src/cli/synthetic.ts';
 import { sweepErasures } from '../../src/vault/erasure.ts';
 import { raiseDueEvents } from '../../src/vault/dueEvents.ts';
 import { undertaken } from '../support/undertakings.ts';
-import { startVault, type TestClient, type TestVault } from '../support/vault.ts';
+import { startVault, type Answer, type TestClient, type TestVault } from '../support/vault.ts';
 import { atDatabase, bytesOf, hour, leavesOf, made, newPerson, statuses, type Person } from '../support/work.ts';
 import { customerUnder } from '../support/profiles.ts';
 import { shipped } from '../unit/policy/shipped.ts';
@@ -122,6 +122,67 @@ describe('an emergency', () => {
       `select max(c)::integer as n from (select count(*) as c from amanat.break_glass group by day) d`,
     )) as [{ n: number }];
     expect(n).toBe(3);
+  });
+
+  test('is explained: what the policy allows, and to the officer alone that one is open and reads rest on it', async () => {
+    vault.advance(24 * hour);
+    [admin, dpo, shop] = [await vault.admin.as('root-1'), await dpo.as('staff-9'), await shop.as(undefined)];
+    const [one, twin] = [await person(), await person()];
+    const explain = (by: TestClient, more: object) =>
+      by.post('/v1/policy/explain', { act: 'read', fields: ['mobile', 'email'], ...more });
+    const asked = { clientId: admin.id, actor: 'root-1', customerId: one.id };
+    const before = made(await explain(dpo, asked), 200);
+    expect(before.breakGlass).toMatchObject({
+      inPolicy: true,
+      grantees: ['system_admin'],
+      longest: 'PT15M',
+      perDay: 3,
+      leftToday: 3,
+      reviewWithin: 'PT72H',
+      rules: [{ pointer: '/breakGlass', clauses: ['C6', 'C7', 'D'] }, { pointer: '/grantKinds/break_glass' }],
+      wouldHaveToChange: [{ step: 'open_break_glass' }],
+    });
+    expect(before.breakGlass.open).toBeUndefined();
+    expect(before.fields[0].wouldHaveToChange[0]).toMatchObject({ step: 'open_break_glass', kind: 'break_glass' });
+    const unwraps = vault.vault.keyring.unwraps();
+    const glass = made(await admin.post('/v1/break-glass', body(one, { fields: ['mobile'] })));
+
+    const told = made(await explain(dpo, asked), 200);
+    expect(told.breakGlass).toMatchObject({ leftToday: 2, open: { id: glass.id, actor: 'root-1' } });
+    expect(told.breakGlass.wouldHaveToChange).toEqual([]);
+    const [mobile, email] = told.fields;
+    expect([mobile.state, email.state, email.reason]).toEqual(['full', 'withheld', 'grant_scope']);
+    expect(mobile.rules.map(({ pointer }: { pointer: string }) => pointer)).toContain('/breakGlass');
+    expect(vault.vault.keyring.unwraps(), 'nothing was opened').toBe(unwraps);
+
+    // Nobody else's, and of nobody else; and to nobody but the officer.
+    const others = [
+      { ...asked, actor: 'root-2' },
+      { ...asked, customerId: twin.id },
+      { role: 'shop_backend', customerId: one.id },
+    ];
+    for (const other of others) {
+      const { breakGlass, fields } = made(await explain(dpo, other), 200);
+      expect([breakGlass.open, fields[0].state === 'full'], JSON.stringify(other)).toEqual([undefined, false]);
+    }
+    const [held, free] = await Promise.all([one, twin].map(({ id }) => explain(shop, { ...asked, customerId: id })));
+    expect(bytesOf(held as Answer), 'the shop learns of none').toBe(bytesOf(free as Answer));
+    expect(made(held as Answer, 200).breakGlass.leftToday).toBeUndefined();
+    const own = made(await explain(admin, {}), 200);
+    expect([own.breakGlass.inPolicy, own.breakGlass.leftToday]).toEqual([true, undefined]);
+
+    const read = () => admin.get(`/v1/break-glass/${glass.id}/customer`);
+    for (let n = 0; n < 3; n += 1) made(await read(), 200);
+    const used = made(await explain(dpo, asked), 200);
+    expect([used.breakGlass.open, used.fields[0].state], 'used up').toEqual([undefined, 'withheld']);
+    for (let n = 0; n < 2; n += 1) made(await admin.post('/v1/break-glass', body(twin)));
+    const spent = made(await explain(dpo, asked), 200).breakGlass;
+    expect(spent.leftToday).toBe(0);
+    expect(spent.wouldHaveToChange.map(({ step }: { step: string }) => step)).toEqual([
+      'wait_for_next_day',
+      'open_break_glass',
+    ]);
+    expectRefusal(await admin.post('/v1/break-glass', body(one)), 409, 'conflict');
   });
 
   test('what nobody reviewed in time alarms once; a row that somebody rewrote is believed by nobody', async () => {

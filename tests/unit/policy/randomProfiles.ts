@@ -88,7 +88,7 @@ function drawAccess(profile: Written, readers: readonly string[], { yes, some }:
 function drop(profile: Written, readers: readonly string[]): void {
   const known = new Set([...readers, 'subject']);
   const counting = profile.statistics?.readers ?? {};
-  const ceilings = profile.readCeilings.fullReadsPerActorPerDay;
-  for (const list of [profile.search, profile.match, profile.write, ceilings, counting])
+  const { fullReadsPerActorPerDay: ofPersons, fullReadsPerClientPerDay: ofSystems = {} } = profile.readCeilings;
+  for (const list of [profile.search, profile.match, profile.write, ofPersons, ofSystems, counting])
     for (const reader of Object.keys(list)) if (!known.has(reader)) delete list[reader];
 }
