@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { copiedOf, copyCluster, isAsWritten } from '../db/embeddedBackup.ts';
 import type { RootKey } from '../keys/folder.ts';
@@ -10,6 +10,7 @@ import {
   type ManifestRefusal,
   type Roots,
 } from './backupManifest.ts';
+import { syncFolder } from '../syncFolder.ts';
 
 /**
  * One backup of the embedded database, a folder named by its time: `postgres/` as it stands in the data folder, and
@@ -60,15 +61,6 @@ export async function backUp(
   } catch (error) {
     await rm(draft, { recursive: true, force: true });
     throw error;
-  }
-}
-
-export async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 

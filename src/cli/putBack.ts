@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path';
 import { ConfigFault } from '../config.ts';
 import { isAsWritten } from '../db/embeddedBackup.ts';
 import { configureRestored, isConfiguration, type Recovery } from '../db/embeddedRestore.ts';
-import { syncFolder } from './backupFolder.ts';
 import type { Manifest } from './backupManifest.ts';
+import { syncFolder } from '../syncFolder.ts';
 
 const clusterPath = 'postgres/cluster/';
 

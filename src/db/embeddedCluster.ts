@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { chown, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chown, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, DatabaseError, escapeLiteral } from 'pg';
 import type { Binaries } from './embeddedBinaries.ts';
 import { EmbeddedFault } from './embeddedFault.ts';
 import { runPlain, type RunAs } from './embeddedUser.ts';
 import { scramVerifier } from './scram.ts';
+import { syncFolder } from '../syncFolder.ts';
 
 /**
  * What lies in the folder:
@@ -83,16 +84,6 @@ async function keepSecret(file: string, runAs: RunAs): Promise<string> {
   await writeFile(file, `${secret}\n`, { mode: 0o600, flush: true });
   if (runAs.ids !== undefined) await chown(file, runAs.ids.uid, runAs.ids.gid);
   return secret;
-}
-
-/** Makes the rename itself durable. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 /** As `amanat_owner`, who may make roles and owns the database, and is no superuser. */

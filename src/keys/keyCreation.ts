@@ -6,7 +6,8 @@ import { selfSignedCertificate } from '../crypto/x509.ts';
 import type { Family } from './keyNames.ts';
 import { newRootKeyText } from './rootKey.ts';
 import { exportKeyBits, formerCheckpointText, type CheckpointKey } from './signingKey.ts';
-import { addKeyFile, refuseOccupied, syncFolder, writeWholeFolder } from './wholeFolder.ts';
+import { addKeyFile, refuseOccupied, writeWholeFolder } from './wholeFolder.ts';
+import { syncFolder } from '../syncFolder.ts';
 
 const generate = promisify(generateKeyPair);
 /**

@@ -6,7 +6,8 @@ import { KeyFault } from './keyFault.ts';
 import { isKeyName } from './keyNames.ts';
 import { openSource } from './keySource.ts';
 import { lockedName, lockKeys, parseLocked, unlockKeys, type NewLock } from './lockedKeys.ts';
-import { creationFault, syncFolder, writeDurably } from './wholeFolder.ts';
+import { creationFault, writeDurably } from './wholeFolder.ts';
+import { syncFolder } from '../syncFolder.ts';
 
 /**
  * Locks a folder, or changes its lock: all keys go into `keys.locked`, which is on disk and was opened again before any file in

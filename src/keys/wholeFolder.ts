@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { link, mkdir, mkdtemp, open, readdir, realpath, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { KeyFault, systemCode } from './keyFault.ts';
+import { syncFolder } from '../syncFolder.ts';
 
 /**
  * Writes the folder beside its place, makes it durable, and moves it there in one step (rename refuses a folder that is
@@ -62,15 +63,6 @@ export async function writeDurably(path: string, content: string | Buffer): Prom
   const handle = await open(path, 'wx', 0o600);
   try {
     await handle.writeFile(content);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-export async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
     await handle.sync();
   } finally {
     await handle.close();

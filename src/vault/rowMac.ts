@@ -18,12 +18,12 @@ export type { RowKind };
  * | 2 …  | the members in rowMembers.ts in the order of their names, each as canonical JSON (RFC 8785); a time as       |
  * |      | RFC 3339 in UTC with milliseconds, bytes in hex                                                              |
  *
- * The key is the tenant's mac key. While it is renewed, a row is believed under each of its live versions. Not in it, because they change: a grant's `reads`,
- * `closed_at` and its reason; a parcel's `status`, `code_tries`, `attempts`, `closed_at`; of a notice, who was told and that it
- * was taken back. Putting those, or a whole row with its MAC, back to what they were is a rollback: the leaves of the audit
- * tell of it, the row cannot. A code's `tries` and `used_at` likewise. Nor are `external_ref`, `call_reference`, `answers`,
- * `last_failure` and `release`, which are sealed on their own; `source_sha256`, which repeats `source`; and
- * `tokens_valid_from`, which can only take away.
+ * The key is the tenant's mac key. While it is renewed, a row is believed under each of its live versions. Not in it,
+ * because they change: a grant's `reads`, `closed_at` and its reason; a parcel's `status`, `code_tries`, `attempts`,
+ * `closed_at`; of a notice, who was told and that it was taken back. Putting those, or a whole row with its MAC, back
+ * to what they were is a rollback: the leaves of the audit tell of it, the row cannot. A code's `tries` and `used_at`
+ * likewise. Nor are `external_ref`, `call_reference`, `answers`, `last_failure` and `release`, which are sealed on
+ * their own; `source_sha256`, which repeats `source`; and `tokens_valid_from`, which can only take away.
  */
 export type Unsigned<Kind extends RowKind> = Pick<Rows[Kind], Fixed<Kind>>;
 export type Signed<Kind extends RowKind> = Unsigned<Kind> & { readonly mac: Buffer | null };

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestOf } from '../crypto/digest.ts';
+import { syncFolder } from '../syncFolder.ts';
 
 /**
  * What a witness keeps of a log, in a folder `logs/<SHA-256 of the origin, hex>`. Files are replaced whole: written beside
@@ -86,15 +87,6 @@ export async function replaceDurably(folder: string, name: string, text: string)
   }
   await syncFolder(folder);
   await syncFolder(join(folder, '..'));
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 interface Whole {
