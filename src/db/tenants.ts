@@ -131,6 +131,38 @@ export function changeTenantKey(key: TenantKeyRow & { readonly was: Buffer }, at
   );
 }
 
+/** Guarded: `conflict` unless it is a former one. Nothing new is stored under it by a statement that begins after the commit. */
+export function closeTenantKey(key: Pick<TenantKeyRow, 'tenantId' | 'use' | 'version'>, at: Date): Statement {
+  return statement(
+    'close_tenant_key',
+    `with closed as (
+       update amanat.tenant_keys k
+          set closed_at = coalesce(k.closed_at, $4::timestamptz)
+        where k.tenant_id = $1::uuid and k.use = $2::text and k.version = $3::integer and k.state = 'former'
+       returning 1
+     )
+     select amanat.require(count(*) = 1, 'conflict') from closed`,
+    [key.tenantId, key.use, key.version, at],
+  );
+}
+
+/**
+ * The transactions that write at this moment, of whatever tenant. A statement holds the lock on its table before it looks at anything,
+ * so one that did not see what was committed before is among them.
+ */
+export function selectWriting(): Statement<{ readonly id: string }> {
+  return statement(
+    'select_writing',
+    `select distinct l.virtualtransaction as id
+       from pg_catalog.pg_locks l
+       join pg_catalog.pg_class c on c.oid = l.relation
+      where l.locktype = 'relation' and l.mode = 'RowExclusiveLock' and l.granted
+        and l.database = (select d.oid from pg_catalog.pg_database d where d.datname = current_database())
+        and c.relnamespace = 'amanat'::regnamespace and c.relkind = 'r'`,
+    [],
+  );
+}
+
 /** Guarded like `changeTenantKey`. Of the key nothing is left but its number. */
 export function destroyTenantKey(
   key: Pick<TenantKeyRow, 'tenantId' | 'use' | 'version'> & { readonly was: Buffer },

@@ -2,7 +2,7 @@
 import { canonicalJson } from '../crypto/canonicalJson.ts';
 import { digestOf } from '../crypto/digest.ts';
 import type { TenantKeyUse } from '../crypto/wrap.ts';
-import { destroy, standingOf, type Turning } from './keyTurn.ts';
+import { close, destroy, standingOf, type Turning } from './keyTurn.ts';
 import { countIndex } from './reindex.ts';
 import { countMac } from './resign.ts';
 import { countData, type Rests } from './rewrap.ts';
@@ -27,12 +27,18 @@ export interface Retirement {
   readonly rests: Readonly<Record<string, number>>;
 }
 
+/** Instead of a place: what they store is not there to be counted yet. */
+const stillWriting = 'transactions that have not ended';
+
 /** Every former version of one key: destroyed, or what rests on it. The count's digest stands in the leaf of the destruction. */
 export async function retire(turning: Turning, use: TurnedUse): Promise<readonly Retirement[]> {
   const former = (await standingOf(turning, use)).filter(({ state }) => state === 'former');
   if (former.length === 0) return [];
-  // Whoever began before the turn is through by then, and no longer has it in use.
+  // Whoever began before the turn is through by then, and no longer has it in use. Whoever comes later all the same is turned away.
   await turning.settle();
+  const writing = await close(turning, former);
+  if (writing > 0)
+    return former.map(({ version }) => ({ version, destroyed: false, rests: { [stillWriting]: writing } }));
   const counted = await countOf[use](turning);
   const retired: Retirement[] = [];
   for (const key of former) {

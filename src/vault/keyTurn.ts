@@ -6,10 +6,12 @@
  * | introduce  | introduced         | current        | every process learns of it before anything is made under it       |
  * | promote    | current            | former         | from now on everything is made under it                           |
  * | move       | current            | former         | what rests on the former one is moved, a page at a time           |
+ * | close      | current            | former, closed | nothing new is stored under it, however late a commit comes       |
  * | retire     | current            | destroyed      | counted over every table: nothing rests on it; then it is gone    |
  *
  * The steps stand in the rows, so whoever is killed is followed by whoever asks next, and two who work at once do the same.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { newDataKeyMaterial } from '../crypto/seal.ts';
 import { wrapContext, type TenantKeyState, type TenantKeyUse } from '../crypto/wrap.ts';
 import { commit } from '../db/commit.ts';
@@ -18,15 +20,21 @@ import { DbFault } from '../db/fault.ts';
 import type { Statement } from '../db/statement.ts';
 import {
   changeTenantKey,
+  closeTenantKey,
   destroyTenantKey,
   insertNextTenantKey,
   selectTenantKeyHistory,
+  selectWriting,
   type TenantKeyRow,
 } from '../db/tenants.ts';
 import { VaultError } from '../errors.ts';
 import type { RootKey } from '../keys/folder.ts';
 import { operatorLeaf } from './operatorLeaf.ts';
 import type { Keyring } from './keyring.ts';
+
+/** Longer than the service's own limits on a transaction (db/roles.ts). */
+const usualPatienceMs = 20_000;
+const everyMs = 50;
 
 /** What a turn is made with. */
 export interface Turning {
@@ -40,6 +48,8 @@ export interface Turning {
   readonly now: () => number;
   /** Until every process that serves has learned what was committed before. */
   readonly settle: () => Promise<void>;
+  /** How long transactions are waited for that were under way when a version was closed. Milliseconds; as usual when left out. */
+  readonly patienceMs?: number;
   /** Rows looked at in one statement, where not as many as is usual. */
   readonly pageSize?: number;
   /** After a page that took so long: leaves the database to those who serve. */
@@ -102,6 +112,28 @@ export async function promote(turning: Turning, use: TenantKeyUse): Promise<void
   const changes = [await inState(turning, current, 'former'), await inState(turning, next, 'current')];
   const statements = changes.map((change) => changeTenantKey(change, at));
   await step(turning, 'keys.rotate', use, next.version, statements);
+}
+
+/**
+ * Nothing new is stored under these versions from here on (sql/000053_closed_keys.sql). Answers with how many transactions had begun
+ * before and have not ended within the time that a hung one takes to be cut: until they have, nothing can be counted.
+ */
+export async function close(turning: Turning, former: readonly Standing[]): Promise<number> {
+  const { db, tenantId, now } = turning;
+  const scope = { tenantIds: [tenantId] };
+  await commit(
+    db,
+    scope,
+    former.map((key) => closeTenantKey(key, new Date(now()))),
+  );
+  const giveUpAt = performance.now() + (turning.patienceMs ?? usualPatienceMs);
+  const writing = async () => (await commit(db, scope, [selectWriting()]))[0].map(({ id }) => id);
+  for (let before = await writing(); ;) {
+    if (before.length === 0 || performance.now() > giveUpAt) return before.length;
+    await sleep(everyMs);
+    const still = new Set(await writing());
+    before = before.filter((id) => still.has(id));
+  }
 }
 
 /** `proof`: the digest of what was counted. */

@@ -2,6 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { decodeLeaf } from '../../src/crypto/leaf.ts';
 import { synthetic } from '../../src/cli/synthetic.ts';
+import { commit } from '../../src/db/commit.ts';
+import { insertTags } from '../../src/db/customers.ts';
+import { DbFault } from '../../src/db/fault.ts';
+import { statement, type Statement } from '../../src/db/statement.ts';
+import { newId } from '../../src/vault/ids.ts';
+import { sealNew } from '../../src/vault/record.ts';
 import { openIntegrator } from '../../src/vault/integration.ts';
 import { retire } from '../../src/vault/keyRetirement.ts';
 import type { Turning } from '../../src/vault/keyTurn.ts';
@@ -11,6 +17,7 @@ import { rotateData } from '../../src/vault/rewrap.ts';
 import { countRoots, reroot } from '../../src/vault/rerootTenants.ts';
 import { heldRootKey } from '../../src/keys/rootKey.ts';
 import { keyPlaces } from '../../src/db/keyPlaces.ts';
+import { withClient } from '../support/postgres.ts';
 import { sweepOf } from '../support/sweeps.ts';
 import { clientOf, startVault, type TestClient, type TestVault } from '../support/vault.ts';
 import { atDatabase, made, newOrder, newPerson, statuses } from '../support/work.ts';
@@ -350,6 +357,101 @@ describe('P16: what is not done', () => {
         ['keys.retire', version - 1, true],
       ]),
     );
+  });
+});
+
+describe('P16: a commit that comes late', () => {
+  beforeAll(async () => {
+    // What the tests before have left in the middle.
+    await rotateData(turner(undefined));
+    await retire(turner(undefined), 'data');
+  });
+  /** What a process has sealed and wrapped, and not stored yet: a record with a key of its own, and a tag of somebody. */
+  async function wrapped() {
+    const keys = await vault.vault.keyring.tenant(vault.tenantId);
+    const id = newId(vault.vault.now());
+    const { keyVersion, dataKey, sealed } = sealNew(keys, 'incident', id, new Map([['file', { kind: 'leak' }]]));
+    const row = statement(
+      'late_row',
+      `insert into amanat.incidents (tenant_id, id, kind, state, version, key_version, data_key, sealed, opened_at, updated_at)
+       values ($1::uuid, $2::uuid, 'leak', 'open', 1, $3::integer, $4::bytea, $5::bytea, now(), now())`,
+      [vault.tenantId, id, keyVersion, dataKey, sealed],
+    );
+    const tags = keys.newTags('email', people.email());
+    const tag = { tenantId: vault.tenantId, customerId: id, field: 'email', exclusive: false } as const;
+    return { id, keyVersion, dataKey, row, tags: insertTags(tags.map((one) => ({ ...tag, ...one }))) };
+  }
+  const stored = async (id: string): Promise<number> =>
+    (await atDatabase(vault, 'select 1 from amanat.incidents where id = $1', [id])).length;
+  const outcome = (statement: Statement): Promise<unknown> =>
+    commit(vault.vault.db, { tenantIds: [vault.tenantId] }, [statement]).then(
+      () => 'stored',
+      (error: unknown) => (error instanceof DbFault ? (error.guard ?? error.sqlstate) : error),
+    );
+
+  test('of a process that was frozen between wrapping and storing is refused, and may be asked again', async () => {
+    const [early, late] = [await wrapped(), await wrapped()];
+    await rotateData(turner(undefined));
+    await rotateIndex(turner(undefined));
+    // Control: while the former version is open it is stored, and is in the way of the retirement.
+    expect(await outcome(early.row)).toBe('stored');
+    const [refused] = await retire(turner(undefined), 'data');
+    expect(refused).toMatchObject({ destroyed: false, rests: { incidents: 1 } });
+    // Counted, and nothing was destroyed: it is closed all the same.
+    expect(await outcome(late.row)).toBe('42501');
+    await rotateData(turner(undefined));
+    for (const use of ['data', 'index'] as const)
+      expect((await retire(turner(undefined), use)).map(({ destroyed }) => destroyed)).toEqual([true]);
+    expect(await outcome(late.row)).toBe('42501');
+    expect(await outcome(late.tags)).toBe('42501');
+    // An edit that writes back the key that it read.
+    const back = statement(
+      'back',
+      'update amanat.incidents set key_version = $2::integer, data_key = $3::bytea where tenant_id = $4::uuid and id = $1::uuid',
+      [early.id, early.keyVersion, early.dataKey, vault.tenantId],
+    );
+    expect(await outcome(back)).toBe('conflict');
+    expect([await stored(early.id), await stored(late.id)]).toEqual([1, 0]);
+    expect(await outcome((await wrapped()).row)).toBe('stored');
+    expect((await sweepOf(vault)).flaw).toBeUndefined();
+  });
+
+  test('of a transaction that is open meanwhile is waited for and counted', async () => {
+    const held = await wrapped();
+    await rotateData(turner(undefined));
+    const begun = `select set_config('amanat.tenants', '{${vault.tenantId}}', true)`;
+    const closed = () =>
+      atDatabase(
+        vault,
+        `select 1 from amanat.tenant_keys where tenant_id = $1 and state = 'former' and closed_at > now() - interval '1 minute'`,
+        [vault.tenantId],
+      );
+    await withClient(vault.db.serviceUrl, async (client) => {
+      await client.query('begin');
+      await client.query(begun);
+      await client.query(held.row.text, [...held.row.values]);
+      // It may hang for longer than anybody waits.
+      const hung = await retire(turner(undefined, { patienceMs: 0 }), 'data');
+      expect(hung).toMatchObject([{ destroyed: false, rests: { 'transactions that have not ended': 1 } }]);
+      const retiring = retire(turner(undefined), 'data');
+      expect(await closed()).toHaveLength(1);
+      await client.query('commit');
+      // Without the waiting it would not have been counted, and destroyed with the key.
+      expect(await retiring).toMatchObject([{ destroyed: false, rests: { incidents: 1 } }]);
+    });
+    await rotateData(turner(undefined));
+    expect(await retire(turner(undefined), 'data')).toMatchObject([{ destroyed: true }]);
+    expect(await stored(held.id)).toBe(1);
+    expect((await sweepOf(vault)).flaw).toBeUndefined();
+  });
+
+  test('control: stored all the same under a version that is gone, it is lost', async () => {
+    const lost = await wrapped();
+    await rotateData(turner(undefined));
+    await retire(turner(undefined), 'data');
+    await withClient(vault.db.superuserUrl, (client) => client.query(lost.row.text, [...lost.row.values]));
+    expect((await sweepOf(vault)).flaw).toEqual({ code: 'value_does_not_open', kind: 'incidents', id: lost.id });
+    await atDatabase(vault, 'delete from amanat.incidents where id = $1', [lost.id]);
   });
 });
 
