@@ -383,8 +383,8 @@ describe('P16: a commit that comes late', () => {
   }
   const stored = async (id: string): Promise<number> =>
     (await atDatabase(vault, 'select 1 from amanat.incidents where id = $1', [id])).length;
-  const outcome = (statement: Statement): Promise<unknown> =>
-    commit(vault.vault.db, { tenantIds: [vault.tenantId] }, [statement]).then(
+  const outcome = (late: Statement): Promise<unknown> =>
+    commit(vault.vault.db, { tenantIds: [vault.tenantId] }, [late]).then(
       () => 'stored',
       (error: unknown) => (error instanceof DbFault ? (error.guard ?? error.sqlstate) : error),
     );
