@@ -79,6 +79,14 @@ const kinds = {
 export type EventKind = keyof typeof kinds;
 export const eventKinds: Readonly<Record<EventKind, EventRule>> = kinds;
 
+const legalObjects: ReadonlySet<EventObject> = new Set(['legal_orders', 'exports', 'notices']);
+
+/** Does a kind tell that there is a legal order? Who runs the system learns of none, not even that there was something to tell. */
+export const isLegal = (kind: string): boolean => {
+  const object = eventRule(kind)?.object;
+  return object !== undefined && legalObjects.has(object);
+};
+
 /** The rule of a kind as it is stored; undefined for one that is none of ours. */
 export function eventRule(kind: string): EventRule | undefined {
   return Object.hasOwn(eventKinds, kind) ? eventKinds[kind as EventKind] : undefined;

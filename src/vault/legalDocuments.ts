@@ -48,9 +48,10 @@ export async function uploadDocument(
   }
   const { document, version, status } = answer.body as AttachedBody;
   if (document.id !== stored.id) await discardUpload(vault, tenantId, stored.id);
+  const { 'Amanat-Leaf-Hash': leafHash = '' } = answer.headers ?? {};
   return {
     status: 201,
-    headers: { Location: `/v1/legal-orders/${orderId}/document` },
+    headers: { Location: `/v1/legal-orders/${orderId}/document`, 'Amanat-Leaf-Hash': leafHash },
     body: { ...document, order: { version, status } },
   };
 }

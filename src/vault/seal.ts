@@ -146,7 +146,7 @@ export async function sealVault(vault: Vault, caller: Caller, act: Act, issuer: 
   const row = { id, clientId, actor: actor ?? null, sealedAt, liftedAt: null };
   const seal = insertSeal(tenantId, { ...row, mac: macOf(keys, 'seals', row) });
   const answer = { status: 200, body: { id, ...timeView('sealedAt', sealedAt) } };
-  await commitAct(vault, caller, act, { object: { kind: 'seals', id } }, [seal], answer);
+  const sealed = await commitAct(vault, caller, act, { object: { kind: 'seals', id } }, [seal], answer);
   await vault.seal.look();
-  return answer;
+  return sealed;
 }

@@ -9,7 +9,8 @@ export const sendingRules = {
   'permissions.withdraw': { scope: 'consents:write', roles: ['shop_backend', 'support', 'dpo', 'subject'] },
   'messages.send': { scope: 'messages', roles: ['shop_backend', ...departments, 'marketing', 'dpo'] },
   'messages.read': { scope: 'messages', roles: ['shop_backend', ...departments, 'marketing', 'dpo'] },
-  'webhooks.create': { scope: 'webhooks', roles: ['system_admin'] },
+  // Of legal matters a client's own system hears where the client itself says, and nobody else's word (webhooks.ts).
+  'webhooks.create': { scope: 'webhooks', roles: ['shop_backend', ...legal, 'dpo', 'system_admin'] },
   'webhooks.list': { scope: 'webhooks', roles: ['system_admin', 'dpo'] },
   'webhooks.read': { scope: 'webhooks', roles: ['system_admin', 'dpo'] },
   'webhooks.patch': { scope: 'webhooks', roles: ['system_admin', 'dpo'] },

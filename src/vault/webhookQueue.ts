@@ -8,7 +8,7 @@ import {
 import { refuse, VaultError } from '../errors.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
 import type { Caller } from './caller.ts';
-import { eventRule } from './eventKinds.ts';
+import { isLegal } from './eventKinds.ts';
 import { newId } from './ids.ts';
 import { pageOf, type Page } from './page.ts';
 import { permit } from './permit.ts';
@@ -77,14 +77,10 @@ async function inService(vault: Vault, caller: Caller, id: string): Promise<void
   if (row.disabledAt !== null) throw new VaultError('conflict');
 }
 
-/** Who runs the system learns of no legal order, not even that there was something to tell of one. */
-const legalObjects: ReadonlySet<string> = new Set(['legal_orders', 'exports', 'notices']);
-
 function viewOf({ eventId, kind, state, reason, status, attempts, dueAt, createdAt, settledAt }: WebhookDelivery) {
-  const isLegal = legalObjects.has(eventRule(kind)?.object ?? '');
   return {
     id: eventId,
-    ...(isLegal ? {} : { kind }),
+    ...(isLegal(kind) ? {} : { kind }),
     state,
     ...(reason === null ? {} : { reason }),
     ...(status === null ? {} : { status }),

@@ -3,7 +3,7 @@ import { changeWebhook, insertWebhook, listWebhooks as listStatement } from '../
 import { refuse, VaultError } from '../errors.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
 import type { Caller } from './caller.ts';
-import { eventRule } from './eventKinds.ts';
+import { eventRule, isLegal } from './eventKinds.ts';
 import { newId } from './ids.ts';
 import { pageOf, type Page } from './page.ts';
 import { permit } from './permit.ts';
@@ -29,11 +29,23 @@ export function mayHear(audience: string, kind: string): boolean {
   return !untold.has(kind) && eventRule(kind)?.audience.some((role) => role === audience) === true;
 }
 
+/**
+ * An endpoint's address is its registrant's choice, and what goes there is read by whoever waits there: the administrator registers
+ * for anybody what tells of no legal order, everybody else for their own client alone.
+ */
+function checkWhose({ role, clientId }: Caller, input: NewWebhook): void {
+  if (clientId === input.clientId) return;
+  if (role !== 'system_admin') throw refuse('not_permitted', '/clientId', 'own_client_only');
+  const legal = input.kinds.findIndex(isLegal);
+  if (legal >= 0) throw refuse('not_permitted', `/kinds/${legal}`, 'own_client_only');
+}
+
 /** Registers an endpoint. The secret is shown here and nowhere again. */
 export async function createWebhook(vault: Vault, caller: Caller, act: Act, input: NewWebhook): Promise<Answer> {
   permit(caller, 'webhooks.create');
   const { tenantId } = caller;
   const { clientId, url } = input;
+  checkWhose(caller, input);
   const sender = vault.senders.webhook;
   if (sender === undefined) throw refuse('channel_unavailable', '/url');
   const fault = sender.refusal(url);

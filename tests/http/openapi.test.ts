@@ -9,6 +9,7 @@ import { createApp } from '../../src/app.ts';
 import { problems, type Code } from '../../src/errors.ts';
 import type { BodyKind, DeclaredRoute } from '../../src/http/route.ts';
 import { createLog } from '../../src/log.ts';
+import { passingActions } from '../../src/vault/auditTerms.ts';
 import { clientRoles } from '../../src/vault/clients.ts';
 import { actions, scopes, type Action } from '../../src/vault/permit.ts';
 import { checkAnswer, checkTaken, ContractBreach, contractFetch } from '../support/contract.ts';
@@ -176,6 +177,21 @@ describe('the routes are the documented ones, both ways', () => {
         raw.operationId,
       ).toContain('If-Match');
     }
+  });
+
+  it('whatever did something names its leaf: demanded here, and every answer of the whole suite is held against it', () => {
+    const named = (operation: Operation) =>
+      Object.entries(operation.raw.responses)
+        .filter(([status]) => status.startsWith('2'))
+        .map(([, { headers = {} }]) => headers['Amanat-Leaf-Hash'])
+        .every((header) => header !== undefined && follow(header, '').value.required === true);
+    const acts = operations.filter(({ raw }) => raw['x-action'] !== undefined);
+    const looks = ({ method, raw }: Operation) => method === 'get' || passingActions.includes(raw['x-action'] ?? '');
+    const unnamed = acts.filter((operation) => !looks(operation) && !named(operation));
+    // Each line of its answer names one.
+    expect(unnamed.map(({ raw }) => raw.operationId)).toEqual(['importCustomers']);
+    expect(acts.filter((operation) => operation.method === 'get' && named(operation))).toEqual([]);
+    expect(acts.filter((operation) => !looks(operation)).length).toBeGreaterThan(80);
   });
 
   it('control: a route that says something else is told apart', () => {

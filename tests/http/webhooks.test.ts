@@ -71,17 +71,18 @@ async function login(): Promise<void> {
 async function later(ms: number): Promise<void> {
   vault.advance(ms);
   beside.advance(ms);
-  [admin, shop, support, dpo] = await Promise.all([
+  [admin, shop, support, dpo, approver] = await Promise.all([
     admin.as(undefined),
     shop.as(undefined),
     support.as('agent'),
     dpo.as('officer'),
+    approver.as('judge'),
   ]);
 }
-const register = (by: TestClient, kinds: readonly string[], url = `http://127.0.0.1:${port}/hook`) =>
-  admin.post('/v1/webhooks', { clientId: by.id, url, kinds });
-const endpoint = async (by: TestClient, kinds: readonly string[], url?: string) =>
-  made(await register(by, kinds, url)) as { id: string; secret: string };
+const register = (of: TestClient, kinds: readonly string[], url = `http://127.0.0.1:${port}/hook`, by = admin) =>
+  by.post('/v1/webhooks', { clientId: of.id, url, kinds });
+const endpoint = async (of: TestClient, kinds: readonly string[], url?: string, by?: TestClient) =>
+  made(await register(of, kinds, url, by)) as { id: string; secret: string };
 const end = async (id: string) => made(await admin.patch(`/v1/webhooks/${id}`, { disabled: true }, undefined), 200);
 const deliveries = async (id: string, query = '') =>
   made(await admin.get(`/v1/webhooks/${id}/deliveries${query}`), 200).items;
@@ -303,11 +304,37 @@ describe('who hears what', () => {
     expectCode(await register(support, ['hold.ending']), 403, 'not_permitted');
     expectCode(await register(dpo, ['webhook.failed']), 403, 'not_permitted');
     expectCode(await register(dpo, ['no.such_kind']), 403, 'not_permitted');
-    const { id } = await endpoint(approver, ['legal_order.waiting']);
-    await end(id);
   });
 
-  test('only the administrator registers; the officer sees and can stop it; nobody else', async () => {
+  test('of a legal matter where the client itself says, and not where who runs the system would listen', async () => {
+    const legal = [
+      [approver, 'legal_order.waiting'],
+      [approver, 'package.aborted'],
+      [dpo, 'review.overdue'],
+      [dpo, 'emergency.approved'],
+      [shop, 'notice.due'],
+    ] as const;
+    for (const [of, kind] of legal) {
+      const kinds = of === shop ? ['request.closed', kind] : [kind];
+      const refused = await register(of, kinds, `http://127.0.0.1:${port}/mine`);
+      const told = [{ pointer: `/kinds/${kinds.length - 1}`, code: 'own_client_only' }];
+      expect([refused.status, refused.body.code, refused.body.errors], kind).toEqual([403, 'not_permitted', told]);
+      for (const by of [shop, dpo, approver].filter((one) => one !== of)) {
+        const other = await register(of, kinds, undefined, by);
+        expect([other.status, other.body.errors], kind).toEqual([
+          403,
+          [{ pointer: '/clientId', code: 'own_client_only' }],
+        ]);
+      }
+      await end((await endpoint(of, kinds, undefined, of)).id);
+    }
+    const rows = await atDatabase(vault, `select 1 from amanat.webhooks where disabled_at is null`);
+    expect(rows).toEqual([]);
+    await sendDue(vault.vault);
+    expect(heard).toEqual([]);
+  });
+
+  test('the administrator registers for others; the officer sees and can stop it; nobody else', async () => {
     const { id } = await endpoint(support, ['request.opened']);
     const body = { clientId: support.id, url: `http://127.0.0.1:${port}/`, kinds: ['request.opened'] };
     for (const by of [shop, support, dpo]) expectCode(await by.post('/v1/webhooks', body), 403, 'not_permitted');
@@ -320,7 +347,7 @@ describe('who hears what', () => {
   });
 
   test('who runs the system sees no kind of a legal matter', async () => {
-    const { id } = await endpoint(approver, ['legal_order.waiting']);
+    const { id } = await endpoint(approver, ['legal_order.waiting'], undefined, approver);
     await atDatabase(
       vault,
       `insert into amanat.webhook_deliveries (tenant_id, webhook_id, event_id, kind, state, attempts, due_at, created_at)
