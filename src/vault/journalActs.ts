@@ -7,6 +7,7 @@ export const reapplied = [
   'customers.erase',
   'customers.deactivate',
   'requests.decide',
+  'requests.withdraw',
   'orders.erase',
   'orders.expire',
   'invoices.expire',
@@ -35,6 +36,7 @@ export const byHand = [
   'legal_orders.approve',
   'legal_orders.reject',
   'requests.create',
+  'misuse_reports.create',
   'webhooks.patch',
   'decoys.create',
   'keys.rotate',
@@ -45,6 +47,9 @@ export type ByHand = (typeof byHand)[number];
 const journaled: ReadonlySet<string> = new Set<string>([...reapplied, ...byHand]);
 
 export const isReapplied = (action: string): action is Reapplied => (reapplied as readonly string[]).includes(action);
+/** Of a containment, whom it stopped besides customers and their grants only the incident's file says, which is lost with it. */
+export const isDoneAgain = ({ action, subjectId }: Pick<AuditLeaf, 'action' | 'subjectId'>): boolean =>
+  isReapplied(action) && (action !== 'incidents.contain' || subjectId !== undefined);
 export const isByHand = (action: string): action is ByHand => (byHand as readonly string[]).includes(action);
 
 /** What the journal tells of. A refusal changed nothing. */

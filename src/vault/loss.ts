@@ -4,7 +4,7 @@ import { openEnd } from '../crypto/journalNote.ts';
 import { decodeLeaf, type AuditLeaf } from '../crypto/leaf.ts';
 import { logKeys } from './epochs.ts';
 import { leavesFrom, openPiece, type OpenedPiece } from './journal.ts';
-import { isReapplied } from './journalActs.ts';
+import { isDoneAgain } from './journalActs.ts';
 import type { LogStanding } from './rollback.ts';
 import type { Vault } from './vault.ts';
 import type { Witness } from './witness.ts';
@@ -56,8 +56,8 @@ export async function lossOf(vault: Vault, witness: Witness, standing: LogStandi
     missing: lacking(known.tally, heads.at(-1)?.content.tally ?? {}),
     from: known.at,
     until: heads.length === 0 ? undefined : Math.max(...heads.map(({ content }) => content.at)),
-    again: leaves.filter(({ action }) => isReapplied(action)),
-    byHand: leaves.filter(({ action }) => !isReapplied(action)),
+    again: leaves.filter(isDoneAgain),
+    byHand: leaves.filter((leaf) => !isDoneAgain(leaf)),
     whole: pieces.every(({ stretch, found }) => isWhole(stretch, found)),
     ending: { origin: open?.origin ?? standing.origin, epoch: open?.epoch ?? standing.epoch, ended: last !== open },
     nextEpoch: last === undefined ? standing.epoch + 1 : last.epoch + (last.begun ? 1 : 0),

@@ -137,6 +137,17 @@ export const decideAgain: Reapplying = async (lost) => {
   return { statements: closePurpose(tenantId, leaf.subjectId, row.purpose, at), deed: told(leaf) };
 };
 
+/** Whoever would decide it does not know that it was taken back. An objection that had been granted stays: less is done than asked. */
+export const withdrawRequestAgain: Reapplying = async ({ vault, keys, leaf }) => {
+  const { tenantId } = keys;
+  if (leaf.objectId === undefined || leaf.subjectId === undefined) return undefined;
+  const [[row]] = await load(vault, tenantId, [selectRequest(tenantId, leaf.objectId, leaf.subjectId)]);
+  if (row?.state !== 'open' || row.outcome !== null || !believes(vault, keys, 'requests', row)) return undefined;
+  const at = new Date(leaf.at);
+  const next = signed(keys, { ...row, state: 'withdrawn', withdrawnAt: at, closedAt: at });
+  return { statements: [changeRequests(tenantId, [{ ...next, was: row.mac }])], deed: told(leaf) };
+};
+
 export const deactivateAgain: Reapplying = async ({ vault, keys: { tenantId }, leaf }) => {
   if (leaf.subjectId === undefined) return undefined;
   const [[customer]] = await load(vault, tenantId, [selectCustomerStatus(tenantId, leaf.subjectId)]);

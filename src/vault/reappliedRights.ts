@@ -12,6 +12,7 @@ import { completeExport, discardPackage, fetchExport, selectExport } from '../db
 import { freezeCustomer } from '../db/freezes.ts';
 import { closeGrantsOfOrder } from '../db/grants.ts';
 import { changeHolds, selectHold } from '../db/holds.ts';
+import { selectIncident } from '../db/incidents.ts';
 import { selectLegalOrder } from '../db/legalOrders.ts';
 import { cancelNotices } from '../db/notices.ts';
 import { moveOrder } from '../db/orders.ts';
@@ -180,13 +181,15 @@ export const revokeStaffAgain: Reapplying = async ({ vault, keys, leaf, at }) =>
   };
 };
 
-/** Customers whose account was frozen, and grants that were closed. Which readers were stopped only the incident's file says. */
+/** Customers whose account was frozen, and grants that were closed. */
 export const containAgain: Reapplying = async (lost) => {
   const { vault, policy, keys, leaf } = lost;
   if (leaf.objectKind === 'grants') return closeAgain('grants')(lost);
   if (leaf.subjectId === undefined) return undefined;
   const [[row]] = await load(vault, keys.tenantId, [selectStandingCustomer(keys.tenantId, leaf.subjectId)]);
   if (row === undefined || row.frozen) return undefined;
-  const freeze = freezeCustomer(keys.tenantId, leaf.subjectId, policy.profile.misuse.freezes);
+  const [[incident]] = await load(vault, keys.tenantId, [selectIncident(keys.tenantId, leaf.objectId ?? leaf.id)]);
+  // Under the incident, where it is still known: whoever deals with it lets the account go.
+  const freeze = freezeCustomer(keys.tenantId, leaf.subjectId, policy.profile.misuse.freezes, incident?.id);
   return { statements: [freeze], deed: told(leaf) };
 };

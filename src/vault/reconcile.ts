@@ -18,6 +18,7 @@ import {
   destroyAgain,
   eraseAgain,
   revokeTokenAgain,
+  withdrawRequestAgain,
   type Reapplying,
 } from './reapplied.ts';
 import {
@@ -44,6 +45,7 @@ const acts: Readonly<Record<Reapplied, Reapplying>> = {
   'customers.erase': eraseAgain,
   'customers.deactivate': deactivateAgain,
   'requests.decide': decideAgain,
+  'requests.withdraw': withdrawRequestAgain,
   'orders.erase': destroyAgain('orders'),
   'orders.expire': destroyAgain('orders'),
   'invoices.expire': destroyAgain('invoices'),

@@ -110,6 +110,9 @@ let gone: Person;
 let stays: Person;
 let decided: Person;
 let subscriber: Person;
+let stopped: Person;
+/** Asked before the backup, taken back after it. */
+let takenBack: string;
 let renewed: TestClient;
 let revoked: TestClient;
 
@@ -126,12 +129,15 @@ beforeAll(async () => {
   witness = witnessBehind((path, body) => ask(path, body));
   shop = await openShop(vault, vault, 1404);
   const { shop_backend: backend } = shop.staff;
-  [gone, stays, decided, subscriber] = [
+  [gone, stays, decided, subscriber, stopped] = [
+    await newPerson(backend, shop.people.naturalCustomer()),
     await newPerson(backend, shop.people.naturalCustomer()),
     await newPerson(backend, shop.people.naturalCustomer()),
     await newPerson(backend, shop.people.naturalCustomer()),
     await newPerson(backend, shop.people.naturalCustomer()),
   ];
+  const asked = { customerId: stays.id, kind: 'erase', asker: 'subject', checked: 'account' };
+  takenBack = made(await backend.post('/v1/requests', asked)).id;
   const agreed = { purpose: 'marketing', channels: ['sms'], method: 'agree_button', textVersion: 'newsletter-1' };
   made(await backend.post(`/v1/customers/${subscriber.id}/consents`, agreed));
   [renewed, revoked] = [await vault.client('marketing'), await vault.client('support', { actor: 'staff-7' })];
@@ -155,6 +161,10 @@ async function forget(): Promise<void> {
   await leave(gone);
   await sweepErasures(vault.vault);
   await leave(decided);
+  made(await backend.post(`/v1/requests/${takenBack}/withdraw`), 200);
+  const contained = { actors: ['staff-77'], customers: [stopped.id] };
+  made(await officer().post(`/v1/incidents/${ids.incident}/contain`, contained), 200);
+  made(await backend.post('/v1/misuse-reports', { customerId: subscriber.id }));
   made(await backend.post(`/v1/grants/${ids.grant}/close`), 200);
   made(await backend.post(`/v1/customers/${subscriber.id}/consents/withdraw`, {}), 200);
   made(await vault.admin.patch(`/v1/clients/${support.id}`, { disabled: true }, undefined), 200);
@@ -201,6 +211,8 @@ async function known(of: TestVault): Promise<Record<string, unknown>> {
     holdReleased: await one('select h.released_at is not null from amanat.holds h where h.id = k.id', ids.hold),
     recipient: await one('select r.revoked_at is not null from amanat.recipients r where r.id = k.id', ids.recipient),
     staff: await one('select u.revoked_at is not null from amanat.undertakings u where u.id = k.id', ids.undertaking),
+    takenBack: await one('select r.state from amanat.requests r where r.id = k.id', takenBack),
+    stopped: await one('select c.contained_by::text from amanat.customers c where c.id = k.id', stopped.id),
     order: await one('select o.status from amanat.orders o where o.id = k.id', ids.order),
     parcel: await one('select s.status from amanat.shipments s where s.id = k.id', ids.shipment),
   };
@@ -212,7 +224,7 @@ async function tokenBy(of: TestVault, client: TestClient) {
   return of.request('POST', '/oauth/token', { body: 'grant_type=client_credentials', headers });
 }
 
-const after = {
+const after = () => ({
   gone: 404,
   goneTags: 0,
   goneKey: true,
@@ -229,7 +241,10 @@ const after = {
   staff: true,
   order: 'cancelled',
   parcel: 'cancelled',
-};
+  // An officer who grants it would destroy what its person wants kept.
+  takenBack: 'withdrawn',
+  stopped: `{${shop.ids.incident}}`,
+});
 
 describe('a database that was restored', () => {
   test('control: without its witness it would serve whoever was erased and whatever was revoked', async () => {
@@ -247,9 +262,11 @@ describe('a database that was restored', () => {
       recipient: false,
       staff: false,
       parcel: 'open',
+      takenBack: 'open',
+      stopped: '{}',
     });
     // And the vault that went on knows of all of it.
-    expect(await known(vault)).toMatchObject({ ...after, oldSecret: 200 });
+    expect(await known(vault)).toMatchObject({ ...after(), oldSecret: 200 });
   });
 
   test('is not served, and the message says why', async () => {
@@ -269,6 +286,9 @@ describe('a database that was restored', () => {
       'grants.close': 1,
     });
     expect(Object.values(loss.missing).reduce((sum, n) => sum + n, 0)).toBe(standing.seen - standing.size);
+    // Who was stopped, and whose account, only files and reports say that are lost.
+    const byHand = loss.byHand.map(({ action }) => action);
+    expect(byHand).toEqual(expect.arrayContaining(['incidents.contain', 'misuse_reports.create']));
     expect(loss.until ?? 0).toBeGreaterThanOrEqual(loss.from ?? Infinity);
     // A witness that hides its journal is found out.
     const hiding: Witness = { ...witness, journal: async () => [] };
@@ -290,7 +310,7 @@ describe('a database that was restored', () => {
     expect(failedOf(done)).toEqual([]);
     await settle(restored.vault);
     await restored.vault.watch.lookAnew();
-    expect(await known(restored)).toEqual(after);
+    expect(await known(restored)).toEqual(after());
     expect(await standingOf(restored.vault, witness, vault.tenantId)).toMatchObject({ code: 'same', epoch: 2 });
     expect(await refuseRolledBack(restored.vault, witness, config)).toEqual([]);
     const kept = await witness.read(originOf(vault.tenantId, 2));
@@ -329,7 +349,7 @@ describe('a database that was restored', () => {
     expect(failedOf(await reconcile(second.vault, witness, loss))).toEqual([]);
     await settle(second.vault);
     await second.vault.watch.lookAnew();
-    expect(await known(second)).toEqual(after);
+    expect(await known(second)).toEqual(after());
     expect(await standingOf(second.vault, witness, vault.tenantId)).toMatchObject({ code: 'same', epoch: 3 });
     await second.stop();
   });
