@@ -28,10 +28,10 @@ export interface Coalescing<Item, Result> {
 const slowMs = 20;
 
 /**
- * Joins work that is in flight into batches without timers: while a statement is under way, arrivals wait; when it comes
- * back, all of them go together. A lone request waits for nobody. A further lane opens only when a whole batch waits, or
- * when the last statement sent is slow: few large commits cost less than half of what many small ones do. Tenants take
- * turns in filling a batch, so that one's flood is not the others' wait.
+ * Joins work that is in flight into batches without timers: what comes in with one turn of the event loop goes together;
+ * while a statement is under way, arrivals wait, and when it comes back, all of them go. A lone request waits for nobody.
+ * A further lane opens only when a whole batch waits, or when the last statement sent is slow: few large commits cost less
+ * than half of what many small ones do. Tenants take turns in filling a batch, so that one's flood is not the others' wait.
  */
 export function coalesce<Item, Result>(options: Coalescing<Item, Result>): (item: Item) => Promise<Result> {
   const { tenantOf, run, lanes, maxBatch, maxWaiting, deadlineMs } = options;
@@ -44,8 +44,14 @@ export function coalesce<Item, Result>(options: Coalescing<Item, Result>): (item
   /** Whoever waits now goes with the statement under way when it is back; not for ever, should it never come back. */
   function send(): void {
     const isSlow = performance.now() - lastSent > slowMs;
-    if (busy === 0 || (busy < lanes && (waiting.size() >= maxBatch || isSlow))) void drain();
+    if (busy === 0 || (busy < lanes && (waiting.size() >= maxBatch || isSlow))) openLane();
     else rescue ??= setTimeout(rescueWaiting, slowMs).unref();
+  }
+
+  function openLane(): void {
+    busy += 1;
+    lastSent = performance.now();
+    setImmediate(() => void drain());
   }
 
   function rescueWaiting(): void {
@@ -54,13 +60,12 @@ export function coalesce<Item, Result>(options: Coalescing<Item, Result>): (item
   }
 
   async function drain(): Promise<void> {
-    busy += 1;
     while (waiting.size() > 0) {
       lastSent = performance.now();
       const batch = waiting.take(maxBatch);
       // Who has waited longest is not to wait a second deadline through.
       const leftMs = deadlineMs - (lastSent - Math.min(...batch.map(({ since }) => since)));
-      if (leftMs > 0) await settle(run, batch, leftMs);
+      if (leftMs > 0) await settle(run, batch, leftMs, waiting.size);
       else for (const { reject } of batch) reject(new DbFault('unavailable'));
     }
     busy -= 1;
@@ -81,13 +86,16 @@ async function settle<Item, Result>(
   run: Coalescing<Item, Result>['run'],
   batch: readonly Waiting<Item, Result>[],
   leftMs: number,
+  othersWaiting: () => number,
 ): Promise<void> {
   try {
     const results = await run(
       batch.map((w) => w.item),
       leftMs,
     );
-    release(batch, results);
+    // Whoever waits goes first: their statement leaves at the end of this turn, and PostgreSQL works while answers are made.
+    if (othersWaiting() > 0) setImmediate(() => release(batch, results));
+    else release(batch, results);
   } catch (error) {
     for (const w of batch) w.reject(error);
   }
