@@ -156,6 +156,11 @@ export const commands: readonly Listed[] = [
     load: async () => (await import('./backupCheck.ts')).backupCheck,
   },
   {
+    name: 'backup prune',
+    summary: 'delete backups and archived WAL that are older than the policies allow',
+    load: async () => (await import('./backupPrune.ts')).backupPrune,
+  },
+  {
     name: 'restore',
     summary: 'put a backup of the embedded database back, and roll it forward to a moment',
     load: async () => (await import('./restore.ts')).restore,

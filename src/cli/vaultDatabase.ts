@@ -10,6 +10,7 @@ import { MigrationFault } from '../db/migrationFault.ts';
 import { hasSchema } from '../db/presence.ts';
 import { selectTenants } from '../db/tenants.ts';
 import { keysOf } from '../keyAccess.ts';
+import type { KeyFolder } from '../keys/folder.ts';
 import { openKeyring, type Keyring } from '../vault/keyring.ts';
 import { openWatch, type Watch } from '../vault/watch.ts';
 import { UsageFault } from './command.ts';
@@ -83,14 +84,14 @@ export async function withDatabase<T>(config: Config, work: (db: Database) => Pr
  */
 export async function withWatch<T>(
   config: Config,
-  work: (db: Database, watch: Watch, keyring: Keyring) => Promise<T>,
+  work: (db: Database, watch: Watch, keyring: Keyring, keys: KeyFolder) => Promise<T>,
 ): Promise<T> {
   const keys = await keysOf(config);
   return withDatabase(config, async (db) => {
     const keyring = openKeyring(db, keys.root.byId, Date.now);
     const watch = openWatch(db, keyring, Date.now);
     await watch.look();
-    return work(db, watch, keyring);
+    return work(db, watch, keyring, keys);
   });
 }
 

@@ -19,6 +19,7 @@ export interface OperatorDeed {
     | 'keys.retire'
     | 'keys.renew'
     | 'log.reconcile'
+    | 'backups.prune'
     | Reapplied
     | Extract<Action, 'clients.create' | 'policies.explain'>;
   /** `operator`, or that it was done again after a restore. */

@@ -67,5 +67,8 @@ export const plans: Readonly<Record<RetentionClass, Plan>> = {
   incident: sweep(({ retention }) => [incidents(durationOf(retention.incident.keep))]),
   access_audit: sweep(({ retention }) => [leaves(durationOf(retention.access_audit.keep))]),
   visitor_technical: { does: 'not_stored', why: 'the vault takes no technical data of visitors' },
-  backup: { does: 'operator', why: 'whoever keeps the backups deletes them in time; erasure destroys the key' },
+  backup: {
+    does: 'operator',
+    why: 'amanat backup prune deletes them in time, where it is called; a PostgreSQL of your own: its tools',
+  },
 };

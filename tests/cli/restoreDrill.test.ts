@@ -41,6 +41,13 @@ test('a restored database does not serve before reconciliation; then erased peop
   const [gone = '', stays = ''] = ids;
   const backup = await amanat(['backup', '--json'], env);
   expect(backup.code).toBe(0);
+  // The only one stays, however short the time; a longer one than the policy's is refused.
+  const pruned = await amanat(['backup', 'prune', '--keep', 'PT0M', '--json'], env);
+  expect(pruned, pruned.stderr).toMatchObject({
+    code: 0,
+    json: { backups: [], kept: 1, newestIsOver: true, left: [] },
+  });
+  expect((await amanat(['backup', 'prune', '--keep', 'P36D'], env)).code).toBe(64);
   const asked = { customerId: gone, kind: 'erase', asker: 'subject', checked: 'account' };
   const { id } = (await backend.post('/v1/requests', asked)).body;
   const officer = await login(service.url, dpo, 'staff-1');
