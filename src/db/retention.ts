@@ -15,9 +15,14 @@ export interface DueVersion extends DueRecord {
   readonly version: number;
 }
 
-/** Of `amanat.orders o`; $2 to whom, $3 keep, $4 keep when cancelled, $5 most, $6 now. A null term makes nothing due. */
+/**
+ * Of `amanat.orders o`; $2 to whom, $3 keep, $4 keep when cancelled, $5 most, $6 now. A null term makes nothing due. What became of
+ * an order became of it after it was placed: the index is entered by that, and the parcels are asked for last.
+ */
 const dueOrders = `
       where o.tenant_id = $1::uuid and o.data_key is not null and o.delivery_to = $2::text
+        and o.created_at <= greatest($6::timestamptz - $3::interval, $6::timestamptz - $4::interval,
+                                     $6::timestamptz - $5::interval)
         and ${overBy({ keep: '$3::interval', cancelled: '$4::interval', most: '$5::interval', now: '$6::timestamptz' })}`;
 
 /** Of customers under no standing hold, so that those who are held do not fill the page; the vault judges by their MACs. */
@@ -52,7 +57,7 @@ export function selectDueOrders(tenantId: string, terms: OrderTerms, at: Date, l
     'select_due_orders',
     `select o.id, o.customer_id as "customerId", o.version
        from amanat.orders o${dueOrders}${unheld('o')}
-      order by o.id
+      order by o.created_at, o.id
       limit $7::integer`,
     [...valuesOf(tenantId, terms, at), limit],
   );

@@ -28,7 +28,7 @@ const heardOf = `greatest(
 /** Idle since before $2 ago (now $3), and not told since. What is cheap to ask comes first. */
 const untold = `
        from (
-         select c.id, ${heardOf} as since
+         select c.id, c.updated_at, ${heardOf} as since
            from amanat.customers c
           where c.tenant_id = $1::uuid and c.status = 'active' and c.updated_at <= $3::timestamptz - $2::interval
             and (c.seen_at is null or c.seen_at <= $3::timestamptz - $2::interval)
@@ -45,7 +45,7 @@ export function selectUntoldIdle(tenantId: string, keep: string | null, at: Date
   return statement(
     'select_untold_idle',
     `select i.id, i.id as "customerId", i.since as "idleSince"${untold}
-      order by i.id
+      order by i.updated_at, i.id
       limit $4::integer`,
     [tenantId, keep, at, limit],
   );

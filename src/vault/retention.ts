@@ -65,20 +65,28 @@ export async function sweepRetention(
   const keys = await vault.keyring.tenant(tenantId);
   const swept: SweptClass[] = [];
   const sweepings = sweepingsOf(policy.profile);
+  const failed: unknown[] = [];
   for (const { class: name, sweeping } of sweepings) {
     const most = rows ?? sweeping.rows ?? atMost;
+    const page = () => sweepPage({ vault, policy, keys, at: new Date(vault.now()) }, name, sweeping, most);
     let done = 0;
-    for (let page = 0; page < pages; page += 1) {
-      const count = await sweepPage({ vault, policy, keys, at: new Date(vault.now()) }, name, sweeping, most);
-      done += count;
-      onSwept(
-        swept.length / sweepings.length,
-        swept.reduce((sum, one) => sum + one.done, done),
-      );
-      if (count < most) break;
+    try {
+      for (let n = 0; n < pages; n += 1) {
+        const count = await page();
+        done += count;
+        onSwept(
+          swept.length / sweepings.length,
+          swept.reduce((sum, one) => sum + one.done, done),
+        );
+        if (count < most) break;
+      }
+    } catch (error) {
+      // What cannot be swept leaves the others to be swept.
+      failed.push(error);
     }
     swept.push({ class: name, action: sweeping.action, done });
   }
+  if (failed.length > 0) throw failed[0];
   return swept;
 }
 
