@@ -5,6 +5,7 @@ import { mostMemory, sizes, startedAgain, type Figure } from './figures.ts';
 import { floorWorks, seedFloor } from './floorWorks.ts';
 import { measure, type Row, type Terms } from './measure.ts';
 import { startFloor, startService, type Service } from './processes.ts';
+import { growth } from './growth.ts';
 import { overload } from './overload.ts';
 import { judgement, lineOf, machine, table, writeResults } from './report.ts';
 import { seedVault } from './seed.ts';
@@ -13,8 +14,8 @@ import { vaultWorks, type VaultWork } from './vaultWorks.ts';
 /**
  * `npm run bench`, or `npm run bench -- quick`: the service as shipped against the floor, real processes on one embedded
  * PostgreSQL, in interleaved rounds. Ratios within a run are what counts; rates alone mean nothing. Further words choose the
- * works whose names hold them (`npm run bench -- quick create`); `publish` writes the results into docs/ as well; `overload` is
- * another benchmark (overload.ts).
+ * works whose names hold them (`npm run bench -- quick create`); `publish` writes the results into docs/ as well; `overload` and
+ * `growth` are other benchmarks (overload.ts, growth.ts).
  */
 const words = new Set(process.argv.slice(2));
 const quick = words.delete('quick');
@@ -144,5 +145,7 @@ async function floorDatabase(ownerUrl: string): Promise<{ readonly floorUrl: str
   return { floorUrl: url.href, postgres: rows[0]?.version ?? 'unknown' };
 }
 
-await (words.delete('overload') ? overload() : main());
+if (words.delete('overload')) await overload();
+else if (words.delete('growth')) await growth(words);
+else await main();
 process.exit(0);

@@ -17,50 +17,25 @@ export interface Seed {
 /** Grants and parcels made; reads pick among them. */
 const granted = 300;
 
+/** The clients that the benchmark works as. */
+export interface Clients extends Readonly<Record<'shop' | 'support' | 'courier', () => string>> {
+  readonly courierId: string;
+}
+
 export async function seedVault(service: Service, count: number): Promise<Seed> {
-  const { url, firstRun } = service;
-  const admin = await keepToken(url, firstRun.clientId, firstRun.clientSecret);
-  const client = async (role: string) => {
-    const made = await post(url, '/v1/clients', { name: role, role, authMethod: 'client_secret' }, admin());
-    return { id: made['id'] as string, bearer: await keepToken(url, made['id'] as string, made['secret'] as string) };
-  };
-  const [shop, support, courier] = [await client('shop_backend'), await client('support'), await client('courier')];
+  const clients = await makeClients(service);
   const people = synthetic(3);
   const ids: string[] = [];
   const nationalIds: string[] = [];
-  const addressed: { id: string; addressId: string }[] = [];
   for (let done = 0; done < count; done += 200) {
     const customers = Array.from({ length: Math.min(200, count - done) }, () => people.naturalCustomer());
-    const answer = await post(url, '/v1/customers/batch', { customers }, shop.bearer());
+    const answer = await post(service.url, '/v1/customers/batch', { customers }, clients.shop());
     for (const [i, result] of (answer['results'] as { id: string }[]).entries()) {
       ids.push(result.id);
       nationalIds.push(customers[i]?.fields['nationalId'] ?? '');
     }
   }
-  for (const id of ids.slice(0, granted)) {
-    const read = await get(url, `/v1/customers/${id}`, shop.bearer());
-    addressed.push({ id, addressId: (read['addresses'] as { id: string }[])[0]?.id ?? '' });
-  }
-  const grants: { customerId: string; grantId: string }[] = [];
-  const deliveries: string[] = [];
-  const closesAt = new Date(Date.now() + 3_600_000).toISOString();
-  for (const { id, addressId } of addressed) {
-    const order = await post(
-      url,
-      '/v1/orders',
-      { customerId: id, externalRef: `O-${id.slice(-12)}`, delivery: { to: 'customer', addressId } },
-      shop.bearer(),
-    );
-    const ticket = { kind: 'ticket', customerId: id, orderId: order['id'], grantee: { role: 'support' }, closesAt };
-    grants.push({ customerId: id, grantId: (await post(url, '/v1/grants', ticket, shop.bearer()))['id'] as string });
-    const shipment = await post(
-      url,
-      `/v1/orders/${String(order['id'])}/shipments`,
-      { courierClientId: courier.id },
-      shop.bearer(),
-    );
-    deliveries.push(shipment['id'] as string);
-  }
+  const given = await giveWork(service.url, clients, ids.slice(0, granted));
   let patched = granted;
   return {
     people,
@@ -72,10 +47,53 @@ export async function seedVault(service: Service, count: number): Promise<Seed> 
       patched += 1;
       return id;
     },
-    grants,
-    deliveries,
-    bearer: { shop: shop.bearer, support: support.bearer, courier: courier.bearer },
+    ...given,
+    bearer: clients,
   };
+}
+
+export async function makeClients(service: Made): Promise<Clients> {
+  const admin = await administrator(service);
+  const client = (role: string) => makeClient(service, role, admin);
+  const [shop, support, courier] = [await client('shop_backend'), await client('support'), await client('courier')];
+  return { shop: shop.bearer, support: support.bearer, courier: courier.bearer, courierId: courier.id };
+}
+
+type Made = Pick<Service, 'url' | 'firstRun'>;
+const administrator = ({ url, firstRun }: Made): Promise<() => string> =>
+  keepToken(url, firstRun.clientId, firstRun.clientSecret);
+
+export async function makeClient(service: Made, role: string, admin?: () => string) {
+  const by = admin ?? (await administrator(service));
+  const made = await post(service.url, '/v1/clients', { name: role, role, authMethod: 'client_secret' }, by());
+  const id = made['id'] as string;
+  return { id, bearer: await keepToken(service.url, id, made['secret'] as string) };
+}
+
+/** An order of each customer, a ticket on it, and a parcel under way. */
+export async function giveWork(
+  url: string,
+  { shop, courierId }: Clients,
+  ids: readonly string[],
+): Promise<Pick<Seed, 'grants' | 'deliveries'>> {
+  const grants: { customerId: string; grantId: string }[] = [];
+  const deliveries: string[] = [];
+  const closesAt = new Date(Date.now() + 3_600_000).toISOString();
+  for (const id of ids) {
+    const read = await get(url, `/v1/customers/${id}`, shop());
+    const delivery = { to: 'customer', addressId: (read['addresses'] as { id: string }[])[0]?.id ?? '' };
+    const order = await post(
+      url,
+      '/v1/orders',
+      { customerId: id, externalRef: `O-${id.slice(-12)}`, delivery },
+      shop(),
+    );
+    const ticket = { kind: 'ticket', customerId: id, orderId: order['id'], grantee: { role: 'support' }, closesAt };
+    grants.push({ customerId: id, grantId: (await post(url, '/v1/grants', ticket, shop()))['id'] as string });
+    const parcels = `/v1/orders/${String(order['id'])}/shipments`;
+    deliveries.push((await post(url, parcels, { courierClientId: courierId }, shop()))['id'] as string);
+  }
+  return { grants, deliveries };
 }
 
 /** A token lives five minutes; this one is renewed each three, until the process ends. */
