@@ -70,10 +70,12 @@ async function housekeepOf(vault: Vault, tenantId: string): Promise<void> {
   const keep = durationOf(policy.profile.retention.access_audit.keep);
   await commit(vault.db, { tenantIds: [tenantId] }, [deleteOldAnomalies(tenantId, keep, now, atMost)]);
   // Holds that are over end here, before anything else is looked at.
-  await sweepRetention(vault, policy, tenantId).finally(async () => {
+  try {
+    await sweepRetention(vault, policy, tenantId);
+  } finally {
     await sweepFormerVersions(vault, tenantId, policy.profile, now);
     await freezeStatistics(vault, policy, tenantId);
-  });
+  }
 }
 
 /** Every process may run it: deleting twice does no harm, and what was raised is not raised again. Returns how to stop it. */
