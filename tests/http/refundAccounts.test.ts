@@ -194,8 +194,47 @@ describe('an account that was given for one refund', () => {
     }
   });
 
+  test('sent twice under one key it is one refund, and another account under that key is none', async () => {
+    const of = await person();
+    const shop = await as('shop_backend');
+    const open = (iban: string, closesAt: string) => {
+      const body = { kind: 'refund', customerId: of.id, grantee: { role: 'accounting' }, closesAt, account: { iban } };
+      return shop.post('/v1/grants', body, { 'idempotency-key': `refund-${of.id}` });
+    };
+    const [mine, theirs, until] = [people.iban(), people.iban(), at(day)];
+    const answers = await Promise.all([open(mine, until), open(mine, until)]);
+    const again = await open(mine, until);
+    const ids = [...answers, again].filter(({ status }) => status === 201).map(({ body }) => body.id);
+    expect(new Set(ids).size).toBe(1);
+    const other = await open(theirs, until);
+    expect([other.status, other.body.code]).toEqual([422, 'idempotency_key_reused']);
+    const stored = await atDatabase(vault, 'select id from amanat.grants where customer_id = $1', [of.id]);
+    expect(stored).toEqual([{ id: ids[0] }]);
+    expect((await read({ of, grant: ids[0], iban: mine, holderName: '' })).fields.iban.value).toBe(mine);
+  });
+
+  test('whoever is settled while it is read is shown all or nothing of it, and its leaf says which', async () => {
+    const one = await refund();
+    const [accounting, shop] = [await as('accounting'), await as('shop_backend')];
+    const reading = () => accounting.get(`/v1/customers/${one.of.id}?grant=${one.grant}&fields=iban`);
+    const before = Array.from({ length: 6 }, reading);
+    const settled = [0, 1].map(() => shop.post(`/v1/grants/${one.grant}/close`, { settled: true }));
+    const answers = await Promise.all([...before, ...Array.from({ length: 6 }, reading)]);
+    expect((await Promise.all(settled)).map(({ status }) => status).toSorted()).toEqual([200, 409]);
+    const full = answers.filter(({ body }) => body.fields.iban.state === 'full');
+    for (const { body } of full) expect(body.fields.iban.value).toBe(one.iban);
+    for (const { body } of answers.filter((answer) => !full.includes(answer)))
+      expect(body.fields.iban).toMatchObject({ state: 'masked', reason: 'expired' });
+    const leaves = await leavesOf(await as('dpo'), `grant=${one.grant}`);
+    const told = leaves.filter((leaf) => leaf.action === 'customers.read' && leaf.full.includes('iban'));
+    expect(told.length).toBe(full.length);
+    expect((await reading()).body.fields.iban.state, 'control').toBe('masked');
+  });
+
   test('whoever takes it out of an open grant, or puts another’s in, gets nothing shown in its place', async () => {
     const [one, other] = [await refund(), await refund()];
+    // Of the same person, so under the same key.
+    const second = made(await opened(one.of, { account: { iban: people.iban() } })).id;
     const reading = async () =>
       (await as('accounting')).get(`/v1/customers/${one.of.id}?grant=${one.grant}&fields=iban`);
     const put = (sql: string) =>
@@ -205,7 +244,8 @@ describe('an account that was given for one refund', () => {
       `select encode(account, 'hex') as hex from amanat.grants where id = $1`,
       [one.grant],
     );
-    for (const sql of ['null', `(select o.account from amanat.grants o where o.id = '${other.grant}')`]) {
+    const another = (id: string) => `(select o.account from amanat.grants o where o.id = '${id}')`;
+    for (const sql of ['null', another(other.grant), another(second)]) {
       await put(sql);
       const answer = await reading();
       expect([answer.status, answer.body.code], sql).toEqual([500, 'integrity_failure']);
