@@ -106,6 +106,8 @@ clause(
     const review = async (actor: string) =>
       (await client('legal_approver', actor)).post(`/v1/legal-orders/${id}/review`, look);
     expectRefusal(await review('staff-2'), 403, 'self_approval');
+    made(await review('staff-3'), 200);
+    expect((await heard(stage, id)).filter(({ kind }) => kind === 'emergency.approved').length).toBe(2);
   },
 );
 
