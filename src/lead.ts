@@ -2,6 +2,7 @@ import cluster, { type Worker } from 'node:cluster';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { proveLast } from './archiveProof.ts';
 import { isPlainBeyond, type Config } from './config.ts';
 import { openAdminSocket } from './adminSocket.ts';
 import { forgetKeys } from './keys/liveKeys.ts';
@@ -59,7 +60,7 @@ export async function lead(config: Config, log: Log): Promise<void> {
     throw error;
   });
   unseals.by((given) => serving.unseal(given));
-  stopBy(() => end(log, serving, embedded));
+  stopBy(() => end(config, log, serving, embedded));
   embedded?.onExit(() => {
     log.event('fault', { code: 'embedded_postgres_gone' });
     log.flush();
@@ -149,10 +150,11 @@ function unsealOne(worker: Worker, given: Credentials): Promise<void> {
   });
 }
 
-async function end(log: Log, serving: Serving, embedded: Ground['embedded']): Promise<void> {
+async function end(config: Config, log: Log, serving: Serving, embedded: Ground['embedded']): Promise<void> {
   const began = performance.now();
   await serving.stop();
   await embedded?.stop();
+  await proveLast(config);
   log.event('stopped', { ms: Math.round(performance.now() - began) });
   log.flush();
   process.exit(0);

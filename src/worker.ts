@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import { createApp, openVault } from './app.ts';
+import { archivingOf, proveArchived } from './archiveProof.ts';
 import { ConfigFault, type Config } from './config.ts';
 import { closeDatabase, openDatabase } from './db/database.ts';
 import { listen } from './http/server.ts';
@@ -60,7 +61,7 @@ export async function serve(
   const parts = { db, keys, issuer: order.issuer, now: Date.now, log: counted, senders, witnessState };
   const vault = openVault({ ...parts, ...keySettings(config), onSeal: tell(log, onSeal) });
   posting.by = postingOf(vault, config, counted);
-  const stopPosting = every(postEveryMs, posting.by.post);
+  const stopTelling = tellOutside(config, vault, posting.by);
   metrics?.watch(vault);
   if (order.unseal === true && keys !== undefined) await vault.seal.open(keys);
   await warm(vault);
@@ -79,7 +80,7 @@ export async function serve(
       await stopMetrics?.();
       stopHousekeeping();
       stopSending();
-      stopPosting();
+      stopTelling();
       for (const sender of [senders.sms, senders.email, senders.webhook]) sender?.close();
       vault.watch.stop();
       await leave();
@@ -122,6 +123,21 @@ async function unseal(config: Config, vault: Vault, given: Credentials): Promise
 
 /** So late may the witness hear of what is in the log. */
 const postEveryMs = 1_000;
+
+/** What is kept outside the database: the witness hears of the log, and archived WAL is vouched for. */
+function tellOutside(config: Config, vault: Vault, posting: Posting): () => void {
+  const archiving = archivingOf(config);
+  const stops = [
+    every(postEveryMs, posting.post),
+    ...(archiving === undefined
+      ? []
+      : [every(proveEveryMs, () => proveArchived(archiving, () => vault.keys.root.current))]),
+  ];
+  return () => stops.forEach((stop) => stop());
+}
+
+/** So late may somebody have vouched for WAL that was archived. */
+const proveEveryMs = 2_000;
 
 /** A database that turns out to be older than what was signed before is not served a second longer. */
 function postingOf(vault: Vault, { witness }: Config, log: Log): Posting {

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { archivingOf, proveArchived } from '../archiveProof.ts';
 import { ConfigFault, readConfig, type Config } from '../config.ts';
 import { selectNewestMigration } from '../db/backupState.ts';
 import { commit } from '../db/commit.ts';
@@ -33,9 +34,12 @@ export const backup: Command = {
     const made = await withDatabase(config, async (db) => {
       const folder = join(config.dataDir, 'postgres');
       const source = { folder, port: await portOf(folder) };
-      return backUp(source, to, await contentsOf(db), root.current, (done, all) =>
+      const taken = await backUp(source, to, await contentsOf(db), root.current, (done, all) =>
         bar.at(done / all, `${done} of ${all} files`),
       );
+      const archiving = archivingOf(config);
+      if (archiving !== undefined) await proveArchived(archiving, () => root.current);
+      return taken;
     }).finally(() => bar.end());
     const { path, manifest } = made;
     const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0);

@@ -1,27 +1,20 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readConfig, type Config } from '../config.ts';
 import { selectDurabilityState, type DurabilityState } from '../db/backupState.ts';
 import { commit } from '../db/commit.ts';
+import { archiveName } from '../db/embeddedArchive.ts';
 import { keysOf } from '../keyAccess.ts';
 import { refuseKeysBeside } from '../keysApart.ts';
-import { backupsIn, damagedFiles } from './backupFolder.ts';
+import { backupsIn, damagedFiles, type Backup } from './backupFolder.ts';
 import { refusalWords, type Manifest, type Roots } from './backupManifest.ts';
 import { contentsOf } from './backup.ts';
+import { ofArchivedWal, ofArchiver } from './archiveCheck.ts';
+import { fail, ok, warn, type Finding } from './finding.ts';
 import { exit, noWords, UsageFault, type Arguments, type Command } from './command.ts';
 import { progress } from './progress.ts';
 import { table } from './table.ts';
 import { withDatabase } from './vaultDatabase.ts';
-
-export interface Finding {
-  /** `warn` costs data in some disaster; `fail` means that a backup would not bring everything back. */
-  readonly level: 'ok' | 'warn' | 'fail';
-  readonly code: string;
-  readonly says: string;
-}
-
-const ok = (code: string, says: string): Finding => ({ level: 'ok', code, says });
-const warn = (code: string, says: string): Finding => ({ level: 'warn', code, says });
-const fail = (code: string, says: string): Finding => ({ level: 'fail', code, says });
 
 const defaultAgeHours = 26;
 
@@ -31,9 +24,9 @@ export const backupCheck: Command = {
   help: {
     in: 'folder for backups of the embedded database; AMANAT_BACKUP_DIR when left out',
     'max-age': `hours that the newest backup may be old; ${defaultAgeHours} when left out`,
-    files: 'hold every file of the newest backup against its checksum as well',
+    files: 'hold every file of the newest backup, and of the WAL after it, against its checksum as well',
   },
-  found: 'a backup is missing, old, damaged or of other keys, or the database may lose what it answered',
+  found: 'a backup is missing, old, damaged or of other keys, WAL does not follow on it, or the database may lose data',
   more: [
     'Looks at the database that the settings name, and at the backups of the embedded one. Of a PostgreSQL of your own it tells',
     'what the server itself tells: whether it keeps what it answers, and whether and when it last archived its WAL.',
@@ -43,15 +36,17 @@ export const backupCheck: Command = {
     noWords(args);
     const config = readConfig(process.env);
     const keys = await keysOf(config);
+    let current: string | null = null;
     const findings = await withDatabase(config, async (db) => {
       const [[state]] = await commit(db, 'directory', [selectDurabilityState()]);
       const { rootKeyIds } = await contentsOf(db);
+      current = state?.currentSegment ?? null;
       return [
         ...(state === undefined ? [] : ofServer(state, config)),
         ...ofKeys(rootKeyIds, keys.root.byId, 'database'),
       ];
     });
-    if (config.databaseUrl === undefined) findings.push(...(await ofBackups(config, args, keys.root)));
+    if (config.databaseUrl === undefined) findings.push(...(await ofBackups(config, args, keys.root, current)));
     const found = findings.some(({ level }) => level === 'fail');
     out.result({ holds: !found, findings }, () =>
       table(
@@ -77,20 +72,7 @@ function ofServer(state: DurabilityState, { databaseUrl, backupDir }: Config): F
       ? ok('data_checksums', 'on')
       : warn('data_checksums', 'off: a page that the disk changed is not noticed by PostgreSQL'),
   );
-  return [...findings, ...ofArchive(state, databaseUrl === undefined && backupDir === undefined)];
-}
-
-function ofArchive(state: DurabilityState, noFolder: boolean): Finding[] {
-  if (state.archiveMode === 'off') {
-    const how = noFolder ? 'set AMANAT_BACKUP_DIR' : 'set archive_mode, or stream the WAL away';
-    return [warn('archive_mode', `off: what was written after the newest backup is lost with the disk; ${how}`)];
-  }
-  if (state.archiveFailedAt !== null)
-    return [
-      fail('archive', `archiving fails since the last success; last tried ${state.archiveFailedAt.toISOString()}`),
-    ];
-  if (state.archivedAt === null) return [warn('archive', 'on, and nothing was archived yet')];
-  return [ok('archive', `last archived ${state.archivedAt.toISOString()}`)];
+  return [...findings, ofArchiver(state, databaseUrl === undefined, backupDir)];
 }
 
 function ofKeys(needed: readonly string[], have: ReadonlyMap<string, unknown>, what: string): Finding[] {
@@ -102,7 +84,12 @@ function ofKeys(needed: readonly string[], have: ReadonlyMap<string, unknown>, w
   ];
 }
 
-async function ofBackups(config: Config, args: Arguments, roots: Roots): Promise<readonly Finding[]> {
+async function ofBackups(
+  config: Config,
+  args: Arguments,
+  roots: Roots,
+  current: string | null,
+): Promise<readonly Finding[]> {
   const folder = args.text('in') ?? config.backupDir;
   if (folder === undefined) return [fail('backup', 'no folder for backups is set: AMANAT_BACKUP_DIR, or --in')];
   await refuseKeysBeside(config.keysDir, folder);
@@ -118,6 +105,7 @@ async function ofBackups(config: Config, args: Arguments, roots: Roots): Promise
     ...ofAge(manifest, args.text('max-age') ?? String(defaultAgeHours)),
     ...ofKeys(manifest.rootKeyIds, roots.byId, 'backup'),
     ...(args.flag('files') ? await ofFiles(path, manifest) : []),
+    ...(existsSync(join(folder, archiveName)) ? [await ofWal(folder, newest, roots, args.flag('files'), current)] : []),
   ];
 }
 
@@ -138,4 +126,16 @@ async function ofFiles(path: string, manifest: Manifest): Promise<Finding[]> {
       ? ok('backup_files', `all ${manifest.files.length} are as they were written`)
       : fail('backup_files', `${damaged.length} are not as they were written: ${join(path, first)}`),
   ];
+}
+
+async function ofWal(
+  folder: string,
+  newest: Backup,
+  roots: Roots,
+  whole: boolean,
+  current: string | null,
+): Promise<Finding> {
+  const bar = progress();
+  const onFile = (done: number, all: number): void => bar.at(done / all, `${done} of ${all} segments of WAL`);
+  return ofArchivedWal(folder, newest, { roots, whole, current, onFile }).finally(() => bar.end());
 }

@@ -3,9 +3,10 @@ import { join, resolve } from 'node:path';
 import { readConfig } from '../config.ts';
 import { archiveName, isArchivable } from '../db/embeddedArchive.ts';
 import type { Recovery } from '../db/embeddedRestore.ts';
+import { archivedRun, walTroubles, type ArchivedRun, type WalTrouble } from './archivedWal.ts';
 import { keysOf } from '../keyAccess.ts';
 import { KeyFault } from '../keys/keyFault.ts';
-import { readManifest, refusalWords } from './backupManifest.ts';
+import { readManifest, refusalWords, type Manifest, type Roots } from './backupManifest.ts';
 import { refuseOwn } from './backup.ts';
 import { exit, noWords, required, UsageFault, type Arguments, type Command } from './command.ts';
 import { progress } from './progress.ts';
@@ -13,13 +14,20 @@ import { putBack } from './putBack.ts';
 
 export const restore: Command = {
   words: '',
-  options: { from: { type: 'string' }, wal: { type: 'string' }, until: { type: 'string' } },
+  options: {
+    from: { type: 'string' },
+    wal: { type: 'string' },
+    until: { type: 'string' },
+    unproven: { type: 'string' },
+  },
   help: {
     from: 'one backup, as `amanat backup` made it',
     wal: `folder of archived WAL to roll forward with: <AMANAT_BACKUP_DIR>/${archiveName}`,
     until: 'with --wal: a moment (RFC 3339) to stop at, or `backup`; as far as there is WAL when left out',
+    unproven:
+      'with --wal, where it is not whole: `stop` before what is missing or not vouched for, `take` what nobody vouched for',
   },
-  found: 'the backup is damaged, was changed or is another vault’s: nothing was restored',
+  found: 'backup or WAL is damaged, was changed or is another vault’s: nothing was restored',
   more: [
     'Believes of a backup only what its manifest lists, and the manifest only under the root key: one that anybody changed is',
     'refused before PostgreSQL sees it. PostgreSQL is configured anew: settings files of a backup can name programs to run.',
@@ -31,7 +39,7 @@ export const restore: Command = {
     const config = readConfig(process.env);
     refuseOwn(config);
     const from = required(args, 'from');
-    const recovery = recoveryOf(args);
+    const asked = askedFor(args);
     const keys = await keysOf(config);
     const manifest = await readManifest(from, keys.root);
     if (typeof manifest === 'string') {
@@ -41,6 +49,18 @@ export const restore: Command = {
     const missing = manifest.rootKeyIds.find((id) => !keys.root.byId.has(id));
     if (missing !== undefined)
       throw new KeyFault('keys_wrong', `The backup opens with root key ${missing}, which is not in ${config.keysDir}.`);
+    const run = asked.archive === undefined ? undefined : await walOf(asked, manifest, keys.root);
+    if (run?.trouble !== undefined && !mayStop(run, asked)) {
+      const { code, name } = run.trouble;
+      out.result({ restored: false, code: `wal_${code}`, file: name, beyond: run.beyond }, () =>
+        walRefusal(code, name),
+      );
+      return exit.found;
+    }
+    const recovery: Recovery = {
+      archive: run && { folder: asked.archive ?? '', files: run.files },
+      until: asked.until,
+    };
     const folder = join(config.dataDir, 'postgres');
     const bar = progress();
     const damaged = await putBack({ path: from, manifest }, folder, recovery, (done, all) =>
@@ -53,24 +73,75 @@ export const restore: Command = {
       );
       return exit.found;
     }
-    out.result({ restored: true, folder, startedAt: manifest.startedAt }, () =>
-      [`Restored the backup of ${manifest.startedAt} to ${folder}.`, 'Next: amanat restore check'].join('\n'),
+    const wal = run && { last: run.last, left: run.beyond, unproven: run.unproven };
+    out.result({ restored: true, folder, startedAt: manifest.startedAt, ...(wal && { wal }) }, () =>
+      [
+        `Restored the backup of ${manifest.startedAt} to ${folder}.`,
+        ...(run === undefined ? [] : walWords(run)),
+        'Next: amanat restore check',
+      ].join('\n'),
     );
     return exit.ok;
   },
 };
 
-function recoveryOf(args: Arguments): Recovery {
-  const [wal, until] = [args.text('wal'), args.text('until')];
+interface Asked {
+  readonly archive: string | undefined;
+  readonly until: Recovery['until'];
+  readonly unproven: 'stop' | 'take' | undefined;
+}
+
+async function walOf({ archive = '', unproven }: Asked, manifest: Manifest, roots: Roots): Promise<ArchivedRun> {
+  const bar = progress();
+  return archivedRun({
+    archive,
+    manifest,
+    roots,
+    takeUnproven: unproven === 'take',
+    whole: true,
+    onFile: (done, all) => bar.at(done / all, `${done} of ${all} segments of WAL`),
+  }).finally(() => bar.end());
+}
+
+/** What was archived last may wait for its vouching when the disk goes: it is left out and told. Anything else is asked about. */
+function mayStop({ trouble, provenBeyond }: ArchivedRun, { unproven }: Asked): boolean {
+  return unproven === 'stop' || (trouble?.code === 'no_proof' && !provenBeyond);
+}
+
+function walRefusal(code: WalTrouble, name: string): string {
+  return [
+    `Not restored. ${name} ${walTroubles[code]}.`,
+    'To go only as far as everything before it: --unproven stop',
+    ...(code === 'no_proof'
+      ? ['To take what nobody vouched for, as whoever wrote it there left it: --unproven take']
+      : []),
+  ].join('\n');
+}
+
+function walWords({ last, beyond, unproven }: ArchivedRun): string[] {
+  return [
+    last === undefined
+      ? 'No archived WAL follows on it.'
+      : `PostgreSQL will roll forward to the end of ${last} at most.`,
+    ...(beyond === 0 ? [] : [`WARNING: ${beyond} later segments of WAL are left out.`]),
+    ...(unproven.length === 0 ? [] : [`WARNING: nobody vouched for ${unproven.join(', ')}; taken as they are.`]),
+  ];
+}
+
+function askedFor(args: Arguments): Asked {
+  const [wal, until, unproven] = [args.text('wal'), args.text('until'), args.text('unproven')];
   // PostgreSQL reads it from a folder of its own, and takes a file that it does not find for the end of the archive.
   const archive = wal === undefined ? undefined : resolve(wal);
   if (archive !== undefined && !isArchivable(archive)) throw new UsageFault('--wal is no usable path');
   if (archive !== undefined && statSync(archive, { throwIfNoEntry: false })?.isDirectory() !== true)
     throw new UsageFault(`--wal: ${archive} is no folder`);
   if (until !== undefined && archive === undefined) throw new UsageFault('--until goes with --wal');
-  if (until === undefined || until === 'backup') return { archive, until };
+  if (unproven !== undefined && archive === undefined) throw new UsageFault('--unproven goes with --wal');
+  if (unproven !== undefined && unproven !== 'stop' && unproven !== 'take')
+    throw new UsageFault('--unproven is `stop` or `take`');
+  if (until === undefined || until === 'backup') return { archive, until, unproven };
   // RFC 3339, with a zone: a moment, whatever this machine takes for local.
   if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/.test(until) || Number.isNaN(Date.parse(until)))
     throw new UsageFault('--until is `backup` or a moment like 2026-03-01T02:00:00Z');
-  return { archive, until: new Date(until) };
+  return { archive, until: new Date(until), unproven };
 }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { proveLast } from '../archiveProof.ts';
 import { ConfigFault, type Config } from '../config.ts';
 import { commit } from '../db/commit.ts';
 import { closeDatabase, openDatabase, transportOf, type Database } from '../db/database.ts';
@@ -50,6 +51,7 @@ export async function withOwner<T>(
     return await work(embedded.ownerUrl);
   } finally {
     await embedded.stop();
+    await proveLast(config);
   }
 }
 

@@ -12,7 +12,11 @@ export interface DurabilityState {
   readonly archiveTimeout: number;
   readonly now: Date;
   readonly archivedAt: Date | null;
+  readonly archivedWal: string | null;
   readonly archiveFailedAt: Date | null;
+  readonly failedWal: string | null;
+  /** The segment that is being written. */
+  readonly currentSegment: string | null;
   /** It is a standby, or still being restored. */
   readonly recovering: boolean;
 }
@@ -31,8 +35,12 @@ export function selectDurabilityState(): Statement<DurabilityState> {
               as "archiveTimeout",
             clock_timestamp() as now,
             a.last_archived_time as "archivedAt",
+            a.last_archived_wal as "archivedWal",
             case when a.last_failed_time > coalesce(a.last_archived_time, '-infinity') then a.last_failed_time end
               as "archiveFailedAt",
+            a.last_failed_wal as "failedWal",
+            case when not pg_catalog.pg_is_in_recovery()
+                 then pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()) end as "currentSegment",
             pg_catalog.pg_is_in_recovery() as recovering
        from pg_catalog.pg_stat_archiver a`,
     [],

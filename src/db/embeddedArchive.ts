@@ -10,25 +10,32 @@ export function isArchivable(path: string): boolean {
   return !/['"\\%\n$`]/.test(path);
 }
 
+/** Below the embedded database's folder: the digest of each archived file, until somebody with a key has vouched for it in the archive. */
+export const queueName = 'archived';
+
+/** A shell's words for the SHA-256 of a file, 64 hex digits and more: as GNU and busybox call it, or Perl. */
+export const sha256Of = (file: string): string => `{ sha256sum < ${file} || shasum -a 256 < ${file}; } 2>/dev/null`;
+
 /**
  * Settings that make the embedded PostgreSQL archive its WAL below `folder`. A segment that is there already is taken for
- * archived only when it is the same; a copy cut short is never taken for whole.
+ * archived only when it is the same; a copy cut short is never taken for whole. The digest is of what PostgreSQL wrote, not of
+ * what lies in the archive. PostgreSQL runs the command in the cluster's folder.
  */
 export function archiveSettings(folder: string): Readonly<Record<string, string>> {
   const place = join(folder, archiveName);
   const [target, draft] = [`'${place}/%f'`, `'${place}/.%f.new'`];
-  return {
-    archive_mode: 'on',
-    archive_command: `if test -f ${target}; then cmp -s '%p' ${target}; else cp '%p' ${draft} && sync ${draft} && mv ${draft} ${target}; fi`,
-    archive_timeout: archiveEvery,
-  };
+  const [digest, newDigest] = [`'../${queueName}/%f'`, `'../${queueName}/.%f.new'`];
+  const copy = `if test -f ${target}; then cmp -s '%p' ${target}; else cp '%p' ${draft} && sync ${draft} && mv ${draft} ${target}; fi`;
+  const tell = `${sha256Of(`'%p'`)} > ${newDigest} && sync ${newDigest} && mv ${newDigest} ${digest} && sync '../${queueName}'`;
+  return { archive_mode: 'on', archive_command: `${copy} && ${tell}`, archive_timeout: archiveEvery };
 }
 
 /** Made for whoever the cluster belongs to. */
 export async function makeArchive(folder: string, postgresFolder: string): Promise<void> {
-  const place = join(folder, archiveName);
-  await mkdir(place, { recursive: true, mode: 0o700 });
-  await chmod(place, 0o700);
   const owner = await stat(join(postgresFolder, 'cluster')).catch(() => undefined);
-  if (owner !== undefined && process.getuid?.() === 0) await chown(place, owner.uid, owner.gid);
+  for (const place of [join(folder, archiveName), join(postgresFolder, queueName)]) {
+    await mkdir(place, { recursive: true, mode: 0o700 });
+    await chmod(place, 0o700);
+    if (owner !== undefined && process.getuid?.() === 0) await chown(place, owner.uid, owner.gid);
+  }
 }

@@ -195,7 +195,8 @@ export async function isAsWritten(
   }
 }
 
-async function digestOfFile(
+/** Of a regular file of at most so many bytes. Throws for a link, a pipe, or a larger one. */
+export async function digestOfFile(
   path: string,
   most = Infinity,
   onChunk: (chunk: Buffer) => Promise<void> = () => Promise.resolve(),

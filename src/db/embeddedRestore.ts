@@ -1,12 +1,36 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sha256Of } from './embeddedArchive.ts';
 
 /** How far a restored cluster is to be rolled forward when it is started. */
 export interface Recovery {
-  /** Where archived WAL is; undefined for nothing but what the backup holds itself. */
-  readonly archive: string | undefined;
+  /** Where archived WAL is, and what of it is taken; undefined for nothing but what the backup holds itself. */
+  readonly archive: { readonly folder: string; readonly files: readonly ArchivedFile[] } | undefined;
   /** To this moment; to the moment of the backup; or as far as there is WAL. */
   readonly until: Date | 'backup' | undefined;
+}
+
+export interface ArchivedFile {
+  readonly name: string;
+  /** Hexadecimal. */
+  readonly sha256: string;
+}
+
+/** Beside the cluster: the archived files that are taken, each with its digest. */
+const listName = 'recovery.sha256';
+
+/**
+ * Copies a file that is in the list, and holds the copy against its digest, whatever became of the archive meanwhile: one that is not
+ * listed is not there (1), one that is another ends recovery, and no start (126; PostgreSQL 18, section 25.3.5).
+ */
+function restoreCommand(archive: string): string {
+  const steps = [
+    `d=$(grep -F '  %f' ../${listName} | cut -c1-64)`,
+    `test "$d" || exit 1`,
+    `cp '${archive}/%f' '%p' || exit 1`,
+    `test "$(${sha256Of(`'%p'`)} | cut -c1-64)" = "$d" || exit 126`,
+  ];
+  return steps.join('; ');
 }
 
 /**
@@ -27,7 +51,7 @@ export const isConfiguration = (path: string): boolean =>
  * so that it overwrites nothing in an archive.
  */
 export async function configureRestored(cluster: string, { archive, until }: Recovery): Promise<void> {
-  const command = archive === undefined ? 'false' : `cp ''${archive}/%f'' ''%p''`;
+  const command = archive === undefined ? 'false' : restoreCommand(archive.folder).replaceAll(`'`, `''`);
   const target =
     until === undefined
       ? []
@@ -44,4 +68,6 @@ export async function configureRestored(cluster: string, { archive, until }: Rec
   const files = { ...ownConfiguration, 'postgresql.auto.conf': lines.join('\n'), 'recovery.signal': '' };
   for (const [name, text] of Object.entries(files))
     await writeFile(join(cluster, name), text, { mode: 0o600, flush: true });
+  const list = (archive?.files ?? []).map(({ name, sha256 }) => `${sha256}  ${name}\n`).join('');
+  await writeFile(join(cluster, '..', listName), list, { mode: 0o600, flush: true });
 }

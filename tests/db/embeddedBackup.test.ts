@@ -1,7 +1,10 @@
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   appendFileSync,
   cpSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -14,10 +17,13 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { proveArchived } from '../../src/archiveProof.ts';
+import { archivedRun, type ArchivedRun } from '../../src/cli/archivedWal.ts';
 import { backUp, backupsIn, damagedFiles } from '../../src/cli/backupFolder.ts';
 import { readManifest, type Manifest } from '../../src/cli/backupManifest.ts';
 import { putBack } from '../../src/cli/putBack.ts';
+import { walMac, walSecret } from '../../src/crypto/backupMac.ts';
 import { refuseKeysBeside } from '../../src/keysApart.ts';
 import { isArchivable } from '../../src/db/embeddedArchive.ts';
 import type { Recovery } from '../../src/db/embeddedRestore.ts';
@@ -61,6 +67,17 @@ async function believed(backup: string): Promise<Manifest> {
 }
 
 const place = join(root, 'restored', 'postgres');
+const archiving = { dataDir: join(root, 'data'), backupDir: backups };
+const segments = (): string[] =>
+  readdirSync(wal)
+    .filter((name) => /^[0-9A-F]{24}$/.test(name))
+    .toSorted();
+
+/** What of the archive follows on the backup. */
+async function followed(archive = wal, given: { whole?: boolean; takeUnproven?: boolean } = {}): Promise<ArchivedRun> {
+  const search = { archive, manifest: await believed(taken), roots, whole: true, takeUnproven: false, ...given };
+  return archivedRun({ ...search, onFile: () => undefined });
+}
 
 /** The same folder each time; restored, started, looked at, taken away. */
 async function restored(recovery: Recovery, from = taken): Promise<number[]> {
@@ -99,6 +116,11 @@ beforeAll(async () => {
   between = await moment(embedded);
   await rowsOf(embedded, 'insert into public.marks values (3)');
   await embedded.stop();
+  // Nobody has vouched for anything yet, and what nobody vouched for is not taken.
+  expect(await followed()).toMatchObject({ files: [], trouble: { code: 'no_proof' }, provenBeyond: false });
+  expect((await followed(wal, { takeUnproven: true })).unproven).toEqual(expect.arrayContaining(segments().slice(-1)));
+  await proveArchived(archiving, () => root1);
+  expect(readdirSync(join(folder, 'archived'))).toEqual([]);
 }, 120_000);
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
@@ -108,8 +130,10 @@ describe('a backup of the embedded database, taken while it is written to', () =
   });
 
   test('rolls forward to a moment, and as far as there is WAL', async () => {
-    expect(await restored({ archive: wal, until: between })).toEqual([1, 2]);
-    expect(await restored({ archive: wal, until: undefined })).toEqual([1, 2, 3]);
+    const { files, trouble, last } = await followed();
+    expect({ trouble, last }).toEqual({ trouble: undefined, last: segments().at(-1) });
+    expect(await restored({ archive: { folder: wal, files }, until: between })).toEqual([1, 2]);
+    expect(await restored({ archive: { folder: wal, files }, until: undefined })).toEqual([1, 2, 3]);
   });
 
   test('lists every file with its checksum, and a changed, cut or missing one is found', async () => {
@@ -253,6 +277,126 @@ describe('whoever can write where the backups are, and has no key', () => {
     await (await startEmbedded({ folder: place })).stop();
     expect(existsSync(sign)).toBe(true);
     rmSync(place, { recursive: true });
+  });
+});
+
+describe('whoever can write where the WAL is archived, and has no key', () => {
+  const copy = join(root, 'attacked wal');
+  beforeAll(() => cpSync(wal, copy, { recursive: true }));
+  const last = (): string => segments().at(-1) ?? '';
+  /** Where PostgreSQL has written nothing yet, so that it does not notice itself. */
+  const change = (): void => {
+    const bytes = readFileSync(join(copy, last()));
+    bytes[bytes.length - 1] = 1;
+    writeFileSync(join(copy, last()), bytes);
+  };
+  const repair = (name: string): void => {
+    rmSync(join(copy, name), { force: true, recursive: true });
+    for (const one of [name, `${name}.mac`]) cpSync(join(wal, one), join(copy, one));
+  };
+
+  test('changes no byte of a segment, moves none, and vouches for none', async () => {
+    change();
+    expect(await followed(copy)).toMatchObject({ trouble: { code: 'altered', name: last() }, beyond: 1 });
+    // Taking what nobody vouched for takes nothing that somebody vouched for otherwise.
+    expect((await followed(copy, { takeUnproven: true })).trouble).toEqual({ code: 'altered', name: last() });
+    repair(last());
+    const proof = JSON.parse(readFileSync(join(wal, `${last()}.mac`), 'utf8')) as Record<string, string>;
+    const label = readdirSync(wal).find((name) => name.endsWith('.backup.mac')) ?? '';
+    for (const forged of [
+      readFileSync(join(wal, label), 'utf8'),
+      JSON.stringify({ ...proof, sha256: '0'.repeat(64) }),
+      JSON.stringify({ ...proof, rootKeyId: 'ffffffffffffffff' }),
+      '{}',
+    ]) {
+      writeFileSync(join(copy, `${last()}.mac`), forged);
+      expect((await followed(copy)).trouble).toEqual({ code: 'altered', name: last() });
+    }
+    repair(last());
+    const { systemId, ...manifest } = await believed(taken);
+    const other = { ...manifest, systemId: `${systemId}1` };
+    const search = { archive: copy, roots, whole: false, takeUnproven: false, onFile: () => undefined };
+    expect((await archivedRun({ ...search, manifest: other })).trouble?.code).toBe('altered');
+    rmSync(join(copy, last()));
+    symlinkSync(join(wal, last()), join(copy, last()));
+    expect((await followed(copy)).trouble).toEqual({ code: 'altered', name: last() });
+    repair(last());
+    expect((await followed(copy)).trouble).toBeUndefined();
+  });
+
+  test('changes nothing after it was looked at: what PostgreSQL fetches is held against what was found', async () => {
+    const archive = { folder: copy, files: (await followed(copy)).files };
+    await putBack({ path: taken, manifest: await believed(taken) }, place, { archive, until: undefined });
+    const cluster = join(place, 'cluster');
+    const [, quoted = ''] =
+      /restore_command = '(.*)'/.exec(readFileSync(join(cluster, 'postgresql.auto.conf'), 'utf8')) ?? [];
+    const fetched = (name: string): number | null => {
+      const command = quoted.replaceAll(`''`, `'`).replaceAll('%f', name).replaceAll('%p', 'pg_wal/RECOVERYXLOG');
+      return spawnSync('sh', ['-c', command], { cwd: cluster }).status;
+    };
+    expect([fetched(last()), fetched('000000010000000F00000001')]).toEqual([0, 1]);
+    change();
+    // PostgreSQL 18, section 25.3.4: an exit code above 125 ends recovery, and is no start.
+    expect(fetched(last())).toBe(126);
+    writeFileSync(join(copy, '000000010000000F00000001'), 'planted');
+    expect(fetched('000000010000000F00000001')).toBe(1);
+    // Control: without the list, as the archive has it.
+    expect(spawnSync('cp', [join(copy, last()), 'pg_wal/RECOVERYXLOG'], { cwd: cluster }).status).toBe(0);
+    rmSync(join(copy, '000000010000000F00000001'));
+    rmSync(place, { recursive: true });
+    repair(last());
+  });
+});
+
+describe('an archive that does not follow', () => {
+  const archive = join(root, 'made up');
+  const manifest = {
+    systemId: '7',
+    firstSegment: '0000000100000000000000FE',
+    lastSegment: '0000000100000000000000FE',
+  };
+  const put = async (name: string, proven = true, text = name): Promise<void> => {
+    mkdirSync(archive, { recursive: true });
+    writeFileSync(join(archive, name), text);
+    const sha256 = createHash('sha256').update(text).digest('hex');
+    const mac = walMac(await root1.secret(walSecret), { systemId: '7', name, sha256 }).toString('base64');
+    if (proven) writeFileSync(join(archive, `${name}.mac`), JSON.stringify({ rootKeyId: root1.id, sha256, mac }));
+  };
+  const look = () =>
+    archivedRun({ archive, manifest, roots, whole: true, takeUnproven: false, onFile: () => undefined });
+  afterEach(() => rmSync(archive, { recursive: true, force: true }));
+
+  test('a segment that is missing, and one that waits for its proof, are told apart', async () => {
+    for (const name of ['0000000100000000000000FF', '000000010000000100000000']) await put(name);
+    expect(await look()).toMatchObject({ last: '000000010000000100000000', trouble: undefined, beyond: 0 });
+    await put('000000010000000100000002');
+    expect(await look()).toMatchObject({
+      last: '000000010000000100000000',
+      trouble: { code: 'gap', name: '000000010000000100000001' },
+      beyond: 1,
+      provenBeyond: true,
+    });
+    await put('000000010000000100000001', false);
+    expect(await look()).toMatchObject({ trouble: { code: 'no_proof' }, beyond: 2, provenBeyond: true });
+    rmSync(join(archive, '000000010000000100000002.mac'));
+    expect(await look()).toMatchObject({ trouble: { code: 'no_proof' }, beyond: 2, provenBeyond: false });
+  });
+
+  test('a later timeline is followed from where it left the one before, unless that was before the backup', async () => {
+    for (const name of ['0000000100000000000000FF', '000000010000000100000000', '000000010000000100000001'])
+      await put(name);
+    for (const name of ['000000020000000100000000', '000000020000000100000001']) await put(name);
+    await put('00000002.history', true, '1\t1/00A00000\tno recovery target specified\n');
+    expect((await look()).files.map(({ name }) => name)).toEqual([
+      '00000002.history',
+      '0000000100000000000000FF',
+      '000000020000000100000000',
+      '000000020000000100000001',
+    ]);
+    await put('00000002.history', true, '1\t0/FD000028\tbefore the backup\n');
+    expect((await look()).trouble).toEqual({ code: 'timeline', name: '00000002.history' });
+    rmSync(join(archive, '00000002.history.mac'));
+    expect((await look()).trouble).toEqual({ code: 'no_proof', name: '00000002.history' });
   });
 });
 

@@ -1,0 +1,81 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { archiveName } from '../db/embeddedArchive.ts';
+import type { DurabilityState } from '../db/backupState.ts';
+import { archivedRun, walTroubles, type WalTrouble } from './archivedWal.ts';
+import type { Backup } from './backupFolder.ts';
+import type { Roots } from './backupManifest.ts';
+import { fail, ok, warn, type Finding } from './finding.ts';
+
+/** What a server tells of its archiving. `folder`: where the embedded one archives; undefined for another, or where nothing is set. */
+export function ofArchiver(state: DurabilityState, own: boolean, folder: string | undefined): Finding {
+  if (state.archiveMode === 'off') {
+    const how = own ? 'set AMANAT_BACKUP_DIR' : 'set archive_mode, or stream the WAL away';
+    return warn('archive_mode', `off: what was written after the newest backup is lost with the disk; ${how}`);
+  }
+  const last = state.archivedAt === null ? 'nothing yet' : `${state.archivedWal} at ${state.archivedAt.toISOString()}`;
+  if (state.archiveFailedAt !== null) {
+    const { failedWal } = state;
+    const taken = folder !== undefined && failedWal !== null && existsSync(join(folder, archiveName, failedWal));
+    const why = taken
+      ? 'another file of that name is there: another database archives there, or one of an earlier restore did. Move wal away, then: amanat backup'
+      : `what the command said is in ${own ? 'postgres.log' : 'the server’s log'}: a full disk, a folder that is gone or not writable`;
+    const tried = `${failedWal}, last tried at ${state.archiveFailedAt.toISOString()}, archived last: ${last}`;
+    return fail('archive', `archiving fails: ${tried}; ${why}`);
+  }
+  return state.archivedAt === null
+    ? warn('archive', 'on, and nothing was archived yet')
+    : ok('archive', `last ${last}`);
+}
+
+const codes: Readonly<Record<WalTrouble, string>> = {
+  gap: 'wal_gap',
+  no_proof: 'wal_unproven',
+  altered: 'wal_altered',
+  timeline: 'wal_timeline',
+};
+
+/** Does the archived WAL follow on the newest backup, to where the database is? With `whole`, every byte of it is looked at. */
+export async function ofArchivedWal(
+  folder: string,
+  { manifest }: Backup,
+  {
+    roots,
+    whole,
+    current,
+    onFile,
+  }: {
+    readonly roots: Roots;
+    readonly whole: boolean;
+    /** The segment that the database writes. */
+    readonly current: string | null;
+    readonly onFile: (done: number, all: number) => void;
+  },
+): Promise<Finding> {
+  const archive = join(folder, archiveName);
+  const search = { archive, manifest, roots, takeUnproven: false, whole, onFile };
+  const { trouble, last, beyond, provenBeyond, newest } = await archivedRun(search);
+  if (newest !== undefined && current !== null && current.slice(0, 8) !== newest) {
+    const says = `the archive goes on in timeline ${newest}, the database writes ${current.slice(0, 8)}: one of them is of another restore. Move wal away, then: amanat backup`;
+    return fail('wal_timeline', says);
+  }
+  if (trouble === undefined || (trouble.code === 'no_proof' && !provenBeyond && beyond <= fewUnproven)) {
+    return ok(
+      'wal',
+      last === undefined ? 'none follows on the newest backup yet' : `follows on the newest backup to ${last}`,
+    );
+  }
+  const { code, name } = trouble;
+  if (code === 'no_proof' && !provenBeyond)
+    return warn(
+      codes[code],
+      `${beyond} segments from ${name} on wait for the service to vouch for them: is it sealed, or not running?`,
+    );
+  return fail(
+    codes[code],
+    `${name} ${walTroubles[code]}: ${beyond} segments are of no use to the newest backup. Make another: amanat backup`,
+  );
+}
+
+/** The service vouches every two seconds, and a busy database fills a segment in less than one. */
+const fewUnproven = 16;
