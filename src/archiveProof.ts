@@ -6,6 +6,7 @@ import { archiveName, queueName } from './db/embeddedArchive.ts';
 import { systemIdOf } from './db/embeddedBackup.ts';
 import { unasked } from './keyAccess.ts';
 import type { KeyFolder, RootKey } from './keys/folder.ts';
+import { syncFolder } from './syncFolder.ts';
 
 /**
  * Who archives WAL has no key, and whoever has one vouches for it: PostgreSQL leaves the digest of each archived file in its own folder, and
@@ -39,14 +40,18 @@ export async function proveArchived({ dataDir, backupDir }: Archiving, rootOf: (
   const names = await queued(queue);
   if (names.length === 0) return;
   const systemId = await systemIdOf(join(dataDir, 'postgres', 'cluster'));
+  const archive = join(backupDir, archiveName);
+  const proven: string[] = [];
   for (const name of names) {
     const [sha256] = digest.exec(await readFile(join(queue, name), 'utf8').catch(() => '')) ?? [];
     if (sha256 === undefined) continue;
     const root = rootOf();
     const mac = walMac(await root.secret(walSecret), { systemId, name, sha256 }).toString('base64');
-    await putProof(join(backupDir, archiveName), name, { rootKeyId: root.id, sha256, mac });
-    await rm(join(queue, name), { force: true });
+    await putProof(archive, name, { rootKeyId: root.id, sha256, mac });
+    proven.push(name);
   }
+  await syncFolder(archive);
+  for (const name of proven) await rm(join(queue, name), { force: true });
 }
 
 async function queued(queue: string): Promise<readonly string[]> {
