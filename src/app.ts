@@ -70,6 +70,7 @@ import { openSeal } from './vault/seal.ts';
 import { newThrottle } from './vault/throttle.ts';
 import type { Vault } from './vault/vault.ts';
 import { openWatch } from './vault/watch.ts';
+import type { WitnessState } from './vault/witness.ts';
 
 const hourMs = 3_600_000;
 
@@ -90,6 +91,8 @@ export interface Parts {
   readonly reload?: () => Promise<KeyFolder | undefined>;
   /** Of a process that serves. */
   readonly witnessState?: Vault['witnessState'];
+  readonly cosigned?: Vault['cosigned'];
+  readonly installation?: Vault['installation'];
   /** The vault was sealed, or opened again. */
   readonly onSeal?: (sealed: boolean) => void;
 }
@@ -102,7 +105,6 @@ export function openVault(parts: Parts): Vault {
     now,
     log,
     senders = {},
-    witnessState = noWitness,
     keyPeriods = usualPeriods,
     onSeal = () => undefined,
     reload = async () => undefined,
@@ -136,14 +138,20 @@ export function openVault(parts: Parts): Vault {
     create: openCreates(db),
     issuer,
     senders,
-    witnessState,
+    ...outsideOf(parts),
     now,
     notice,
     announce: (event, raised) => log.event(event, raised),
   };
 }
 
-const noWitness: Vault['witnessState'] = () => ({ code: 'none', at: undefined });
+function outsideOf({ witnessState, cosigned, installation }: Parts) {
+  return {
+    witnessState: witnessState ?? ((): WitnessState => ({ code: 'none', at: undefined })),
+    cosigned: cosigned ?? (async () => undefined),
+    installation,
+  };
+}
 
 const openapiFile = fileURLToPath(new URL('../openapi.yaml', import.meta.url));
 

@@ -1,7 +1,9 @@
 import { join, resolve } from 'node:path';
 import { parseVkey, type VerifierKey } from './crypto/signedNote.ts';
 import type { KeyFolder } from './keys/folder.ts';
+import { openCosigned } from './vault/cosigned.ts';
 import { logKeys } from './vault/epochs.ts';
+import type { Vault } from './vault/vault.ts';
 import type { Witness } from './vault/witness.ts';
 import { posting, witnessBehind } from './witness/witnessClient.ts';
 import { askingFolder } from './witness/ownFolder.ts';
@@ -13,6 +15,13 @@ export interface WitnessConfig {
   readonly folder: string;
   /** Does a start wait for the witness's word? */
   readonly required: boolean;
+}
+
+/** Of a witness that cosigns; the folder makes no signatures. The vault is made after what it is made of. */
+export function cosignedBy({ service }: WitnessConfig, hands: { readonly vault?: Vault }): Vault['cosigned'] {
+  if (service === undefined) return async () => undefined;
+  const witness = witnessAt(service.url);
+  return openCosigned({ witness, cosigner: service.key, now: Date.now }, () => hands.vault?.keys);
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -42,12 +51,15 @@ function isUsable(text: string): boolean {
   return url.protocol === 'https:' || (local && url.protocol === 'http:');
 }
 
+/** A witness at its URL. */
+export const witnessAt = (url: string): Witness => witnessBehind(posting(url));
+
 /** The witness that is set, or the service's own folder in its place. The keys are asked for when they are needed: a vault may be sealed. */
 export function openWitness(
   { service, folder }: WitnessConfig,
   vault: { readonly keys: Pick<KeyFolder, 'checkpoint' | 'formerCheckpoint'> },
 ): Witness {
-  if (service !== undefined) return witnessBehind(posting(service.url));
+  if (service !== undefined) return witnessAt(service.url);
   return witnessBehind(
     askingFolder(folder, (origin) => (origin.startsWith('amanat/') ? logKeys(vault.keys, origin) : [])),
   );

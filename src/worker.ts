@@ -1,6 +1,5 @@
 import { createServer } from 'node:http';
 import { createApp, openVault } from './app.ts';
-import { archivingOf, proveArchived } from './archiveProof.ts';
 import { ConfigFault, type Config } from './config.ts';
 import { closeDatabase, openDatabase } from './db/database.ts';
 import { listen } from './http/server.ts';
@@ -11,14 +10,11 @@ import type { Need } from './keys/keyFault.ts';
 import { openEveryTenant } from './prepare.ts';
 import type { Log } from './log.ts';
 import { joinClusterMetrics, openMetrics, serveMetrics, type Metrics } from './metrics.ts';
+import { openOutside } from './outside.ts';
 import { openSenders } from './sendingConfig.ts';
-import { rolledBackExit } from './logFault.ts';
 import { keepHouse } from './vault/housekeeping.ts';
 import { keepSending } from './vault/outbox.ts';
 import type { Vault } from './vault/vault.ts';
-import type { WitnessState } from './vault/witness.ts';
-import { openPosting, type Posting } from './vault/witnessPosting.ts';
-import { openWitness } from './witnessConfig.ts';
 
 /** What the leading process tells a worker: over the channel between them, never by the environment. */
 export interface WorkOrder {
@@ -56,12 +52,10 @@ export async function serve(
     max: config.databaseConnections,
   });
   const senders = openSenders(config.sending);
-  const posting: { by?: Posting } = {};
-  const witnessState = (): WitnessState => posting.by?.state() ?? { code: 'none', at: undefined };
-  const parts = { db, keys, issuer: order.issuer, now: Date.now, log: counted, senders, witnessState };
+  const outside = await openOutside(config);
+  const parts = { db, keys, issuer: order.issuer, now: Date.now, log: counted, senders, ...outside.parts };
   const vault = openVault({ ...parts, ...keySettings(config), onSeal: tell(log, onSeal) });
-  posting.by = postingOf(vault, config, counted);
-  const stopTelling = tellOutside(config, vault, posting.by);
+  const stopTelling = outside.begin(vault, counted);
   metrics?.watch(vault);
   if (order.unseal === true && keys !== undefined) await vault.seal.open(keys);
   await warm(vault);
@@ -119,43 +113,6 @@ async function unseal(config: Config, vault: Vault, given: Credentials): Promise
   await openEveryTenant(vault.db, folder);
   await vault.seal.open(folder);
   await vault.watch.look();
-}
-
-/** So late may the witness hear of what is in the log. */
-const postEveryMs = 1_000;
-
-/** What is kept outside the database: the witness hears of the log, and archived WAL is vouched for. */
-function tellOutside(config: Config, vault: Vault, posting: Posting): () => void {
-  const archiving = archivingOf(config);
-  const stops = [
-    every(postEveryMs, posting.post),
-    ...(archiving === undefined
-      ? []
-      : [every(proveEveryMs, () => proveArchived(archiving, () => vault.keys.root.current))]),
-  ];
-  return () => stops.forEach((stop) => stop());
-}
-
-/** So late may somebody have vouched for WAL that was archived. */
-const proveEveryMs = 2_000;
-
-/** A database that turns out to be older than what was signed before is not served a second longer. */
-function postingOf(vault: Vault, { witness }: Config, log: Log): Posting {
-  return openPosting(vault, {
-    witness: openWitness(witness, vault),
-    cosigner: witness.service?.key,
-    warn: (code) => log.event('warning', { code }),
-    onRolledBack() {
-      log.event('fault', { code: 'log_rolled_back' });
-      log.flush();
-      process.exit(rolledBackExit);
-    },
-  });
-}
-
-function every(ms: number, round: () => Promise<void>): () => void {
-  const timer = setInterval(() => void round().catch(() => undefined), ms).unref();
-  return () => clearInterval(timer);
 }
 
 /** One process serves its own figures; of several, the leading one gathers theirs. */

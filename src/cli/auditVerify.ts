@@ -9,6 +9,7 @@ import type { BundleLook } from '../vault/logBundle.ts';
 import type { LogTrust } from '../vault/logCheck.ts';
 import { bundleLines } from './bundleFile.ts';
 import { exit, noWords, UsageFault, type Arguments, type Command } from './command.ts';
+import { refuseUnwitnessed } from './cosignature.ts';
 import { folderKeys, givenKeys, heldCheckpoint, tenantOfKeys, trustIn } from './logTrust.ts';
 import { progress } from './progress.ts';
 import { tenantsAsked, withDatabase } from './vaultDatabase.ts';
@@ -20,12 +21,14 @@ export const auditVerify: Command = {
     bundle: { type: 'string' },
     key: { type: 'string', multiple: true },
     checkpoint: { type: 'string' },
+    'witness-key': { type: 'string', multiple: true },
   },
   help: {
     tenant: 'id of one tenant; all of them when left out',
     bundle: 'a file of amanat audit export, instead of the database',
     key: "the log's public key (vkey), as this command prints it; those in the keys folder when left out; may be repeated",
     checkpoint: 'a file with a checkpoint that was held from before: the log must begin with it',
+    'witness-key': "with --checkpoint: a witness's public key (vkey); its cosignature must be on it; may be repeated",
   },
   found: 'something does not hold; the first bad entry is named',
   more: [
@@ -38,6 +41,7 @@ export const auditVerify: Command = {
   ],
   async run(args, out) {
     noWords(args);
+    await refuseUnwitnessed(args);
     const bar = progress();
     const looks = await (args.text('bundle') === undefined ? ofDatabase(args, bar) : ofBundle(args, bar)).finally(() =>
       bar.end(),

@@ -3,6 +3,8 @@ import { openVault } from '../app.ts';
 import { readConfig } from '../config.ts';
 import { checkpointKey } from '../crypto/checkpoint.ts';
 import { vkeyOf } from '../crypto/signedNote.ts';
+import type { Installation } from '../crypto/journal.ts';
+import { installationOf } from '../installation.ts';
 import { keysOf } from '../keyAccess.ts';
 import { createLog } from '../log.ts';
 import { LogFault, wordsOf } from '../logFault.ts';
@@ -18,9 +20,10 @@ import { withDatabase } from './vaultDatabase.ts';
 
 export const reconcile: Command = {
   words: '',
-  options: { confirm: { type: 'string' }, 'dry-run': { type: 'boolean' } },
+  options: { confirm: { type: 'string' }, ends: { type: 'string' }, 'dry-run': { type: 'boolean' } },
   help: {
     confirm: 'the code that a first call prints: without it, and without somebody at a terminal, nothing is done',
+    ends: 'the installation whose log ends, where another one than this served it last: it will not serve any more',
     'dry-run': 'only show what is missing and what would be done',
   },
   found: 'the logs are not sound yet: not confirmed, damaged, or the witness does not know the log that goes on',
@@ -34,8 +37,16 @@ export const reconcile: Command = {
     noWords(args);
     const config = readConfig(process.env);
     const keys = await keysOf(config);
+    const installation = await installationOf(config.dataDir);
     return withDatabase(config, async (db) => {
-      const vault = openVault({ db, keys, issuer: '', now: Date.now, log: createLog({ level: 'silent' }) });
+      const vault = openVault({
+        db,
+        keys,
+        issuer: '',
+        now: Date.now,
+        log: createLog({ level: 'silent' }),
+        installation,
+      });
       await vault.watch.look();
       const witness = openWitness(config.witness, vault);
       const { standings, losses } = await surveyOf(vault, witness);
@@ -45,6 +56,18 @@ export const reconcile: Command = {
         throw new LogFault('rolled_back', `${wordsOf(broken)}. Restore a backup whose tree is whole.`);
       const code = codeOf(losses);
       tell(out, losses, code);
+      const other = otherOf(losses, installation);
+      if (other !== undefined && args.text('ends') !== other.id) {
+        const told = {
+          reconciled: false,
+          code: 'other_installation',
+          confirm: code,
+          endsLogOf: other,
+          here: installation,
+        };
+        out.result(told, () => otherWords(other, installation));
+        return exit.found;
+      }
       if (args.flag('dry-run') || !(await isConfirmed(args, out, code))) {
         out.result({ reconciled: false, code, tenants: losses.map(viewOf) }, () => confirmBy(code));
         return exit.found;
@@ -53,6 +76,20 @@ export const reconcile: Command = {
     });
   },
 };
+
+/** Whoever served the log last, if that is not this installation: it may be serving it still. */
+function otherOf(losses: readonly Loss[], here: Installation): Installation | undefined {
+  return losses.map(({ by }) => by).find((by) => by !== undefined && by.id !== here.id);
+}
+
+function otherWords(other: Installation, here: Installation): string {
+  return [
+    `This log was last served by ${other.place} (installation ${other.id}); this is ${here.place} (${here.id}).`,
+    'If that one is to go on, stop here: reconciling would end its log, and it would not serve any more. To try something, give',
+    'a copy a witness of its own (docs/operations.md, A copy to try things on).',
+    `If this one takes its place for good: amanat reconcile --ends ${other.id} --confirm …`,
+  ].join('\n');
+}
 
 /** Every tenant's log against its witness, and what those that are not sound lack. */
 export async function surveyOf(
@@ -121,7 +158,7 @@ function tell(out: Output, losses: readonly Loss[], code: string): void {
   out.line(`code ${code}`);
 }
 
-export function viewOf({ standing, missing, from, until, again, byHand, whole, nextEpoch }: Loss) {
+export function viewOf({ standing, missing, from, until, again, byHand, by, whole, nextEpoch }: Loss) {
   return {
     ...standing,
     missing,
@@ -129,6 +166,7 @@ export function viewOf({ standing, missing, from, until, again, byHand, whole, n
     until: time(until),
     again: counted(again),
     byHand: counted(byHand),
+    servedBy: by,
     whole,
     nextEpoch,
   };

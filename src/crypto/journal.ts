@@ -9,12 +9,22 @@ import { hkdfSha256 } from './hkdf.ts';
  * the 32-byte seed of Ed25519), and the origin and the range are associated data.
  */
 export interface JournalContent {
+  /** Who told of it; undefined in pieces of before it was said. */
+  readonly by?: Installation;
   /** When the last leaf that it tells of was made. Milliseconds. */
   readonly at: number;
   /** How many leaves of each action there are, from the first of the log to the last that it tells of. */
   readonly tally: Readonly<Record<string, number>>;
   /** Leaves of acts that a restored database would not know: their index, and the leaf (leaf.ts). */
   readonly acts: readonly { readonly index: number; readonly leaf: Buffer }[];
+}
+
+/** One of the places that have the keys of a log: a name made of what it is, and what a person knows it by. */
+export interface Installation {
+  /** 12 hex digits. */
+  readonly id: string;
+  /** Machine and data folder. */
+  readonly place: string;
 }
 
 export interface JournalPlace {
@@ -35,19 +45,21 @@ export function journalSecret(privateKey: KeyObject): Buffer {
   return hkdfSha256(seed, Buffer.alloc(0), Buffer.from('amanat journal/v1'), 32);
 }
 
-export function sealJournal(key: CommittedKey, place: JournalPlace, { at, tally, acts }: JournalContent): Buffer {
-  const content = { at, tally, acts: acts.map(({ index, leaf }) => [index, leaf.toString('base64')]) };
+export function sealJournal(key: CommittedKey, place: JournalPlace, { by, at, tally, acts }: JournalContent): Buffer {
+  const content = { by, at, tally, acts: acts.map(({ index, leaf }) => [index, leaf.toString('base64')]) };
   return sealEnvelope(key, associated(place), Buffer.from(JSON.stringify(content)));
 }
 
 /** Throws `integrity_failure`. What opens was written here. */
 export function openJournalContent(key: CommittedKey, place: JournalPlace, sealed: Buffer): JournalContent {
-  const { at, tally, acts } = JSON.parse(openEnvelope(key, associated(place), sealed).toString()) as {
+  const { by, at, tally, acts } = JSON.parse(openEnvelope(key, associated(place), sealed).toString()) as {
+    readonly by?: Installation;
     readonly at: number;
     readonly tally: Readonly<Record<string, number>>;
     readonly acts: readonly (readonly [number, string])[];
   };
-  return { at, tally, acts: acts.map(([index, leaf]) => ({ index, leaf: Buffer.from(leaf, 'base64') })) };
+  const opened = acts.map(([index, leaf]) => ({ index, leaf: Buffer.from(leaf, 'base64') }));
+  return { ...(by && { by }), at, tally, acts: opened };
 }
 
 const associated = ({ origin, from, to }: JournalPlace): Buffer => Buffer.from(`${origin}\n${from}\n${to}\n`);

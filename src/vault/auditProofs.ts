@@ -28,11 +28,14 @@ function checkpointKeys(vault: Vault, checkpoint: string): readonly string[] {
 export async function readCheckpoint(vault: Vault, caller: Caller, act: Act): Promise<Answer> {
   permit(caller, 'audit.checkpoint');
   const head = await standingHead(vault, caller.tenantId);
+  const [origin = ''] = head.checkpoint.split('\n');
+  const witnessed = await vault.cosigned(origin);
   const body = {
     ...headView(head),
     checkpoint: head.checkpoint,
     at: head.integratedAt.toISOString(),
     keys: checkpointKeys(vault, head.checkpoint),
+    ...(witnessed && { witnessed }),
   };
   return commitAct(vault, caller, act, {}, [], { status: 200, body });
 }

@@ -81,6 +81,7 @@ export async function nextPiece(
   head: TreeHead,
   kept: Pick<WitnessedLog, 'head'>,
 ): Promise<{ readonly note: string; readonly to: number } | undefined> {
+  const { installation: by } = vault;
   const signer = logSigner(vault.keys, tenantId, epoch);
   const last = kept.head === undefined ? undefined : openPiece(vault, signer.key.name, kept.head);
   const begun = last?.to ?? 0;
@@ -103,7 +104,7 @@ export async function nextPiece(
   }
   const from = last === undefined ? 0 : last.acts > 0 ? last.to : last.from;
   const place = { origin: signer.key.name, from, to };
-  const sealed = sealJournal(journalKey(signer.privateKey), place, { at, tally, acts });
+  const sealed = sealJournal(journalKey(signer.privateKey), place, { ...(by && { by }), at, tally, acts });
   const { root } = to === head.size ? head : (await proveConsistency(vault, tenantId, head, to, head.size)).older;
   return { note: signJournal({ from, to, root, acts: acts.length, sealed }, signer), to };
 }

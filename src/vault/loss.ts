@@ -1,5 +1,6 @@
 import { originOf } from '../crypto/checkpoint.ts';
 import { digestOf } from '../crypto/digest.ts';
+import type { Installation } from '../crypto/journal.ts';
 import { openEnd } from '../crypto/journalNote.ts';
 import { decodeLeaf, type AuditLeaf } from '../crypto/leaf.ts';
 import { logKeys } from './epochs.ts';
@@ -20,6 +21,8 @@ export interface Loss {
   /** To be done again, in their order. */
   readonly again: readonly AuditLeaf[];
   readonly byHand: readonly AuditLeaf[];
+  /** Who told the witness last of the log that has to end; undefined where the journal does not say. */
+  readonly by: Installation | undefined;
   /** Every act that the witness has seen is told of. */
   readonly whole: boolean;
   /** The log that has to end, unless it has ended already, and the number of the one that goes on. */
@@ -58,6 +61,7 @@ export async function lossOf(vault: Vault, witness: Witness, standing: LogStandi
     until: heads.length === 0 ? undefined : Math.max(...heads.map(({ content }) => content.at)),
     again: leaves.filter(isDoneAgain),
     byHand: leaves.filter((leaf) => !isDoneAgain(leaf)),
+    by: open?.head?.content.by,
     whole: pieces.every(({ stretch, found }) => isWhole(stretch, found)),
     ending: { origin: open?.origin ?? standing.origin, epoch: open?.epoch ?? standing.epoch, ended: last !== open },
     nextEpoch: last === undefined ? standing.epoch + 1 : last.epoch + (last.begun ? 1 : 0),

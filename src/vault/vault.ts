@@ -1,3 +1,4 @@
+import type { Installation } from '../crypto/journal.ts';
 import type { KeyPeriods } from '../keyPeriods.ts';
 import type { Database } from '../db/database.ts';
 import type { KeyFolder } from '../keys/folder.ts';
@@ -12,7 +13,7 @@ import type { Raised } from './raised.ts';
 import type { Reads } from './reads.ts';
 import type { Seal } from './seal.ts';
 import type { Watch } from './watch.ts';
-import type { WitnessState } from './witness.ts';
+import type { Cosigned, WitnessState } from './witness.ts';
 
 /** What the domain functions are given: built once in main, read-only, passed first. */
 export interface Vault {
@@ -42,6 +43,10 @@ export interface Vault {
   readonly senders: Senders;
   /** How what is handed to the log's witness by this process stands. */
   readonly witnessState: () => WitnessState;
+  /** The last checkpoint of a log with the witness's cosignature on it, a few seconds old; undefined where there is none. */
+  readonly cosigned: (origin: string) => Promise<Cosigned | undefined>;
+  /** Which of the places that have these keys this is; the journal names it. */
+  readonly installation: Installation | undefined;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** Operational events without data; main connects it to the log. */

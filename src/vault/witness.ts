@@ -26,6 +26,12 @@ export class WitnessFault extends Error {
   }
 }
 
+/** A note as its witness keeps it: signed by the log, cosigned by the witness, whose vkey stands beside. */
+export interface Cosigned {
+  readonly checkpoint: string;
+  readonly keys: readonly string[];
+}
+
 /** Where the last checkpoint of each log is kept outside the database. All calls throw `WitnessFault`. */
 export interface Witness {
   /** Undefined for a log that is not known there. */

@@ -43,6 +43,9 @@ const witnessOf = (of: TestVault): Ask =>
     now: Date.now,
   });
 
+/** Where the log is served from, as the journal tells it. */
+const here = { id: '0123456789ab', place: 'shop-1:/srv/amanat' };
+
 /** What a process has in hand of it, made once: whoever leads goes on leading. */
 interface Working {
   readonly integrate: () => Promise<void>;
@@ -56,7 +59,10 @@ function workingOf(of: Vault): Working {
   if (hands !== undefined) return hands;
   const rolledBack: LogStanding[] = [];
   const onRolledBack = (standing: LogStanding): void => void rolledBack.push(standing);
-  const posting = openPosting(of, { witness, cosigner: undefined, warn: () => undefined, onRolledBack });
+  const posting = openPosting(
+    { ...of, installation: here },
+    { witness, cosigner: undefined, warn: () => undefined, onRolledBack },
+  );
   const all = { integrate: openIntegrator(of), posting, rolledBack };
   working.set(of, all);
   return all;
@@ -279,6 +285,7 @@ describe('a database that was restored', () => {
     expect(standing).toMatchObject({ code: 'behind', epoch: 1 });
     const loss = await lossOf(restored.vault, witness, standing);
     expect(loss.whole).toBe(true);
+    expect(loss.by).toEqual(here);
     expect(loss.missing).toMatchObject({
       'customers.erase': 1,
       'requests.decide': 2,

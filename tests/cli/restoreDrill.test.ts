@@ -76,6 +76,16 @@ test('a restored database does not serve before reconciliation; then erased peop
   const shown = await amanat(['reconcile', '--json'], env);
   expect(shown).toMatchObject({ code: 1, json: { reconciled: false } });
   expect((await amanat(['reconcile', '--confirm', '00000000'], env)).code).toBe(1);
+  // From a copy of all this at another place, with the same keys and the same witness: the log that is served would end.
+  const mark = join(data, 'installation');
+  const own = readFileSync(mark, 'utf8');
+  writeFileSync(mark, 'another\n');
+  const elsewhere = await amanat(['reconcile', '--confirm', shown.json.code, '--json'], env);
+  expect(elsewhere).toMatchObject({
+    code: 1,
+    json: { code: 'other_installation', endsLogOf: { id: expect.any(String) } },
+  });
+  writeFileSync(mark, own);
   expect((await refusedStart(env)).code).toBe(65);
   const done = await amanat(['reconcile', '--confirm', shown.json.code, '--json'], env);
   expect(done).toMatchObject({ code: 0 });

@@ -13,8 +13,11 @@ import {
   type NodeAt,
   type TreeHead,
 } from '../../src/crypto/merkleTree.ts';
-import { openNote, verifierKey, vkeyOf, type NoteSigner } from '../../src/crypto/signedNote.ts';
+import { openNote, verifierKey, vkeyOf, type NoteSigner, type VerifierKey } from '../../src/crypto/signedNote.ts';
 import { digestOf } from '../../src/crypto/digest.ts';
+import { refuseUnwitnessed } from '../../src/cli/cosignature.ts';
+import type { KeyFolder } from '../../src/keys/folder.ts';
+import { openCosigned } from '../../src/vault/cosigned.ts';
 import { openLogFolder } from '../../src/witness/logFolder.ts';
 import { loadCosigner, makeWitness, trustedLogs, trustLogs } from '../../src/witness/witnessFolder.ts';
 import { posting, witnessBehind } from '../../src/witness/witnessClient.ts';
@@ -385,6 +388,39 @@ describe('the journal', () => {
     await restart();
     expect((await send('/add-journal', first)).status).toBe(200);
     expect(await witnessBehind(send).journal(log.origin, 0)).toEqual([first]);
+  });
+});
+
+describe('what others are shown of it', () => {
+  test('the last checkpoint with both signatures, of this log and this witness alone, and nothing while it does not answer', async () => {
+    const log = await knownLog('a', 'b');
+    const cosigned = (await add(log, 0)).body;
+    const { key } = await loadCosigner(folder);
+    let now = 0;
+    const keysOf = {
+      checkpoint: [{ publicKey: log.signer.key.publicKey }],
+      formerCheckpoint: [],
+    } as unknown as KeyFolder;
+    const shownBy = (cosigner: VerifierKey, own: KeyFolder, witness = witnessBehind(send)) =>
+      openCosigned({ witness, cosigner, now: () => (now += 10_000) }, () => own)(log.origin);
+    expect(await shownBy(key, keysOf)).toEqual({ checkpoint: log.note() + cosigned, keys: [vkeyOf(key)] });
+    const other = newKeyPair('ed25519').publicKey;
+    expect(await shownBy(verifierKey(key.name, other, 'cosignature'), keysOf)).toBeUndefined();
+    const stranger = { checkpoint: [{ publicKey: other }], formerCheckpoint: [] } as unknown as KeyFolder;
+    expect(await shownBy(key, stranger)).toBeUndefined();
+    const gone = witnessBehind(posting('http://127.0.0.1:9'));
+    expect(await shownBy(key, keysOf, gone)).toBeUndefined();
+
+    // An auditor who demands it is told where it is not.
+    const file = join(folder, 'held');
+    writeFileSync(file, log.note() + cosigned);
+    const demanded = (vkey: string): Promise<void> =>
+      refuseUnwitnessed({ words: [], text: () => file, list: () => [vkey], flag: () => false });
+    await demanded(vkeyOf(key));
+    await expect(demanded(vkeyOf(verifierKey(key.name, other, 'cosignature')))).rejects.toThrow('not cosigned');
+    await expect(demanded(log.vkey)).rejects.toThrow('no vkey of a witness');
+    writeFileSync(file, log.note());
+    await expect(demanded(vkeyOf(key))).rejects.toThrow('not cosigned');
   });
 });
 
