@@ -8,10 +8,11 @@ import { insertTenantKey, selectTenantKeys, type TenantKeyRow } from '../db/tena
 import { VaultError } from '../errors.ts';
 import type { RootKey } from '../keys/folder.ts';
 import {
-  renewedKeys,
+  heldKeys,
   tenantKeys,
+  type HeldKeys,
   type LiveKey,
-  type RenewedKeys,
+  type OpenDataKey,
   type TenantKeys,
   type WrappedDataKey,
 } from './tenantKeys.ts';
@@ -31,7 +32,7 @@ export interface Keyring {
   readonly unwraps: () => number;
   /** Drops the unwrapped keys of records that were destroyed. */
   forgetDataKeys(recordIds: readonly string[]): void;
-  /** Drops every unwrapped key. */
+  /** Drops every unwrapped key; tenants' keys that were given out do nothing any more. */
   forget(): void;
 }
 
@@ -92,51 +93,75 @@ async function firstVersion(
 }
 
 export function openKeyring(db: Database, roots: Roots, now: () => number): Keyring {
-  const tenants = new Map<string, Promise<RenewedKeys>>();
-  const dataKeys = new Map<string, CachedDataKey>();
-  let unwraps = 0;
-
-  function cachedDataKey(tenantId: string, wrapping: KeyObject, record: WrappedDataKey): DataKey {
-    const cached = dataKeys.get(record.id);
-    const time = now();
-    if (cached !== undefined && cached.until > time && cached.wrapped.equals(record.wrapped)) return cached.key;
-    unwraps += 1;
-    const key = openDataKey(tenantId, wrapping, record);
-    dataKeys.delete(record.id);
-    dataKeys.set(record.id, { wrapped: record.wrapped, key, until: time + dataKeyLifetimeMs });
-    if (dataKeys.size > maxDataKeys) dataKeys.delete(dataKeys.keys().next().value ?? '');
-    return key;
-  }
+  const tenants = new Map<string, Promise<HeldKeys>>();
+  const givenOut = new Set<HeldKeys>();
+  const dataKeys = dataKeyMemory(now);
 
   async function load(tenantId: string): Promise<TenantKeys> {
     const [rows] = await commit(db, { tenantIds: [tenantId] }, [selectTenantKeys([tenantId])]);
-    return tenantKeys(tenantId, await liveKeys(roots, rows), cachedDataKey);
+    return tenantKeys(tenantId, await liveKeys(roots, rows), dataKeys.open);
   }
 
-  function renewed(tenantId: string): Promise<RenewedKeys> {
+  function held(tenantId: string): Promise<HeldKeys> {
     const known = tenants.get(tenantId);
     if (known !== undefined) return known;
-    const loading = load(tenantId).then(renewedKeys);
+    const loading = load(tenantId).then((keys) => {
+      const made = heldKeys(keys);
+      if (tenants.get(tenantId) === loading) givenOut.add(made);
+      // Forgotten while they were read.
+      else made.close();
+      return made;
+    });
     tenants.set(tenantId, loading);
-    loading.catch(() => tenants.delete(tenantId));
+    loading.catch(() => tenants.get(tenantId) === loading && tenants.delete(tenantId));
     return loading;
   }
 
   return {
-    tenant: async (tenantId) => (await renewed(tenantId)).keys,
+    tenant: async (tenantId) => (await held(tenantId)).keys,
     async renew(tenantId) {
       const known = tenants.get(tenantId);
       if (known === undefined) return;
       (await known).renew(await load(tenantId));
     },
-    unwraps: () => unwraps,
-    forgetDataKeys(recordIds) {
-      for (const id of recordIds) dataKeys.delete(id);
-    },
+    unwraps: dataKeys.unwraps,
+    forgetDataKeys: dataKeys.forget,
     forget() {
+      for (const keys of givenOut) keys.close();
+      givenOut.clear();
       tenants.clear();
-      dataKeys.clear();
+      dataKeys.forgetAll();
     },
+  };
+}
+
+interface DataKeyMemory {
+  readonly open: OpenDataKey;
+  readonly unwraps: () => number;
+  readonly forget: (recordIds: readonly string[]) => void;
+  readonly forgetAll: () => void;
+}
+
+function dataKeyMemory(now: () => number): DataKeyMemory {
+  const known = new Map<string, CachedDataKey>();
+  let unwraps = 0;
+  return {
+    open(tenantId, wrapping, record) {
+      const cached = known.get(record.id);
+      const time = now();
+      if (cached !== undefined && cached.until > time && cached.wrapped.equals(record.wrapped)) return cached.key;
+      unwraps += 1;
+      const key = openDataKey(tenantId, wrapping, record);
+      known.delete(record.id);
+      known.set(record.id, { wrapped: record.wrapped, key, until: time + dataKeyLifetimeMs });
+      if (known.size > maxDataKeys) known.delete(known.keys().next().value ?? '');
+      return key;
+    },
+    unwraps: () => unwraps,
+    forget(recordIds) {
+      for (const id of recordIds) known.delete(id);
+    },
+    forgetAll: () => known.clear(),
   };
 }
 

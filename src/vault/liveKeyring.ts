@@ -11,13 +11,12 @@ export interface KeyLimits {
 /**
  * A keyring whose tenant keys have their time. From half of it on they are fetched anew behind the requests, so that a hardware
  * module that is away for less than that is not noticed; when it has run out, the keys are dropped and the tenant is `sealed` until
- * its root key answers. Once the vault is sealed, keys that a request in flight still holds do nothing any more.
+ * its root key answers. Once the vault is sealed, keys that a request in flight still holds do nothing any more (tenantKeys.ts).
  */
 export function liveKeyring(keyring: Keyring, { isSealed, lifetimeMs, now }: KeyLimits): Keyring {
   let epoch = {};
   const since = new Map<string, number>();
   const fetching = new Map<string, Promise<void>>();
-  const guarded = new WeakMap<TenantKeys, TenantKeys>();
 
   async function fetchAnew(tenantId: string): Promise<void> {
     const mine = epoch;
@@ -42,11 +41,7 @@ export function liveKeyring(keyring: Keyring, { isSealed, lifetimeMs, now }: Key
     const keys = await keyring.tenant(tenantId);
     if (!since.has(tenantId)) since.set(tenantId, now());
     if (mine !== epoch || isSealed()) throw new VaultError('sealed');
-    const known = guarded.get(keys);
-    if (known !== undefined) return known;
-    const made = whileOpen(keys, () => mine === epoch && !isSealed());
-    guarded.set(keys, made);
-    return made;
+    return keys;
   }
 
   function forget(): void {
@@ -62,13 +57,4 @@ export function liveKeyring(keyring: Keyring, { isSealed, lifetimeMs, now }: Key
   }
 
   return { ...keyring, tenant, forget };
-}
-
-function whileOpen(keys: TenantKeys, isOpen: () => boolean): TenantKeys {
-  return new Proxy(keys, {
-    get(target, name, receiver) {
-      if (name !== 'then' && !isOpen()) throw new VaultError('sealed');
-      return Reflect.get(target, name, receiver) as unknown;
-    },
-  });
 }

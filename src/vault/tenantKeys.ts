@@ -106,32 +106,42 @@ export function tenantKeys(
   };
 }
 
-/** One tenant's keys, and how they are replaced wherever they are held. */
-export interface RenewedKeys {
+/** One tenant's keys as they are given out: replaced, and taken back, wherever they are held. */
+export interface HeldKeys {
   readonly keys: TenantKeys;
+  /** Keys that were taken back stay so. */
   renew(next: TenantKeys): void;
+  /** From now on they do nothing: every use is `sealed`. */
+  close(): void;
 }
 
-export function renewedKeys(first: TenantKeys): RenewedKeys {
-  let held = first;
+export function heldKeys(first: TenantKeys): HeldKeys {
+  let held: TenantKeys | undefined = first;
+  const here = (): TenantKeys => {
+    if (held === undefined) throw new VaultError('sealed');
+    return held;
+  };
   return {
-    renew: (next) => void (held = next),
+    renew(next) {
+      if (held !== undefined) held = next;
+    },
+    close: () => void (held = undefined),
     keys: {
       tenantId: first.tenantId,
-      newDataKey: (kind, id) => held.newDataKey(kind, id),
-      dataKey: (record) => held.dataKey(record),
-      rewrapped: (record) => held.rewrapped(record),
-      versions: (use) => held.versions(use),
-      tags: (field, canonical) => held.tags(field, canonical),
-      newTags: (field, canonical) => held.newTags(field, canonical),
-      everyTag: (field, canonical) => held.everyTag(field, canonical),
-      hash: (purpose, ...parts) => held.hash(purpose, ...parts),
+      newDataKey: (kind, id) => here().newDataKey(kind, id),
+      dataKey: (record) => here().dataKey(record),
+      rewrapped: (record) => here().rewrapped(record),
+      versions: (use) => here().versions(use),
+      tags: (field, canonical) => here().tags(field, canonical),
+      newTags: (field, canonical) => here().newTags(field, canonical),
+      everyTag: (field, canonical) => here().everyTag(field, canonical),
+      hash: (purpose, ...parts) => here().hash(purpose, ...parts),
       get hashVersion() {
-        return held.hashVersion;
+        return here().hashVersion;
       },
-      macs: (purpose, ...parts) => held.macs(purpose, ...parts),
+      macs: (purpose, ...parts) => here().macs(purpose, ...parts),
       get macVersions() {
-        return held.macVersions;
+        return here().macVersions;
       },
     },
   };
