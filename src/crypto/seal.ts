@@ -45,6 +45,12 @@ function sealUnder(key: DataKey, associated: Buffer, plaintext: string | Buffer)
   return sealed;
 }
 
+/** Opens values of one record, as `open` does. */
+export function openerOf(key: DataKey, context: RecordContext): (field: string, sealed: Buffer) => Buffer {
+  const record = recordLabel(context);
+  return (field, sealed) => unpad(openEnvelope(key, withField(record, field), sealed));
+}
+
 /** Throws `integrity_failure`, whatever was wrong with it. */
 export function open(key: DataKey, context: SealContext, sealed: Buffer): Buffer {
   return unpad(openEnvelope(key, associatedData(context), sealed));

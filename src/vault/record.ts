@@ -1,7 +1,7 @@
 import { packRecord, unpackRecord } from '../crypto/container.ts';
 import { digestOf } from '../crypto/digest.ts';
 import type { RecordKind } from '../crypto/label.ts';
-import { open, sealerOf, type DataKey } from '../crypto/seal.ts';
+import { openerOf, sealerOf, type DataKey } from '../crypto/seal.ts';
 import { VaultError } from '../errors.ts';
 import type { Verdict } from '../policy/judge.ts';
 import type { TenantKeys } from './keyring.ts';
@@ -79,12 +79,10 @@ export function resealed(
   to: { readonly key: DataKey; readonly version: number },
 ): Buffer {
   const context = { tenantId, kind, recordId: id };
+  const open = openerOf(from.key, { ...context, version: from.version });
   const sealAnew = sealerOf(to.key, { ...context, version: to.version });
   const entries = new Map<string, Buffer>();
-  for (const [field, value] of unpackRecord(sealed)) {
-    const text = open(from.key, { ...context, version: from.version, field }, value).toString('utf8');
-    entries.set(field, sealAnew(field, text));
-  }
+  for (const [field, value] of unpackRecord(sealed)) entries.set(field, sealAnew(field, open(field, value).toString()));
   return packRecord(entries);
 }
 
@@ -98,15 +96,15 @@ export interface OpenRecord {
 export function openRecord(keys: TenantKeys, kind: RecordKind, stored: StoredRecord): OpenRecord {
   // Erasure alone empties a row, and one that was erased comes here no more.
   if (!Buffer.isBuffer(stored.sealed) || !Buffer.isBuffer(stored.dataKey)) throw new VaultError('integrity_failure');
+  const { id, version } = stored;
   const entries = unpackRecord(stored.sealed);
-  const key = keyOf(keys, kind, stored);
+  const open = openerOf(keyOf(keys, kind, stored), { tenantId: keys.tenantId, kind, recordId: id, version });
   return {
     labels: new Set(entries.keys()),
     value(label) {
       const sealed = entries.get(label);
       if (sealed === undefined) throw new VaultError('integrity_failure');
-      const context = { tenantId: keys.tenantId, kind, recordId: stored.id, version: stored.version, field: label };
-      return JSON.parse(open(key, context, sealed).toString('utf8')) as Plaintext;
+      return JSON.parse(open(label, sealed).toString()) as Plaintext;
     },
   };
 }
