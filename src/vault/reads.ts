@@ -14,9 +14,9 @@ import { insertLeaves, type LeafRow } from '../db/audit.ts';
 import type { Statement } from '../db/statement.ts';
 import { coalesce } from './coalesce.ts';
 
-/** Reads under way at once a kind, and how many join one statement. */
+/** Reads under way at once a kind, and how many join one statement: those of a batch read, and of others beside it. */
 const lanes = 3;
-const maxBatch = 64;
+const maxBatch = 128;
 const maxWaiting = 4096;
 
 interface Found<Row> {
