@@ -30,14 +30,15 @@ export function mayHear(audience: string, kind: string): boolean {
 }
 
 /**
- * An endpoint's address is its registrant's choice, and what goes there is read by whoever waits there: the administrator registers
- * for anybody what tells of no legal order, everybody else for their own client alone.
+ * An endpoint's address is its registrant's choice, and what goes there is read by whoever waits there: what tells of a legal order
+ * is registered by its own client, everything else by the administrator.
  */
 function checkWhose({ role, clientId }: Caller, input: NewWebhook): void {
-  if (clientId === input.clientId) return;
-  if (role !== 'system_admin') throw refuse('not_permitted', '/clientId', 'own_client_only');
-  const legal = input.kinds.findIndex(isLegal);
-  if (legal >= 0) throw refuse('not_permitted', `/kinds/${legal}`, 'own_client_only');
+  const isAdmin = role === 'system_admin';
+  if (!isAdmin && clientId !== input.clientId) throw refuse('not_permitted', '/clientId', 'own_client_only');
+  const anothers = input.kinds.findIndex((kind) => isLegal(kind) === isAdmin);
+  if (anothers < 0) return;
+  throw refuse('not_permitted', `/kinds/${anothers}`, isAdmin ? 'own_client_only' : 'administrator_only');
 }
 
 /** Registers an endpoint. The secret is shown here and nowhere again. */

@@ -315,9 +315,11 @@ describe('who hears what', () => {
       [shop, 'notice.due'],
     ] as const;
     for (const [of, kind] of legal) {
-      const kinds = of === shop ? ['request.closed', kind] : [kind];
-      const refused = await register(of, kinds, `http://127.0.0.1:${port}/mine`);
-      const told = [{ pointer: `/kinds/${kinds.length - 1}`, code: 'own_client_only' }];
+      const kinds = [kind];
+      const refused = await register(of, ['policy.in_force', kind], `http://127.0.0.1:${port}/mine`);
+      const told = [{ pointer: '/kinds/1', code: 'own_client_only' }];
+      const more = await register(of, [kind, 'policy.in_force'], undefined, of);
+      expect([more.status, more.body.errors]).toEqual([403, [{ pointer: '/kinds/1', code: 'administrator_only' }]]);
       expect([refused.status, refused.body.code, refused.body.errors], kind).toEqual([403, 'not_permitted', told]);
       for (const by of [shop, dpo, approver].filter((one) => one !== of)) {
         const other = await register(of, kinds, undefined, by);
