@@ -79,14 +79,17 @@ export class VaultError extends Error {
   readonly retryAfter: number | undefined;
   /** Its leaf is in the audit already, committed with what the refusal changed. */
   readonly recorded: boolean;
+  /** Of a value that was sealed under another key than its record's: the record, which may have got another one meanwhile. */
+  readonly keyOf: string | undefined;
 
-  constructor(code: Code, faults: readonly Fault[] = [], retryAfter?: number, recorded = false) {
+  constructor(code: Code, faults: readonly Fault[] = [], retryAfter?: number, recorded = false, keyOf?: string) {
     super(code);
     this.name = 'VaultError';
     this.code = code;
     this.faults = faults;
     this.retryAfter = retryAfter;
     this.recorded = recorded;
+    this.keyOf = keyOf;
   }
 
   /** HTTP status of the code. */

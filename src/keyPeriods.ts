@@ -39,7 +39,7 @@ export function parsePeriods(text: string): KeyPeriods | undefined {
 export const isOverdue = (periods: KeyPeriods, key: PeriodKey, madeAt: number, now: number): boolean =>
   now - madeAt > periods[key] * dayMs;
 
-/** Of the keys of tenants in use, those that are overdue. */
+/** Of keys in use, those that are overdue. */
 export function overdueOf(
   periods: KeyPeriods,
   ages: readonly { readonly use: string; readonly madeAt: Date }[],

@@ -13,6 +13,7 @@ import { commit } from './db/commit.ts';
 import { selectOldestKeys } from './db/tenants.ts';
 import { ageInDays } from './keyPeriods.ts';
 import type { EventFields, EventName, Log } from './log.ts';
+import { fileKeysInUse } from './vault/processes.ts';
 import { treeProgress } from './vault/tree.ts';
 import type { Vault } from './vault/vault.ts';
 
@@ -75,15 +76,16 @@ export function openMetrics(log: Log): Metrics {
 }
 
 function watchVault(registry: Registry, vault: Vault): void {
-  const { db, keyring, now } = vault;
+  const { db, keys, keyring, now } = vault;
   const ages = new Gauge({
     name: 'amanat_key_age_days',
-    help: 'Age of the oldest key in use of any tenant, by kind of key',
+    help: 'Age of the key in use, by kind of key: of the oldest of any tenant, and since when a process first had it',
     labelNames: ['key'],
     registers: [],
     async collect() {
       const [rows] = await commit(db, 'directory', [selectOldestKeys()]).catch(() => [[]] as const);
-      for (const { use, madeAt } of rows) this.set({ key: use }, ageInDays(madeAt.getTime(), now()));
+      const files = await fileKeysInUse(db, keys).catch(() => []);
+      for (const { use, madeAt } of [...rows, ...files]) this.set({ key: use }, ageInDays(madeAt.getTime(), now()));
     },
   });
   registry.registerMetric(ages);

@@ -1,11 +1,10 @@
 /** Keys that are files: what there is of a family, and the turn of one while processes are restarted one after the other. */
 import { addNextKey, keepFormer, removeKeyFiles } from '../keys/folder.ts';
-import { mayBeHeld, processesOf } from '../vault/processes.ts';
+import { mayBeHeld, processesOf, type FileFamily } from '../vault/processes.ts';
 import { exit, UsageFault, type Exit, type Output } from './command.ts';
 import type { KeySession } from './keyTurning.ts';
 
-export const fileFamilies = ['root', 'token', 'export', 'checkpoint'] as const;
-export type FileFamily = (typeof fileFamilies)[number];
+export const fileFamilies = ['root', 'token', 'export', 'checkpoint'] as const satisfies readonly FileFamily[];
 export const isFileFamily = (key: string): key is FileFamily => (fileFamilies as readonly string[]).includes(key);
 
 /** Numbers of a family's keys, newest first; what is kept of former ones is no key. */

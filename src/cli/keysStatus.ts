@@ -1,9 +1,12 @@
 import { historyOf } from '../vault/keyTurn.ts';
 import { ageInDays, isOverdue } from '../keyPeriods.ts';
 import { countOf, restingOn } from '../vault/keyRetirement.ts';
-import { processesOf } from '../vault/processes.ts';
+import { fileKeyNames, processesOf, sinceOf, type FileFamily } from '../vault/processes.ts';
 import { countRoots } from '../vault/rerootTenants.ts';
+import { commit } from '../db/commit.ts';
+import { selectRecordTurn } from '../db/recordTurn.ts';
 import { exit, noWords, type Command } from './command.ts';
+import { fileFamilies } from './keyFiles.ts';
 import { restsText } from './keysRetire.ts';
 import { isTurned } from './keysRotate.ts';
 import { withKeySession, type KeySession } from './keyTurning.ts';
@@ -36,9 +39,13 @@ export const keysStatus: Command = {
       for (const tenantId of session.tenants)
         versions.push(...(await versionsOf(session, tenantId, args.flag('count'))));
       const roots = await rootsOf(session);
+      const files = await filesOf(session);
+      const turns = await turnsOf(session);
       const processes = await processesOf(session.db, Date.now());
-      out.result({ roots, versions, processes }, () => readable(roots, versions, processes.length));
-      return versions.some(({ overdue }) => overdue) ? exit.found : exit.ok;
+      out.result({ roots, files, versions, turns, processes }, () =>
+        readable({ roots, files, versions, turns, processes: processes.length }),
+      );
+      return [...files, ...versions].some(({ overdue }) => overdue) ? exit.found : exit.ok;
     });
   },
 };
@@ -76,11 +83,51 @@ async function rootsOf({ db, keys, tenants }: KeySession) {
   }));
 }
 
-function readable(
-  roots: readonly { readonly id: string; readonly newest: boolean; readonly rests: number }[],
-  versions: readonly ListedVersion[],
-  processes: number,
-): string {
+interface ListedFile {
+  readonly key: FileFamily;
+  /** As processes announce it. */
+  readonly name: string;
+  readonly newest: boolean;
+  /** Since the first process had it; null where none has yet. */
+  readonly ageDays: number | null;
+  readonly periodDays: number;
+  readonly overdue: boolean;
+}
+
+async function filesOf({ db, config, keys }: KeySession): Promise<readonly ListedFile[]> {
+  const now = Date.now();
+  const names = fileKeyNames(keys);
+  const since = await sinceOf(db, Object.values(names).flat());
+  return fileFamilies.flatMap((key) =>
+    names[key].map((name, i) => {
+      const at = since.get(name)?.getTime();
+      const overdue = i === 0 && at !== undefined && isOverdue(config.keyPeriods, key, at, now);
+      const ageDays = at === undefined ? null : ageInDays(at, now);
+      return { key, name, newest: i === 0, ageDays, periodDays: config.keyPeriods[key], overdue };
+    }),
+  );
+}
+
+/** Tenants of whom records are getting new data keys, and since when; one that stays here was stopped in the middle. */
+async function turnsOf({ db, tenants }: KeySession) {
+  const found = await Promise.all(
+    tenants.map(async (tenantId) => {
+      const [[turn]] = await commit(db, { tenantIds: [tenantId] }, [selectRecordTurn(tenantId)]);
+      return turn === undefined ? [] : [{ tenantId, since: turn.before.toISOString() }];
+    }),
+  );
+  return found.flat();
+}
+
+interface Found {
+  readonly roots: readonly { readonly id: string; readonly newest: boolean; readonly rests: number }[];
+  readonly files: readonly ListedFile[];
+  readonly versions: readonly ListedVersion[];
+  readonly turns: Awaited<ReturnType<typeof turnsOf>>;
+  readonly processes: number;
+}
+
+function readable({ roots, files, versions, turns, processes }: Found): string {
   return [
     table(
       ['root key', '', 'keys that rest on it'],
@@ -100,6 +147,19 @@ function readable(
       ]),
     ),
     '',
+    table(
+      ['file', '', 'in use for', 'period'],
+      files.map(({ name, newest, ageDays, periodDays, overdue }) => [
+        name,
+        newest ? 'newest' : 'older',
+        ageDays === null ? 'no process yet' : `${ageDays} d`,
+        `${periodDays} d${overdue ? ' OVERDUE' : ''}`,
+      ]),
+    ),
+    '',
+    ...turns.map(
+      ({ tenantId, since }) => `Records of ${tenantId} get new data keys since ${since}: amanat keys rotate record`,
+    ),
     `${processes} processes serve.`,
   ].join('\n');
 }

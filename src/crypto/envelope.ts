@@ -22,6 +22,8 @@ export interface CommittedKey {
   readonly sealing: KeyObject;
   /** 32 bytes, stored in the clear beside what is sealed; tells nothing about the key. */
   readonly commitment: Buffer;
+  /** Id of the record whose key it is, where it is one's. */
+  readonly keyOf?: string;
 }
 
 export const secretLength = 32;
@@ -57,7 +59,7 @@ export function sealEnvelope(key: CommittedKey, associated: Buffer, plaintext: B
 export function openEnvelope(key: CommittedKey, associated: Buffer, sealed: Buffer): Buffer {
   if (sealed.length < envelopeOverhead || sealed[0] !== envelopeFormat) throw new VaultError('integrity_failure');
   if (!timingSafeEqual(sealed.subarray(commitmentAt, nonceAt), key.commitment)) {
-    throw new VaultError('integrity_failure');
+    throw new VaultError('integrity_failure', [], undefined, false, key.keyOf);
   }
   const tagAt = sealed.length - tagLength;
   const nonce = sealed.subarray(nonceAt, ciphertextAt);

@@ -16,9 +16,10 @@ export function newDataKeyMaterial(): Buffer {
   return drawSecret();
 }
 
-/** Throws `integrity_failure` for anything but 32 bytes. */
-export function dataKey(material: Buffer): DataKey {
-  return committedKey(material, 'amanat data key 1') as DataKey;
+/** Of the record with this id, where it is one's. Throws `integrity_failure` for anything but 32 bytes. */
+export function dataKey(material: Buffer, keyOf?: string): DataKey {
+  const key = committedKey(material, 'amanat data key 1');
+  return (keyOf === undefined ? key : { ...key, keyOf }) as DataKey;
 }
 
 /**

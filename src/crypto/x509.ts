@@ -1,4 +1,4 @@
-import { createPrivateKey, sign } from 'node:crypto';
+import { createPrivateKey, sign, X509Certificate } from 'node:crypto';
 import forge from 'node-forge';
 import { VaultError } from '../errors.ts';
 
@@ -65,3 +65,6 @@ function signed(certificate: forge.pki.Certificate, privateKeyPem: string): stri
   certificate.signature = sign('sha256', der, createPrivateKey(privateKeyPem)).toString('latin1');
   return pki.certificateToPem(certificate).replaceAll('\r\n', '\n');
 }
+
+/** The bytes of a certificate in PEM (RFC 7468). */
+export const certificateDer = (pem: string): Buffer => new X509Certificate(pem).raw;

@@ -19,6 +19,15 @@ export function insertDestroyedKeys(tenantId: string, keys: readonly DestroyedKe
   );
 }
 
+/** Whether the record has lost a key, or got another, within the hour. */
+export function selectDestroyedKey(tenantId: string, recordId: string): Statement<{ readonly recordId: string }> {
+  return statement(
+    'select_destroyed_key',
+    `select k.record_id as "recordId" from amanat.destroyed_keys k where k.tenant_id = $1::uuid and k.record_id = $2::uuid`,
+    [tenantId, recordId],
+  );
+}
+
 /** Of all tenants, since then. */
 export function selectDestroyedKeys(since: Date): Statement<DestroyedKey> {
   return statement(

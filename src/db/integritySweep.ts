@@ -8,6 +8,8 @@ export interface SealedRow {
   readonly keyVersion: number;
   readonly dataKey: Buffer;
   readonly sealed: Buffer;
+  /** Of an invoice: what it says (vault/contentHash.ts). */
+  readonly contentHash?: Buffer | null;
 }
 
 /** What of a customer's is looked at together with it: `r` of the customers in $2. */
@@ -30,6 +32,7 @@ export function selectSealedOf(
   return statement(
     `select_sealed_of_${kind}`,
     `select r.id, r.version, r.key_version as "keyVersion", r.data_key as "dataKey", r.sealed
+            ${kind === 'invoices' ? ', r.content_hash as "contentHash"' : ''}
        from ${ofCustomers[kind]} and (r.data_key is not null or r.sealed is not null)
       order by r.id`,
     [tenantId, customerIds],
@@ -82,6 +85,18 @@ const ownRecords = {
   anomalies: `select r.id, r.version, r.key_version as "keyVersion", r.data_key as "dataKey", r.sealed
        from amanat.anomalies r
       where r.tenant_id = $1::uuid`,
+  webhooks: `select r.id, r.version, r.key_version as "keyVersion", r.data_key as "dataKey", r.sealed
+       from amanat.webhooks r
+      where r.tenant_id = $1::uuid`,
+  recipients: `select r.id, 1 as version, r.key_version as "keyVersion", r.data_key as "dataKey", r.sealed
+       from amanat.recipients r
+      where r.tenant_id = $1::uuid`,
+  undertakings: `select r.id, 1 as version, r.key_version as "keyVersion", r.data_key as "dataKey", r.sealed
+       from amanat.undertakings r
+      where r.tenant_id = $1::uuid`,
+  feedback: `select r.id, 1 as version, r.key_version as "keyVersion", r.data_key as "dataKey", r.sealed
+       from amanat.feedback r
+      where r.tenant_id = $1::uuid and (r.data_key is not null or r.sealed is not null)`,
   decoy_lists: `select r.id, r.version, r.key_version as "keyVersion", r.data_key as "dataKey", r.sealed
        from amanat.decoy_lists r
       where r.tenant_id = $1::uuid`,

@@ -9,6 +9,8 @@ export interface InvoiceRow {
   readonly dataKey: Buffer;
   readonly sealed: Buffer;
   readonly createdAt: Date;
+  /** Of what it says (vault/contentHash.ts); null for one of an older version. */
+  readonly contentHash: Buffer | null;
 }
 
 /** Guarded: conflict unless the order stands and its customer is active; both are held until the commit. */
@@ -24,8 +26,9 @@ export function insertInvoice(invoice: InvoiceRow & { readonly tenantId: string 
      ),
      inserted as (
        insert into amanat.invoices
-         (tenant_id, id, order_id, customer_id, version, key_version, data_key, sealed, created_at)
-       select $1::uuid, $2::uuid, s.id, s.customer_id, $5::integer, $6::integer, $7::bytea, $8::bytea, $9::timestamptz
+         (tenant_id, id, order_id, customer_id, version, key_version, data_key, sealed, created_at, content_hash)
+       select $1::uuid, $2::uuid, s.id, s.customer_id, $5::integer, $6::integer, $7::bytea, $8::bytea, $9::timestamptz,
+              $10::bytea
          from standing s
        returning 1
      )
@@ -40,6 +43,7 @@ export function insertInvoice(invoice: InvoiceRow & { readonly tenantId: string 
       invoice.dataKey,
       invoice.sealed,
       invoice.createdAt,
+      invoice.contentHash,
     ],
   );
 }
@@ -52,7 +56,7 @@ export function selectInvoice(tenantId: string, id: string, since: Date): Statem
   return statement(
     'select_invoice',
     `select i.id, i.order_id as "orderId", i.customer_id as "customerId", i.version, i.key_version as "keyVersion",
-            i.data_key as "dataKey", i.sealed, i.created_at as "createdAt"
+            i.data_key as "dataKey", i.sealed, i.created_at as "createdAt", i.content_hash as "contentHash"
        from amanat.invoices i
       where i.tenant_id = $1::uuid and i.id = $2::uuid and i.data_key is not null and i.created_at >= $3::timestamptz`,
     [tenantId, id, since],

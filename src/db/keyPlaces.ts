@@ -1,7 +1,7 @@
 /** Every place where a data key stands, wrapped under a version of the tenant's data key. */
 import { statement, type Statement } from './statement.ts';
 
-interface KeyPlace {
+export interface KeyPlace {
   readonly table: string;
   /** What the data key is bound to beside its record's id (crypto/label.ts). */
   readonly kind: string;
@@ -64,18 +64,18 @@ export interface StandingKey {
 
 export const cursorAfter = ({ k0, k1 }: Pick<StandingKey, 'k0' | 'k1'>): Cursor => (k1 === undefined ? [k0] : [k0, k1]);
 
-const keyColumns = ({ key }: KeyPlace): string => key.map(([column], i) => `r.${column} as k${i}`).join(', ');
-const keyList = ({ key }: KeyPlace): string => key.map(([column]) => `r.${column}`).join(', ');
+export const keyColumns = ({ key }: KeyPlace): string => key.map(([column], i) => `r.${column} as k${i}`).join(', ');
+export const keyList = ({ key }: KeyPlace): string => key.map(([column]) => `r.${column}`).join(', ');
 
 /** The place's key comes after the parameters from this one on. No `or`, which would keep the planner from its index. */
-function isAfter(place: KeyPlace, first: number): string {
+export function isAfter(place: KeyPlace, first: number): string {
   const parameters = place.key.map(([, type], i) => `$${first + i}::${type}`);
   return `(${keyList(place)}) > (${parameters.join(', ')})`;
 }
 
 const least = { uuid: '00000000-0000-0000-0000-000000000000', bytea: Buffer.alloc(0) } as const;
 
-const cursorValues = ({ key }: KeyPlace, after: Cursor | undefined): readonly unknown[] =>
+export const cursorValues = ({ key }: KeyPlace, after: Cursor | undefined): readonly unknown[] =>
   after ?? key.map(([, type]) => least[type]);
 
 /** A page of all rows, however many there are to change: with the keys that are not wrapped under this version. */

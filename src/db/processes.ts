@@ -17,6 +17,30 @@ export function putProcess({ id, seenAt, keys }: ProcessRow): Statement {
   );
 }
 
+/** Keys that are seen for the first time. */
+export function insertFileKeys(names: readonly string[], at: Date): Statement {
+  return statement(
+    'insert_file_keys',
+    `insert into amanat.file_keys (name, first_seen)
+     select n.name, $2::timestamptz from unnest($1::text[]) as n (name)
+         on conflict (name) do nothing`,
+    [names, at],
+  );
+}
+
+export interface FileKeyRow {
+  readonly name: string;
+  readonly firstSeen: Date;
+}
+
+export function selectFileKeys(names: readonly string[]): Statement<FileKeyRow> {
+  return statement(
+    'select_file_keys',
+    `select k.name, k.first_seen as "firstSeen" from amanat.file_keys k where k.name = any ($1::text[])`,
+    [names],
+  );
+}
+
 export function deleteProcesses(before: Date): Statement {
   return statement('delete_processes', `delete from amanat.processes where seen_at < $1::timestamptz`, [before]);
 }

@@ -183,6 +183,15 @@ export function beginTurn(tenantId: string, at: Date): Statement<{ readonly befo
   );
 }
 
+/** One that is under way, or was stopped in the middle. */
+export function selectRecordTurn(tenantId: string): Statement<{ readonly before: Date }> {
+  return statement(
+    'select_record_turn',
+    `select t.record_keys_before as before from amanat.tenants t where t.id = $1::uuid and t.record_keys_before is not null`,
+    [tenantId],
+  );
+}
+
 /** Where it is still this one. */
 export function endTurn(tenantId: string, before: Date): Statement {
   return statement(

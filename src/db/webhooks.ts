@@ -72,7 +72,7 @@ export function listWebhooks(tenantId: string, beforeId: string | undefined, lim
   );
 }
 
-/** Guarded: precondition_failed unless it stands as it was read. */
+/** Guarded: precondition_failed unless it stands as it was read, its key among it: the former one is not brought back. */
 export function changeWebhook(tenantId: string, row: WebhookRow): Statement {
   return statement(
     'change_webhook',
@@ -80,7 +80,7 @@ export function changeWebhook(tenantId: string, row: WebhookRow): Statement {
        update amanat.webhooks
           set version = $3::integer, key_version = $4::integer, data_key = $5::bytea, sealed = $6::bytea,
               disabled_at = $7::timestamptz, disabled_reason = $8::text, mac = $9::bytea
-        where tenant_id = $1::uuid and id = $2::uuid and version = $3::integer - 1
+        where tenant_id = $1::uuid and id = $2::uuid and version = $3::integer - 1 and data_key = $5::bytea
         returning 1
      )
      select amanat.require(count(*) = 1, 'precondition_failed') from changed`,

@@ -4,6 +4,7 @@ import { recordRefusal, type Deed } from '../vault/audit.ts';
 import type { Caller } from '../vault/caller.ts';
 import { earlierAnswer, idempotencyKey, type Idempotency } from '../vault/idempotency.ts';
 import { permit, type Action } from '../vault/permit.ts';
+import { readOnceMore } from '../vault/renewedMeanwhile.ts';
 import type { Vault } from '../vault/vault.ts';
 import { refuseCardData } from './cardData.ts';
 import {
@@ -70,7 +71,10 @@ export function acts(api: Declarations, vault: Vault): DeclareAct {
       // What is not there yet cannot be compared: an act with a streamed body asks for its earlier answer itself.
       const streamed = options.body === 'lines' || options.body === 'bytes';
       const once = streamed ? undefined : idempotency;
-      const answer = (once && (await earlierAnswer(vault, caller, once))) ?? (await doing(request, caller, act));
+      const done = () => doing(request, caller, act);
+      const answer =
+        (once && (await earlierAnswer(vault, caller, once))) ??
+        (await (streamed ? done() : readOnceMore(vault, caller.tenantId, done)));
       return method === 'get' ? withoutLeaf(answer) : answer;
     });
   };

@@ -1,6 +1,6 @@
 import type { VaultError } from '../errors.ts';
 import { authenticateClient, type Client, type Credentials } from '../vault/clientAuthentication.ts';
-import { jwks, metadata } from '../vault/discovery.ts';
+import { jwks, metadata, publishedKeys } from '../vault/discovery.ts';
 import { oauthRefusal, type OAuthError } from '../vault/oauthAnswer.ts';
 import type { Throttle } from '../vault/throttle.ts';
 import { grantToken, tokenParameters, type TokenRequest } from '../vault/tokens.ts';
@@ -57,6 +57,11 @@ export function oauth(api: Declarations, vault: Vault, throttle: Throttle): void
     status: 200,
     type: 'application/jwk-set+json',
     bytes: JSON.stringify(jwks(vault)),
+    headers: cached,
+  }));
+  api.get('/.well-known/amanat-keys.json', { auth: false }, () => ({
+    status: 200,
+    body: publishedKeys(vault),
     headers: cached,
   }));
 }

@@ -54,6 +54,8 @@ export interface KeyFolder {
   /** Current first. */
   readonly token: readonly TokenKey[];
   readonly exportSigning: ExportKey;
+  /** Those before it whose files are still there: what they signed verifies. */
+  readonly formerExport: readonly ExportKey[];
   /** Current first. */
   readonly checkpoint: readonly [CheckpointKey, ...CheckpointKey[]];
   /** Those that sign no more, the last one first. */
@@ -150,6 +152,7 @@ async function loadOthers(
     root: { current: newest(folder, roots, 'root'), byId: new Map(roots.map(({ key }) => [key.id, key])) },
     token: [newest(folder, tokens, 'token'), ...tokens.slice(1).map(({ key }) => key)],
     exportSigning: newest(folder, exports, 'export'),
+    formerExport: exports.slice(1).map(({ key }) => key),
     checkpoint: [newest(folder, checkpoints, 'checkpoint'), ...checkpoints.slice(1).map(({ key }) => key)],
     formerCheckpoint: formers.map(({ key }) => key),
     example: all.some(isExample),

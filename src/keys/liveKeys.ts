@@ -26,6 +26,9 @@ export function liveKeys(folder: KeyFolder | undefined): LiveKeys {
     get exportSigning() {
       return here().exportSigning;
     },
+    get formerExport() {
+      return here().formerExport;
+    },
     get checkpoint() {
       return here().checkpoint;
     },

@@ -13,6 +13,8 @@ import { selectTaggedCustomers, selectTagOwners } from '../db/recordStandings.ts
 import type { Statement } from '../db/statement.ts';
 import { firstIdAt, timeOf } from './ids.ts';
 import { verifyCustomers } from './recordVerification.ts';
+import { openInvoice } from './invoiceRecord.ts';
+import type { TenantKeys } from './keyring.ts';
 import { standingFlaw } from './standingVerification.ts';
 import { asked, holds, opens, type Flaw, type Ground } from './sweepGround.ts';
 import { tagFlaw } from './tagVerification.ts';
@@ -86,7 +88,7 @@ async function customersFlaw(ground: Ground, ids: readonly string[]): Promise<Fl
     ['order_versions', 'order', selectFormerOrders(tenantId, ids)],
   ];
   for (const [table, kind, statement] of looks) {
-    const bad = (await asked(ground, statement)).find((row) => !opens(ground, kind, row));
+    const bad = (await asked(ground, statement)).find((row) => !opens(ground, kind, row) || !saysTheSame(keys, row));
     if (bad !== undefined) return { code: 'value_does_not_open', kind: table, id: bad.id };
   }
   const unlogged = (await verifyCustomers(db, tenantId, ids)).breach;
@@ -96,6 +98,10 @@ async function customersFlaw(ground: Ground, ids: readonly string[]): Promise<Fl
   await ground.renewProfiles();
   return unfounded(ground, ids);
 }
+
+/** An invoice says what it said when it was frozen, whoever has sealed it since. */
+const saysTheSame = (keys: TenantKeys, { contentHash = null, ...row }: SealedRow): boolean =>
+  contentHash === null || holds(() => void openInvoice(keys, { ...row, contentHash }));
 
 /** What follows from values and log, and is not so: tags, and how customers stand. */
 async function unfounded(ground: Ground, ids: readonly string[]): Promise<Flaw | undefined> {

@@ -39,7 +39,7 @@ export async function earlierAnswer(vault: Vault, caller: Caller, request: Idemp
     throw refuse('idempotency_key_reused', 'header:Idempotency-Key');
   }
   const key = keys.dataKey({ kind: 'answer', id: row.answerId, keyVersion: row.keyVersion, wrapped: row.dataKey });
-  const text = open(key, context(caller, row.answerId, hashes), row.answer).toString('utf8');
+  const text = open(key, answerContext(caller, row.answerId, hashes), row.answer).toString('utf8');
   return JSON.parse(text) as Answer;
 }
 
@@ -67,7 +67,7 @@ export function storeStatement(
     answerId,
     keyVersion,
     dataKey: wrapped,
-    answer: seal(key, context(caller, answerId, hashes), JSON.stringify(answer)),
+    answer: seal(key, answerContext(caller, answerId, hashes), JSON.stringify(answer)),
     createdAt: new Date(time),
     expiresAt: new Date(time + keptMs),
     subjectId: subjectId ?? null,
@@ -88,7 +88,11 @@ function hashesOf(keys: TenantKeys, request: Idempotency): Hashes {
 }
 
 /** An answer opens for the client, key and body it was given to, whatever row it stands in. */
-function context({ tenantId, clientId }: Caller, answerId: string, { key, body }: Hashes) {
+export function answerContext(
+  { tenantId, clientId }: Pick<Caller, 'tenantId' | 'clientId'>,
+  answerId: string,
+  { key, body }: Hashes,
+) {
   const field = `${clientId}/${key.toString('hex')}/${body.toString('hex')}`;
   return { tenantId, kind: 'answer', recordId: answerId, version: 1, field } as const;
 }

@@ -83,6 +83,10 @@ const ownKinds: Readonly<Record<OwnRecords, RecordKind>> = {
   incidents: 'incident',
   anomalies: 'anomaly',
   decoy_lists: 'decoys',
+  webhooks: 'webhook',
+  recipients: 'recipient',
+  undertakings: 'undertaking',
+  feedback: 'feedback',
 };
 
 async function sweepOwnRecords(ground: Ground): Promise<Flaw | undefined> {

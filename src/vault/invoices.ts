@@ -10,9 +10,9 @@ import { expectUndertaking } from './admissions.ts';
 import type { Caller } from './caller.ts';
 import { takeFullRead } from './ceilings.ts';
 import { newId } from './ids.ts';
-import { freezeBuyer, invoiceFields, type InvoiceField, type InvoiceHeader } from './invoiceRecord.ts';
+import { freezeBuyer, invoiceFields, openInvoice, type InvoiceField, type InvoiceHeader } from './invoiceRecord.ts';
 import { permit } from './permit.ts';
-import { headerOf, openRecord } from './record.ts';
+import { headerOf } from './record.ts';
 import { show, type Shown } from './shown.ts';
 import { clocksOf, invoicesSince } from './retentionTerms.ts';
 import type { Vault } from './vault.ts';
@@ -61,7 +61,7 @@ export async function readInvoice(vault: Vault, caller: Caller, act: Act, id: st
   const since = invoicesSince(policy.profile, new Date(vault.now()));
   const [[row]] = await load(vault, tenantId, [selectInvoice(tenantId, id, since)]);
   if (row === undefined) throw new VaultError('not_found');
-  const record = openRecord(await vault.keyring.tenant(tenantId), 'invoice', row);
+  const record = openInvoice(await vault.keyring.tenant(tenantId), row);
   const held = invoiceFields.filter((field) => record.labels.has(field));
   const fields: Partial<Record<InvoiceField, Shown>> = {};
   for (const field of held) {

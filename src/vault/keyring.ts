@@ -166,7 +166,7 @@ function dataKeyMemory(now: () => number): DataKeyMemory {
 }
 
 function openDataKey(tenantId: string, wrapping: KeyObject, { kind, id, wrapped }: WrappedDataKey): DataKey {
-  return dataKey(unwrapKey(wrapping, wrapContext.dataKey(tenantId, kind, id), wrapped));
+  return dataKey(unwrapKey(wrapping, wrapContext.dataKey(tenantId, kind, id), wrapped), id);
 }
 
 /** Every version of each of a tenant's keys. A row under an unknown root is `sealed`, one that does not open is broken. */

@@ -1,3 +1,5 @@
+import { sameBytes } from '../crypto/hmac.ts';
+import type { DataKey } from '../crypto/seal.ts';
 import { deleteLegalDocument, insertLegalDocument } from '../db/legalDocuments.ts';
 import { VaultError } from '../errors.ts';
 import { commitAct, type Act, type Answer } from './act.ts';
@@ -35,13 +37,14 @@ export async function uploadDocument(
   // With a key, the first answer may be due whatever has become of the order since.
   if (sent.idempotency === undefined) expectOpen(row, vault.now());
   const keys = await vault.keyring.tenant(tenantId);
-  const stored = await storeScan(vault, tenantId, dataKeyOf(keys, 'legal_order', row), scan);
+  const key = dataKeyOf(keys, 'legal_order', row);
+  const stored = await storeScan(vault, tenantId, key, scan);
   const act = withDigest(sent, stored);
   let answer: Answer;
   try {
     answer =
       (act.idempotency && (await earlierAnswer(vault, caller, act.idempotency))) ??
-      (await attach(vault, caller, act, orderId, stored));
+      (await attach(vault, caller, act, orderId, { ...stored, key }));
   } catch (error) {
     await discardUpload(vault, tenantId, stored.id, error);
     throw error;
@@ -68,10 +71,19 @@ interface AttachedBody {
   readonly status: string;
 }
 
-/** The order as it is by now, with the scan: an upload takes its time. */
-async function attach(vault: Vault, caller: Caller, act: Act, orderId: string, stored: StoredScan): Promise<Answer> {
+/** The order as it is by now, with the scan: an upload takes its time. `conflict` where the order has another key by then. */
+async function attach(
+  vault: Vault,
+  caller: Caller,
+  act: Act,
+  orderId: string,
+  stored: StoredScan & { readonly key: DataKey },
+): Promise<Answer> {
   const { id, mediaType, bytes, chunks } = stored;
   const { tenantId } = caller;
+  const row = await orderOf(vault, caller, orderId);
+  const { commitment } = dataKeyOf(await vault.keyring.tenant(tenantId), 'legal_order', row);
+  if (!sameBytes(commitment, stored.key.commitment)) throw new VaultError('conflict');
   const at = new Date(vault.now());
   const sha256 = stored.sha256.toString('hex');
   const document: OrderDocument = { ...personOf(caller), at: at.toISOString(), id, sha256, mediaType, bytes, chunks };
@@ -80,7 +92,7 @@ async function attach(vault: Vault, caller: Caller, act: Act, orderId: string, s
     insertLegalDocument({ tenantId, id, legalOrderId: orderId, chunks, storedAt: at }),
   ];
   const says = { document: { id, sha256, bytes, mediaType } };
-  return changeOrder(vault, caller, act, await orderOf(vault, caller, orderId), { document }, { statements, says });
+  return changeOrder(vault, caller, act, row, { document }, { statements, says });
 }
 
 export interface OpenedDocument {

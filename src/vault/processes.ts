@@ -1,7 +1,15 @@
 /** Which processes serve, and which of the vault's keys each of them has: a key comes into use when all of them have it. */
 import { commit } from '../db/commit.ts';
 import type { Database } from '../db/database.ts';
-import { deleteProcesses, putProcess, selectProcesses, type ProcessRow } from '../db/processes.ts';
+import {
+  deleteProcesses,
+  insertFileKeys,
+  putProcess,
+  selectFileKeys,
+  selectProcesses,
+  type ProcessRow,
+} from '../db/processes.ts';
+import type { PeriodKey } from '../keyPeriods.ts';
 import type { KeyFolder, TokenKey } from '../keys/folder.ts';
 import { clockMarginMs, maxLifetimeSeconds } from './accessToken.ts';
 import { newId } from './ids.ts';
@@ -39,7 +47,9 @@ export function openPeers(db: Database, keys: KeyFolder, now: () => number): Pee
     return own.toSorted((a, b) => Number(known.has(nameOf.token(b))) - Number(known.has(nameOf.token(a))));
   };
   async function put(names: readonly string[]): Promise<void> {
-    await commit(db, 'directory', [putProcess({ id, seenAt: new Date(now()), keys: names })]);
+    const seenAt = new Date(now());
+    const held = names.filter((name) => isFileKey.test(name));
+    await commit(db, 'directory', [putProcess({ id, seenAt, keys: names }), insertFileKeys(held, seenAt)]);
   }
   async function round(): Promise<void> {
     const time = now();
@@ -79,6 +89,44 @@ function namesOf({ root, token, exportSigning, checkpoint }: KeyFolder): readonl
     `export:${exportSigning.kid}`,
     ...checkpoint.map(({ kid }) => `checkpoint:${kid}`),
   ];
+}
+
+const isFileKey = /^(root|token|export|checkpoint):/;
+
+/** The families of keys that are files. */
+export type FileFamily = Extract<PeriodKey, 'root' | 'token' | 'export' | 'checkpoint'>;
+
+/** The public names of a folder's keys by family, the one in use first. */
+export function fileKeyNames({ root, token, exportSigning, formerExport, checkpoint }: KeyFolder) {
+  const older = [...root.byId.keys()].filter((id) => id !== root.current.id);
+  return {
+    root: [root.current.id, ...older].map(nameOf.root),
+    token: token.map(nameOf.token),
+    export: [exportSigning, ...formerExport].map(({ kid }) => `export:${kid}`),
+    checkpoint: checkpoint.map(({ kid }) => `checkpoint:${kid}`),
+  } as const satisfies Readonly<Record<FileFamily, readonly string[]>>;
+}
+
+/** Since when a key is in use, by its public name: since the first process had it. Nothing for one that none has had. */
+export async function sinceOf(db: Database, names: readonly string[]): Promise<ReadonlyMap<string, Date>> {
+  const [rows] = await commit(db, 'directory', [selectFileKeys(names)]);
+  return new Map(rows.map(({ name, firstSeen }) => [name, firstSeen]));
+}
+
+/** Of each family, since when the key that signs or wraps is in use. */
+export async function fileKeysInUse(
+  db: Database,
+  keys: KeyFolder,
+): Promise<readonly { readonly use: FileFamily; readonly madeAt: Date }[]> {
+  const names = Object.entries(fileKeyNames(keys)) as [FileFamily, readonly string[]][];
+  const since = await sinceOf(
+    db,
+    names.flatMap(([, [first = '']]) => first),
+  );
+  return names.flatMap(([use, [first = '']]) => {
+    const madeAt = since.get(first);
+    return madeAt === undefined ? [] : [{ use, madeAt }];
+  });
 }
 
 function inCommon(processes: readonly ProcessRow[]): ReadonlySet<string> | undefined {

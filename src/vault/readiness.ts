@@ -2,9 +2,10 @@ import { DbFault } from '../db/fault.ts';
 import { commit } from '../db/commit.ts';
 import { probeAudit } from '../db/audit.ts';
 import { selectOldestKeys } from '../db/tenants.ts';
-import { overdueOf } from '../keyPeriods.ts';
+import { overdueOf, type PeriodKey } from '../keyPeriods.ts';
 import { leafOf } from './audit.ts';
 import { newId } from './ids.ts';
+import { fileKeysInUse } from './processes.ts';
 import { treeProgress } from './tree.ts';
 import type { Vault } from './vault.ts';
 import type { WitnessRefusal } from './witness.ts';
@@ -19,9 +20,8 @@ export interface Readiness {
   readonly warnings: readonly Warning[];
 }
 
-/** Leaves wait for the tree for much longer than the second that they should; the last post to the witness failed; a key of a tenant is in use for longer than its period. */
-export type Warning =
-  'audit_integration_late' | `witness_${WitnessRefusal}` | `key_overdue_${'data' | 'index' | 'mac'}`;
+/** Leaves wait for the tree for much longer than the second that they should; the last post to the witness failed; a key is in use for longer than its period. */
+export type Warning = 'audit_integration_late' | `witness_${WitnessRefusal}` | `key_overdue_${PeriodKey}`;
 const lateMs = 60_000;
 
 /** Can this process serve now: database reached, every tenant's keys open, a leaf could be written (and is not)? */
@@ -50,12 +50,10 @@ async function warningsOf(vault: Vault): Promise<readonly Warning[]> {
 }
 
 /** A key that is old closes nothing: somebody is to renew it. */
-async function overdue({ db, keyPeriods, now }: Vault): Promise<readonly Warning[]> {
+async function overdue({ db, keys, keyPeriods, now }: Vault): Promise<readonly Warning[]> {
   const [ages] = await commit(db, 'directory', [selectOldestKeys()]);
-  const uses = overdueOf(keyPeriods, ages, now());
-  return uses.flatMap((use) =>
-    use === 'data' || use === 'index' || use === 'mac' ? [`key_overdue_${use}` as const] : [],
-  );
+  const uses = overdueOf(keyPeriods, [...ages, ...(await fileKeysInUse(db, keys))], now());
+  return uses.map((use) => `key_overdue_${use}` as const);
 }
 
 async function passes(check: () => Promise<unknown>): Promise<Check> {

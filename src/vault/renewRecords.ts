@@ -1,5 +1,5 @@
 /**
- * Records get new data keys while any number of processes serve. One commit a record: its values as its next version, its former states,
+ * Records get new data keys while any number of processes serve: here customers and orders, the others in renewOwn.ts. One commit a record: its values as its next version, its former states,
  * the words in other rows that stand under its key; the key of before is then nowhere, and opens nothing that is stored. Optimistic:
  * where anything of it changed since it was read, nothing happens and it is read again.
  */
@@ -7,7 +7,6 @@ import { digestOf } from '../crypto/digest.ts';
 import { requireAllRenewed, type AttachedRow } from '../db/attachedWords.ts';
 import { commit } from '../db/commit.ts';
 import { insertDestroyedKeys } from '../db/destroyedKeys.ts';
-import { DbFault } from '../db/fault.ts';
 import {
   attachedOf,
   beginTurn,
@@ -25,21 +24,19 @@ import {
   type TurnedRecord,
 } from '../db/recordTurn.ts';
 import type { Statement } from '../db/statement.ts';
-import { VaultError } from '../errors.ts';
 import { resealAttached } from './attachedWords.ts';
 import type { Turning } from './keyTurn.ts';
 import type { TenantKeys } from './keyring.ts';
 import { operatorLeaf } from './operatorLeaf.ts';
+import { mostTries, renewOwn, wasChanged } from './renewOwn.ts';
 import { resealed } from './record.ts';
 
 const kinds = ['customers', 'orders'] as const satisfies readonly TurnedKind[];
 const recordKinds = { customers: 'customer', orders: 'order' } as const satisfies Record<TurnedKind, string>;
 
 const usualPage = 50;
-/** Edits that come in between; one that is edited all the time is left to the next call. */
-const mostTries = 5;
 
-/** Does, or goes on with, a turn of all customers and orders. Answers with how many got a new key. */
+/** Does, or goes on with, a turn of everything that has a data key of its own. Answers with how many got a new key. */
 export async function renewAll(turning: Turning): Promise<number> {
   const { db, tenantId, now } = turning;
   const at = new Date(now());
@@ -54,7 +51,7 @@ export async function renewAll(turning: Turning): Promise<number> {
   return renewed;
 }
 
-/** One customer, whatever its state, and its orders; 0 where there is none, or it was erased. */
+/** One customer, whatever its state, and all that is theirs; 0 where nothing is held. */
 export async function renewCustomer(turning: Turning, customerId: string): Promise<number> {
   const { db, tenantId, now } = turning;
   const before = new Date(now());
@@ -63,9 +60,9 @@ export async function renewCustomer(turning: Turning, customerId: string): Promi
   for (const kind of kinds) {
     const [rows] = await commit(db, { tenantIds: [tenantId] }, [selectTurnedOf(tenantId, kind, before, customerId)]);
     for (const { id } of rows) if (await renew(turning, kind, before, id)) renewed += 1;
-    turning.onProgress((kinds.indexOf(kind) + 1) / kinds.length, renewed);
+    turning.onProgress((kinds.indexOf(kind) + 1) / (kinds.length + 1), renewed);
   }
-  return renewed;
+  return renewed + (await renewOwn(turning, before, customerId));
 }
 
 /** That it was begun, and from which incident it is a recovery; each record has a leaf of its own. */
@@ -86,14 +83,15 @@ async function renewOlder(turning: Turning, before: Date, already: number): Prom
       const page = selectTurnPage(tenantId, kind, before, after, pageSize);
       const [rows] = await commit(db, { tenantIds: [tenantId] }, [page]);
       for (const { id } of rows) if (await renew(turning, kind, before, id)) renewed += 1;
-      turning.onProgress(i / kinds.length, already + renewed);
+      turning.onProgress(i / (kinds.length + 1), already + renewed);
       after = rows.at(-1)?.id;
       if (rows.length < pageSize) break;
       await turning.rest(performance.now() - began);
     }
   }
-  turning.onProgress(1, already + renewed);
-  return renewed;
+  const own = await renewOwn(turning, before, undefined);
+  turning.onProgress(1, already + renewed + own);
+  return renewed + own;
 }
 
 /** True where it has a new key by this. One that does not open is told, and stays as it is. */
@@ -119,11 +117,6 @@ async function renew(turning: Turning, kind: TurnedKind, before: Date, id: strin
     }
   }
 }
-
-/** Read in pieces: what does not go together, or does not open, may be whole when it is read again. */
-const wasChanged = (error: unknown): boolean =>
-  (error instanceof DbFault && error.guard === 'conflict') ||
-  (error instanceof VaultError && error.code === 'integrity_failure');
 
 interface Standing {
   readonly record: TurnedRecord;

@@ -75,7 +75,7 @@ export function tenantKeys(
     newDataKey(kind, id) {
       const material = newDataKeyMaterial();
       const wrapped = wrapKey(data.key, wrapContext.dataKey(tenantId, kind, id), material);
-      return { wrapped, keyVersion: data.version, key: dataKey(material) };
+      return { wrapped, keyVersion: data.version, key: dataKey(material, id) };
     },
     dataKey: (record) => openDataKey(tenantId, versionOf(live.data, record.keyVersion), record),
     rewrapped({ kind, id, keyVersion, wrapped }) {

@@ -5,11 +5,11 @@ import { refuse, VaultError } from '../errors.ts';
 import type { Profile } from '../policy/profile.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
 import type { Caller } from './caller.ts';
-import type { InvoiceHeader } from './invoiceRecord.ts';
+import { openInvoice, type InvoiceHeader } from './invoiceRecord.ts';
 import { invoiceWork } from './invoices.ts';
 import type { TenantKeys } from './keyring.ts';
 import { permit } from './permit.ts';
-import { headerOf, openRecord } from './record.ts';
+import { headerOf } from './record.ts';
 import { checkMac, macOf } from './rowMac.ts';
 import { show, type Shown } from './shown.ts';
 import { timeView } from './shownTime.ts';
@@ -63,7 +63,7 @@ export async function readVatCertificate(vault: Vault, caller: Caller, act: Act,
   if (asked === undefined || invoice === undefined) throw new VaultError('not_found');
   const keys = await vault.keyring.tenant(tenantId);
   checkMac(keys, 'vat_certificates', asked);
-  const record = openRecord(keys, 'invoice', invoice);
+  const record = openInvoice(keys, invoice);
   const fields: Partial<Record<CertifiedField, Shown>> = {};
   for (const field of certified.filter((one) => servesCertificate(profile, one))) {
     fields[field] = show(policy, decision.verdicts[field], record, { label: field, field, mask: undefined });
@@ -93,7 +93,7 @@ async function companyInvoice(vault: Vault, keys: TenantKeys, id: string): Promi
   const since = invoicesSince(vault.watch.policy(keys.tenantId).profile, new Date(vault.now()));
   const [[invoice]] = await load(vault, keys.tenantId, [selectInvoice(keys.tenantId, id, since)]);
   if (invoice === undefined) throw new VaultError('not_found');
-  const record = openRecord(keys, 'invoice', invoice);
+  const record = openInvoice(keys, invoice);
   if (headerOf<InvoiceHeader>(record).kind !== 'legal') throw refuse('not_permitted', '', 'natural_person');
   if (!certified.every((field) => record.labels.has(field))) throw new VaultError('conflict');
   return invoice;

@@ -71,6 +71,7 @@ const tables: Readonly<Record<string, 'goes' | 'kept' | 'none'>> = {
   policy_notices: 'none',
   policy_publications: 'none',
   policy_versions: 'none',
+  file_keys: 'none',
   processes: 'none',
   reader_counts: 'none',
   reader_freezes: 'none',

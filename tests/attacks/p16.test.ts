@@ -1,5 +1,9 @@
-import { randomBytes } from 'node:crypto';
+import { createPublicKey, randomBytes, sign, verify, X509Certificate } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { overdueOf } from '../../src/keyPeriods.ts';
+import { createLog } from '../../src/log.ts';
+import { openMetrics } from '../../src/metrics.ts';
+import { keyThumbprint } from '../../src/crypto/thumbprint.ts';
 import { decodeLeaf } from '../../src/crypto/leaf.ts';
 import { synthetic } from '../../src/cli/synthetic.ts';
 import { commit } from '../../src/db/commit.ts';
@@ -11,6 +15,8 @@ import { sealNew } from '../../src/vault/record.ts';
 import { openIntegrator } from '../../src/vault/integration.ts';
 import { retire } from '../../src/vault/keyRetirement.ts';
 import type { Turning } from '../../src/vault/keyTurn.ts';
+import { fileKeysInUse } from '../../src/vault/processes.ts';
+import { readiness } from '../../src/vault/readiness.ts';
 import { rotateIndex } from '../../src/vault/reindex.ts';
 import { rotateMac } from '../../src/vault/resign.ts';
 import { rotateData } from '../../src/vault/rewrap.ts';
@@ -20,7 +26,7 @@ import { keyPlaces } from '../../src/db/keyPlaces.ts';
 import { withClient } from '../support/postgres.ts';
 import { sweepOf } from '../support/sweeps.ts';
 import { clientOf, startVault, type TestClient, type TestVault } from '../support/vault.ts';
-import { atDatabase, made, newOrder, newPerson, statuses } from '../support/work.ts';
+import { atDatabase, day, made, newOrder, newPerson, statuses } from '../support/work.ts';
 
 /** Two processes, as it were, on one database. */
 let vault: TestVault;
@@ -475,5 +481,62 @@ describe('P16: the mac key, while nothing is written to the log', () => {
     expect(retired).toMatchObject({ destroyed: true, rests: {} });
     await integrate();
     expect((await head()).size).toBeGreaterThan(after.size);
+  });
+});
+
+describe('P16: the keys that are files', () => {
+  test('stand in one place for whoever verifies, and only those of tokens in that of tokens', async () => {
+    const get = async (path: string) => (await vault.request('GET', path)).body;
+    const { version, keys } = await get('/.well-known/amanat-keys.json');
+    expect(version).toBe(1);
+    const { token, exportSigning, checkpoint } = vault.vault.keys;
+    const kids = { token: token[0]?.kid, export: exportSigning.kid, checkpoint: checkpoint[0].kid };
+    const inUse = keys.filter(({ current }: { current: boolean }) => current);
+    expect(Object.fromEntries(inUse.map((key: { signs: string; kid: string }) => [key.signs, key.kid]))).toEqual(kids);
+    expect((await get('/.well-known/jwks.json')).keys.map(({ kid }: { kid: string }) => kid)).toEqual([kids.token]);
+    expect((await get('/.well-known/oauth-authorization-server')).amanat_keys_uri).toBe(
+      `${vault.vault.issuer}/.well-known/amanat-keys.json`,
+    );
+    const keyOf = (signs: string) => keys.find((key: { signs: string }) => key.signs === signs);
+    const said = Buffer.from('said');
+    const signed = {
+      token: sign('sha256', said, token[0]!.privateKey),
+      export: sign('sha256', said, exportSigning.privateKey),
+      checkpoint: sign(null, said, checkpoint[0].privateKey),
+    };
+    for (const [signs, signature] of Object.entries(signed)) {
+      const jwk = keyOf(signs);
+      expect('d' in jwk || 'p' in jwk, signs).toBe(false);
+      const hashed = signs === 'checkpoint' ? null : 'sha256';
+      const verifies = (text: Buffer) => verify(hashed, text, createPublicKey({ key: jwk, format: 'jwk' }), signature);
+      expect([verifies(said), verifies(Buffer.from('else'))], signs).toEqual([true, false]);
+    }
+    const certificate = new X509Certificate(Buffer.from(keyOf('export').x5c[0], 'base64'));
+    expect(keyThumbprint(certificate.publicKey)).toBe(kids.export);
+  });
+
+  test('are warned of when their time is over, each by itself', async () => {
+    const metrics = openMetrics(createLog({ level: 'silent' }));
+    metrics.watch(vault.vault);
+    const warned = async () => (await readiness(vault.vault)).warnings.filter((one) => one.startsWith('key_overdue_'));
+    const files = ['root', 'token', 'export', 'checkpoint'];
+    await vault.vault.peers.round();
+    expect(await warned()).toEqual([]);
+    for (const [days, expected] of [
+      [366, ['root', 'token']],
+      [731, ['root', 'token']],
+      [1096, files],
+    ] as const) {
+      const { keyPeriods, db, keys, now } = vault.vault;
+      const ages = await fileKeysInUse(db, keys);
+      expect(overdueOf(keyPeriods, ages, now() + days * day), String(days)).toEqual(expected);
+    }
+    await atDatabase(vault, `update amanat.file_keys set first_seen = first_seen - interval '2000 days'`);
+    expect((await warned()).toSorted()).toEqual(files.map((key) => `key_overdue_${key}`).toSorted());
+    const figures = await metrics.registry.metrics();
+    for (const key of files) expect(figures).toContain(`amanat_key_age_days{key="${key}"} 2000`);
+    // Control: what no process has had is not in use.
+    await atDatabase(vault, 'delete from amanat.file_keys');
+    expect(await warned()).toEqual([]);
   });
 });

@@ -1,10 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { synthetic } from '../../src/cli/synthetic.ts';
+import { packRecord, unpackRecord } from '../../src/crypto/container.ts';
+import { digestOf } from '../../src/crypto/digest.ts';
+import type { RecordKind } from '../../src/crypto/label.ts';
+import { open, seal } from '../../src/crypto/seal.ts';
 import { commit } from '../../src/db/commit.ts';
 import { DbFault } from '../../src/db/fault.ts';
+import { keyPlaces } from '../../src/db/keyPlaces.ts';
+import { ownPlaceNames } from '../../src/db/ownKeys.ts';
 import { statement } from '../../src/db/statement.ts';
+import { contentHash } from '../../src/vault/contentHash.ts';
 import { sweepIntegrity } from '../../src/vault/integritySweep.ts';
 import type { Turning } from '../../src/vault/keyTurn.ts';
+import { operatorLeaf } from '../../src/vault/operatorLeaf.ts';
 import { renewAll, renewCustomer } from '../../src/vault/renewRecords.ts';
 import { hold } from '../support/holds.ts';
 import { customerUnder } from '../support/profiles.ts';
@@ -23,6 +31,8 @@ let shop: Shop;
 /** Where an emergency, and a permission, can be. */
 let others: readonly Side[];
 let backend: TestClient;
+/** The order of a hold that was let go. */
+let released: string;
 const people = synthetic(1607);
 
 beforeAll(async () => {
@@ -45,6 +55,7 @@ afterAll(async () => {
 async function wordEverywhere(): Promise<void> {
   const { id } = shop.person;
   const { courier, support } = shop.staff;
+  twice.customerId = id;
   const { version } = made(await backend.get(`/v1/customers/${id}`), 200);
   made(await backend.patch(`/v1/customers/${id}`, { fields: { email: people.email() } }, version), 200);
   const delivery = { to: 'recipient', recipient: people.recipient() };
@@ -62,10 +73,19 @@ async function wordEverywhere(): Promise<void> {
     await staff.post(`/v1/customers/${id}/contact-points/confirm`, { contactPoint: 'email', callReference: 'call-17' }),
     200,
   );
+  const { legal_registrar: registrar, legal_approver: approver } = shop.staff;
+  const other = await newPerson(backend, people.naturalCustomer());
+  const [letGo] = await hold(vault, registrar, [other.id]);
+  released = letGo!.legalOrderId;
+  made(await approver.post(`/v1/holds/${letGo!.id}/release`, { reason: 'پایان' }), 200);
+  made(await backend.post('/v1/complaints', twice, { 'idempotency-key': 'twice' }));
   const own = await subjectOf(vault, backend, id);
   const answers = { nationalId: people.nationalId() };
   made(await own.post(`/v1/supplementary-requests/${shop.ids.supplementary}/answers`, { answers }), 200);
 }
+
+/** Asked again under the same Idempotency-Key. */
+const twice = { customerId: '', text: 'بسته باز بود' };
 
 async function openGlass(side: Side): Promise<void> {
   const [staff, admin] = [await side.client('shop_backend'), await side.admin.as('root-1')];
@@ -106,7 +126,7 @@ const flawOf = async (tenantId = vault.tenantId) =>
   (await sweepIntegrity(vault.vault.db, vault.vault.keyring, tenantId, undefined, () => undefined)).flaw;
 
 interface KeyRow {
-  readonly kind: 'customer' | 'order';
+  readonly kind: RecordKind;
   readonly id: string;
   readonly version: number;
   readonly keyVersion: number;
@@ -122,6 +142,23 @@ const keyRows = (tenantId = vault.tenantId) =>
       order by 1, 2`,
     [tenantId],
   );
+
+/** All the others that have a key of their own. */
+async function ownRows(tenantId = vault.tenantId): Promise<readonly (KeyRow & { readonly place: string })[]> {
+  const rows = await Promise.all(
+    ownPlaceNames.map((place) => {
+      const { table, kind, id, keyVersion, dataKey } = keyPlaces[place];
+      return atDatabase<KeyRow & { place: string }>(
+        vault,
+        `select '${place}' as place, '${kind}' as kind, ${id} as id, 0 as version, ${keyVersion} as "keyVersion",
+                ${dataKey} as wrapped
+           from amanat.${table} where tenant_id = $1 and ${dataKey} is not null`,
+        [tenantId],
+      );
+    }),
+  );
+  return rows.flat();
+}
 
 /** In which columns of the whole schema any of these byte strings stands. */
 async function placesOf(found: readonly Buffer[]): Promise<string[]> {
@@ -150,9 +187,10 @@ async function marksOf(tenantId: string, rows: readonly KeyRow[]): Promise<{ wra
 }
 
 /** What people see of the shop's person. */
-async function seen(client: TestClient): Promise<unknown> {
+async function seen(client: TestClient): Promise<(readonly [number, unknown])[]> {
   const { id } = shop.person;
-  const { dpo } = shop.staff;
+  const { dpo, accounting, legal_registrar: registrar } = shop.staff;
+  const officer = await dpo.as('staff-9');
   const answers = [
     await client.get(`/v1/customers/${id}`),
     await client.get(`/v1/orders/${shop.ids.recipientOrder}`),
@@ -162,46 +200,80 @@ async function seen(client: TestClient): Promise<unknown> {
     await dpo.get(`/v1/customers/${id}/contact-points`),
     await dpo.get(`/v1/supplementary-requests/${shop.ids.supplementary}`),
     await shop.subject.get(`/v1/customers/${id}`),
+    await accounting.get(`/v1/invoices/${shop.ids.invoice}`),
+    await registrar.get(`/v1/legal-orders/${shop.ids.approvedOrder}`),
+    await registrar.get(`/v1/legal-orders/${shop.ids.approvedOrder}/document`),
+    await registrar.get(`/v1/legal-orders/${released}`),
+    await registrar.get(`/v1/exports/${shop.ids.export}`),
+    await officer.get(`/v1/incidents/${shop.ids.incident}`),
+    await officer.get(`/v1/recipients/${shop.ids.recipient}`),
+    await officer.get('/v1/staff-undertakings'),
+    await officer.get('/v1/anomalies'),
+    await officer.get('/v1/decoys'),
+    await shop.subject.get(`/v1/feedback/${shop.ids.feedback}`),
+    await shop.staff.system_admin.get('/v1/webhooks'),
+    await backend.post('/v1/complaints', twice, { 'idempotency-key': 'twice' }),
   ];
   return answers.map(({ status, body }) => {
     // Only this is another one.
+    if (typeof body !== 'object') return [status, body] as const;
     const { version: _, ...rest } = body;
-    return [status, rest];
+    return [status, rest] as const;
   });
 }
 
 describe('every record gets a new key', () => {
   const everywhere = [
+    'anomalies.sealed',
     'break_glass.reason',
     'cases.words',
     'contact_assurances.call_reference',
     'customer_versions.sealed',
     'customers.sealed',
+    'decoy_lists.sealed',
+    'exports.sealed',
+    'exports.statement',
+    'feedback.sealed',
     'grants.account',
     'grants.external_ref',
+    'holds.release',
+    'idempotent_answers.answer',
+    'incidents.sealed',
+    'invoices.sealed',
+    'legal_document_chunks.sealed',
+    'legal_orders.sealed',
+    'messages.sealed',
     'order_versions.sealed',
     'orders.sealed',
     'permissions.said',
+    'recipients.sealed',
     'requests.note',
     'requests.proposal',
     'shipments.last_failure',
     'supplementary_requests.answers',
+    'undertakings.sealed',
+    'webhooks.sealed',
   ];
+  const keyColumns = [
+    ...new Set(Object.values(keyPlaces).map(({ table, dataKey }) => `${table}.${dataKey}`)),
+  ].toSorted();
 
   test('the former ones are nowhere and open nothing; what is read, searched and verified is the same, at both processes', async () => {
     const tenants = [vault.tenantId, ...others.map(({ tenantId }) => tenantId)];
     const marks = { wrapped: [] as Buffer[], sealed: [] as Buffer[] };
     for (const tenantId of tenants) {
-      const { wrapped, sealed } = await marksOf(tenantId, await keyRows(tenantId));
+      const rows = [...(await keyRows(tenantId)), ...(await ownRows(tenantId))];
+      const { wrapped, sealed } = await marksOf(tenantId, rows);
       marks.wrapped.push(...wrapped);
       marks.sealed.push(...sealed);
     }
     expect(await placesOf(marks.sealed), 'control').toEqual(everywhere);
-    expect(await placesOf(marks.wrapped), 'control').toEqual(['customers.data_key', 'orders.data_key']);
+    expect(await placesOf(marks.wrapped), 'control').toEqual(keyColumns);
     const before = await keyRows();
     const at = clientOf(beside.url, backend.id, backend.secret, backend.token);
     const [one, other] = [await seen(backend), await seen(at)];
     expect(one).toEqual(other);
+    expect(one.filter(([status]) => status !== 200 && status !== 201)).toEqual([]);
     for (const tenantId of tenants) await renewAll(turner(tenantId));
     expect(await placesOf(marks.sealed)).toEqual([]);
     expect(await placesOf(marks.wrapped)).toEqual([]);
@@ -210,6 +282,9 @@ describe('every record gets a new key', () => {
     expect(after.map(({ id, version }) => [id, version])).toEqual(before.map((row) => [row.id, row.version + 1]));
     const renewed = await marksOf(vault.tenantId, after);
     expect((await placesOf(renewed.sealed)).filter((place) => everywhere.includes(place)).length).toBeGreaterThan(10);
+    expect(await placesOf((await marksOf(vault.tenantId, await ownRows())).sealed)).toEqual(
+      expect.arrayContaining(['invoices.sealed', 'holds.release', 'legal_document_chunks.sealed', 'webhooks.sealed']),
+    );
     expect(await seen(backend)).toEqual(one);
     expect(await seen(at)).toEqual(one);
     for (const tenantId of tenants) expect(await flawOf(tenantId), tenantId).toBeUndefined();
@@ -270,6 +345,99 @@ describe('a hold', () => {
     expect(held.filter(([action]: string[]) => action === 'keys.renew')).toHaveLength(2);
     expect(held.slice(0, 2)).toEqual(free.slice(0, 2));
     expect(await flawOf()).toBeUndefined();
+  });
+});
+
+describe('an invoice of somebody who is held', () => {
+  const look = () =>
+    atDatabase<{ data_key: Buffer; sealed: Buffer; version: number; content_hash: Buffer; customer_id: string }>(
+      vault,
+      'select data_key, sealed, version, content_hash, customer_id from amanat.invoices where id = $1',
+      [shop.ids.invoice],
+    ).then(([row]) => row!);
+  /** What a service that was taken over may try: with its rights, its keys, and the function that renews. */
+  async function attempt(anew: { said?: string; hash?: 'same' | 'own' | 'none'; leaf?: boolean; longer?: boolean }) {
+    const keys = await vault.vault.keyring.tenant(vault.tenantId);
+    const row = await look();
+    const id = shop.ids.invoice;
+    const key = (await ownRows()).find((one) => one.place === 'invoices' && one.id === id);
+    const from = keys.dataKey(key!);
+    const next = keys.newDataKey('invoice', id);
+    const values = new Map<string, string>();
+    const context = (version: number, field: string) =>
+      ({ tenantId: vault.tenantId, kind: 'invoice', recordId: id, version, field }) as const;
+    const entries = new Map<string, Buffer>();
+    for (const [field, value] of unpackRecord(row.sealed)) {
+      const was = open(from, context(row.version, field), value).toString('utf8');
+      values.set(field, field === 'givenName' && anew.said !== undefined ? JSON.stringify(anew.said) : was);
+      entries.set(field, seal(next.key, context(row.version + 1, field), values.get(field)!));
+    }
+    if (anew.longer === true) entries.set('extra', seal(next.key, context(row.version + 1, 'extra'), '1'));
+    const value = packRecord(entries);
+    const hash = { same: row.content_hash, own: contentHash(keys, id, values), none: null }[anew.hash ?? 'same'];
+    const { tenantId } = vault;
+    const deed = { tenantId, policyVersion: 'kalak/1', action: 'keys.renew', subjectId: row.customer_id } as const;
+    const bound = { object: { kind: 'invoices', id }, digest: digestOf(value), recordVersion: row.version + 1 };
+    const given = [id, tenantId, row.data_key, row.sealed, next.wrapped, next.keyVersion, value, hash] as const;
+    return guardOf(
+      commit(vault.vault.db, { tenantIds: [tenantId] }, [
+        ...(anew.leaf === false ? [] : [operatorLeaf({ ...deed, ...bound }, Date.now())]),
+        statement(
+          'attempt',
+          `select amanat.renew_own_key('invoices', $2::uuid, $1::uuid, $3::bytea, $4::bytea, $5::bytea, $6::integer, null,
+                  now(), $7::bytea, $8::bytea)`,
+          given,
+        ),
+      ]),
+    );
+  }
+  const read = async () =>
+    (await shop.staff.accounting.get(`/v1/invoices/${shop.ids.invoice}`)).body?.fields?.givenName ?? 'no answer';
+  const plainly = (set: string) =>
+    guardOf(
+      commit(vault.vault.db, { tenantIds: [vault.tenantId] }, [
+        statement('plainly', `update amanat.invoices set ${set} where tenant_id = $2::uuid and id = $1::uuid`, [
+          shop.ids.invoice,
+          vault.tenantId,
+        ]),
+      ]),
+    );
+
+  test('says what it said, whoever seals it anew', async () => {
+    const before = await read();
+    expect(before).not.toBe('no answer');
+    // Control: the same under another key goes.
+    expect(await attempt({})).toBe('done');
+    expect(await read()).toEqual(before);
+    expect(await attempt({ leaf: false })).toBe('conflict');
+    expect(await attempt({ longer: true })).toBe('conflict');
+    expect(await attempt({ said: 'زهرا', hash: 'own' })).toBe('conflict');
+    expect(await attempt({ said: 'زهرا', hash: 'none' })).toBe('conflict');
+    for (const set of [
+      `sealed = set_byte(sealed, 200, 255 - get_byte(sealed, 200))`,
+      `sealed = set_byte(sealed, 200, 255 - get_byte(sealed, 200)), data_key = '\\x00', version = version + 1`,
+      'data_key = null, sealed = null',
+    ])
+      expect(await plainly(set), set).toBe('conflict');
+    expect(await plainly(`content_hash = null`)).toBe('42501');
+    expect(await read()).toEqual(before);
+    expect(await flawOf()).toBeUndefined();
+  });
+
+  test('and where it says something else under the first hash, it is not believed', async () => {
+    const { data_key, sealed, version } = await look();
+    expect(await attempt({ said: 'زهرا', hash: 'same' })).toBe('done');
+    expect(await read()).toBe('no answer');
+    expect((await flawOf())?.kind).toBe('invoices');
+    await withClient(vault.db.superuserUrl, async (client) => {
+      await client.query('set session_replication_role = replica');
+      const back = 'update amanat.invoices set data_key = $2, sealed = $3, version = $4 where id = $1';
+      await client.query(back, [shop.ids.invoice, data_key, sealed, version]);
+      await client.query(
+        'delete from amanat.audit_leaves where id = (select id from amanat.audit_leaves where subject_id = $1 order by id desc limit 1)',
+        [shop.person.id],
+      );
+    });
   });
 });
 
@@ -380,6 +548,80 @@ describe('at the same time', () => {
       expect(await flawOf()).toBeUndefined();
     },
   );
+});
+
+describe('a read that comes in between', () => {
+  /** Before its n-th commit a request of the second process waits for what is done here. */
+  async function atCommit<T>(nth: number, done: () => Promise<unknown>, work: () => Promise<T>): Promise<T> {
+    const { db } = beside.vault;
+    let count = 0;
+    const connect = (...[answer]: Parameters<typeof db.pool.connect>) => {
+      count += 1;
+      const before = count === nth ? done() : Promise.resolve();
+      void before.then(() => db.pool.connect(answer));
+    };
+    const pool = new Proxy(db.pool, {
+      get: (held, name) => (name === 'connect' ? connect : (Reflect.get(held, name, held) as unknown)),
+    });
+    try {
+      Object.assign(beside.vault, { db: { ...db, pool } });
+      return await work();
+    } finally {
+      Object.assign(beside.vault, { db });
+    }
+  }
+  const at = async () => {
+    const { id, secret, token } = await shop.staff.dpo.as('staff-9');
+    return clientOf(beside.url, id, secret, token);
+  };
+  async function complaint() {
+    const { id } = await newPerson(backend, people.naturalCustomer());
+    const filed = made(await backend.post('/v1/complaints', { customerId: id, text: 'بسته باز بود' }));
+    return { person: id, path: `/v1/complaints/${filed.id}`, id: filed.id as string };
+  }
+  const forget = (person: string) =>
+    atDatabase(vault, 'delete from amanat.destroyed_keys where record_id = $1', [person]);
+  const steps = [1, 2, 3, 4, 5, 6];
+
+  test('takes key and words in two statements, and is never refused for it', async () => {
+    const reader = await at();
+    const outcomes: Record<string, number[]> = { mended: [], control: [] };
+    for (const nth of steps) {
+      for (const what of ['mended', 'control'] as const) {
+        const { person, path } = await complaint();
+        const between = async () => {
+          await renewCustomer(turner(vault.tenantId), person);
+          // Control: nobody knows that the key is another one.
+          if (what === 'control') await forget(person);
+        };
+        outcomes[what]?.push((await atCommit(nth, between, () => reader.get(path))).status);
+      }
+    }
+    expect(outcomes['mended']).toEqual(steps.map(() => 200));
+    expect(outcomes['control']).toContain(500);
+  });
+
+  test('what was tampered with stays an integrity failure, right after a renewal too', async () => {
+    const reader = await at();
+    const { person, path, id } = await complaint();
+    await renewCustomer(turner(vault.tenantId), person);
+    const [row] = await atDatabase<{ words: Buffer }>(vault, 'select words from amanat.cases where id = $1', [id]);
+    const spoil = async (place: number) => {
+      const flip = `update amanat.cases set words = set_byte(words, $2, 255 - get_byte(words, $2)) where id = $1`;
+      await withClient(vault.db.superuserUrl, async (client) => {
+        await client.query('set session_replication_role = replica');
+        await client.query(flip, [id, place]);
+      });
+    };
+    expect((await reader.get(path)).status, 'control').toBe(200);
+    // In the commitment, by which another key would be known, and in the value.
+    for (const place of [5, row!.words.length - 1]) {
+      await spoil(place);
+      expect((await reader.get(path)).body.code).toBe('integrity_failure');
+      await spoil(place);
+    }
+    expect((await reader.get(path)).status).toBe(200);
+  });
 });
 
 describe('a turn of all', () => {

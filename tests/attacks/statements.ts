@@ -5,6 +5,7 @@ import { attachedKinds } from '../../src/db/attachedWords.ts';
 import { ownRecordKinds, selectMacRows } from '../../src/db/integritySweep.ts';
 import { keyPlaceNames, rewrapKeys, selectKeyPage, selectKeyVersions } from '../../src/db/keyPlaces.ts';
 import { resignRows, selectSignedPage } from '../../src/db/macTurn.ts';
+import { ownPlaceNames, renewOwnKey, selectOlderOwn, selectOwn, type OwnPlaceName } from '../../src/db/ownKeys.ts';
 import {
   attachedOf,
   renewKey,
@@ -88,6 +89,9 @@ const ofAnyTable = new Set<unknown>([
   selectWordsOf,
   renewKey,
   renewWords,
+  selectOlderOwn,
+  selectOwn,
+  renewOwnKey,
 ]);
 
 /** What turns keys over, for every place where a key or a MAC stands. */
@@ -102,7 +106,17 @@ function turning(): readonly Statement[] {
     selectSignedPage('x', kind, Object.keys(rowMembers[kind]), [], undefined, 1),
     resignRows('x', kind, [], []),
   ]);
-  return [...places, ...signed, ...renewing()];
+  return [...places, ...signed, ...renewing(), ...ownPlaceNames.flatMap(renewingOwn)];
+}
+
+function renewingOwn(name: OwnPlaceName): readonly Statement[] {
+  const [at, none] = [new Date(0), Buffer.alloc(0)];
+  const was = { id: 'x', customerId: null, version: 1, keyVersion: 1, dataKey: none, value: none, k0: 'x' };
+  return [
+    selectOlderOwn('x', name, at, undefined, 1, undefined),
+    selectOwn('x', name, at, 'x'),
+    renewOwnKey('x', name, { was, dataKey: none, keyVersion: 1, commitment: none, value: none }, at),
+  ];
 }
 
 function renewing(): readonly Statement[] {

@@ -49,6 +49,25 @@ describe('keys', () => {
       ['data', 'index', 'mac', 'hash'].map((key) => [key, 1, 'current', false]),
     );
     expect(json.versions.find((one: any) => one.key === 'mac').rests).toMatchObject({ clients: 1 });
+    expect(json.files.map((one: any) => [one.key, one.newest, one.ageDays, one.overdue])).toEqual(
+      ['root', 'token', 'export', 'checkpoint'].map((key) => [key, true, null, false]),
+    );
+    const token = json.files.find((one: any) => one.key === 'token').name;
+    const seen = (days: number) =>
+      withClient(database.superuserUrl, (client) =>
+        client.query(
+          `insert into amanat.file_keys (name, first_seen) values ($1, now() - $2::integer * interval '1 day')
+               on conflict (name) do update set first_seen = excluded.first_seen`,
+          [token, days],
+        ),
+      );
+    await seen(370);
+    const aged = await run('keys', 'status');
+    expect([aged.code, aged.json.files.filter((one: any) => one.overdue)]).toMatchObject([
+      1,
+      [{ key: 'token', ageDays: 370, periodDays: 365 }],
+    ]);
+    await seen(1);
     await withClient(database.superuserUrl, (client) =>
       client.query(`update amanat.tenant_keys set created_at = now() - interval '3 years' where use = 'index'`),
     );

@@ -266,7 +266,15 @@ describe('answers are held against the description', () => {
     expect(made.status).toBe(201);
     const { id } = (await made.json()) as { id: string };
     expect((await call(`/v1/customers/${id}`, { headers: { authorization: headers.authorization } })).status).toBe(200);
-    for (const path of ['/healthz', '/readyz', '/openapi.yaml', '/docs', '/docs/problems', '/.well-known/jwks.json']) {
+    for (const path of [
+      '/healthz',
+      '/readyz',
+      '/openapi.yaml',
+      '/docs',
+      '/docs/problems',
+      '/.well-known/jwks.json',
+      '/.well-known/amanat-keys.json',
+    ]) {
       expect((await call(path)).status, path).toBe(200);
     }
     expect((await call('/healthz', { method: 'HEAD' })).status).toBe(200);
