@@ -21,8 +21,9 @@ export function selectWaiting(
 export interface PendingRow {
   readonly id: string;
   /** Null where a leaf was queued and is not there. */
-  readonly leaf: Buffer | null;
   readonly leafHash: Buffer | null;
+  /** Is that the leaf's hash, as leafHash of crypto/leaf.ts makes it? Computed where the leaves are, so that they stay there. */
+  readonly isWhole: boolean | null;
 }
 
 /** Queued leaves in the order of their ids. */
@@ -35,7 +36,7 @@ export function selectPending(tenantId: string, afterId: string | undefined, lim
         order by p.id
         limit $3::integer
      )
-     select t.id, l.leaf, l.leaf_hash as "leafHash"
+     select t.id, l.leaf_hash as "leafHash", sha256('\\x00'::bytea || l.leaf) = l.leaf_hash as "isWhole"
        from taken t
        left join lateral (
          select a.leaf, a.leaf_hash from amanat.audit_leaves a where a.tenant_id = $1::uuid and a.id = t.id limit 1
