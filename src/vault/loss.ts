@@ -1,4 +1,4 @@
-import { originOf } from '../crypto/checkpoint.ts';
+import { openCheckpoint, originOf } from '../crypto/checkpoint.ts';
 import { digestOf } from '../crypto/digest.ts';
 import type { Installation } from '../crypto/journal.ts';
 import { openEnd } from '../crypto/journalNote.ts';
@@ -93,7 +93,9 @@ async function stretchesOf(vault: Vault, witness: Witness, standing: LogStanding
     const kept = (await witness.read(origin)) ?? {};
     const head = kept.head === undefined ? undefined : openPiece(vault, origin, kept.head);
     const begun = kept.checkpoint !== undefined || kept.head !== undefined;
-    stretches.push({ origin, epoch, after, head, begun, seen: Math.max(standing.seen, head?.to ?? 0) });
+    // Each log has a size of its own: the one that was left may have been longer.
+    const signed = openCheckpoint(kept.checkpoint ?? '', logKeys(vault.keys, origin))?.size ?? 0;
+    stretches.push({ origin, epoch, after, head, begun, seen: Math.max(signed, head?.to ?? 0) });
     const end = kept.end === undefined ? undefined : openEnd(kept.end, logKeys(vault.keys, origin));
     if (end === undefined || end.next !== originOf(standing.tenantId, epoch + 1)) return stretches;
     [origin, epoch, after] = [end.next, epoch + 1, Math.min(after, end.size)];

@@ -28,6 +28,7 @@ export interface OperatorDeed {
   readonly object?: { readonly kind: string; readonly id: string };
   readonly digest?: Buffer;
   readonly recordVersion?: number;
+  readonly legalOrderId?: string;
 }
 
 /** A leaf with the actor `operator`, by the rule `operator`: no token was judged. */

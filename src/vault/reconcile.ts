@@ -10,6 +10,7 @@ import { sweepErasures } from './erasure.ts';
 import { openIntegrator } from './integration.ts';
 import { isReapplied, type Reapplied } from './journalActs.ts';
 import type { Loss } from './loss.ts';
+import { placeLostHolds } from './lostHolds.ts';
 import { operatorLeaf } from './operatorLeaf.ts';
 import {
   closeAgain,
@@ -82,6 +83,7 @@ export interface Done {
 export async function reconcile(vault: Vault, witness: Witness, loss: Loss): Promise<readonly Done[]> {
   const { tenantId } = loss.standing;
   const counts = new Map<string, { done: number; nothing: number; failed: number }>();
+  await placeLostHolds(vault, loss);
   for (const leaf of loss.again) {
     const count = counts.get(leaf.action) ?? { done: 0, nothing: 0, failed: 0 };
     count[await doAgain(vault, tenantId, leaf)] += 1;

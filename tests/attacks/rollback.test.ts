@@ -20,6 +20,7 @@ import { witnessBehind } from '../../src/witness/witnessClient.ts';
 import { answering, type Ask } from '../../src/witness/witnessing.ts';
 import { withClient, type TestDatabase } from '../support/postgres.ts';
 import { databaseUrl } from '../support/testCluster.ts';
+import { orderBody } from '../http/legalDesk.ts';
 import { clientOf, startVault, type TestClient, type TestVault } from '../support/vault.ts';
 import { atDatabase, made, newPerson, type Person } from '../support/work.ts';
 import { openShop, tokenOf, type Shop } from './shop.ts';
@@ -114,6 +115,8 @@ let again: TestDatabase;
 let restored: TestVault;
 let gone: Person;
 let stays: Person;
+/** Erased after the backup, and held by an order of after it. */
+let held: Person;
 let decided: Person;
 let subscriber: Person;
 let stopped: Person;
@@ -144,6 +147,7 @@ beforeAll(async () => {
   ];
   const asked = { customerId: stays.id, kind: 'erase', asker: 'subject', checked: 'account' };
   takenBack = made(await backend.post('/v1/requests', asked)).id;
+  held = await newPerson(backend, shop.people.naturalCustomer());
   const agreed = { purpose: 'marketing', channels: ['sms'], method: 'agree_button', textVersion: 'newsletter-1' };
   made(await backend.post(`/v1/customers/${subscriber.id}/consents`, agreed));
   [renewed, revoked] = [await vault.client('marketing'), await vault.client('support', { actor: 'staff-7' })];
@@ -181,6 +185,18 @@ async function forget(): Promise<void> {
   made(await vault.request('POST', '/oauth/revoke', { body, headers: form }), 200);
   made(await approver.post(`/v1/legal-orders/${ids.approvedOrder}/revoke`, { reason: 'لغو شد' }), 200);
   made(await approver.post(`/v1/holds/${ids.hold}/release`, { reason: 'رفع حفظ' }), 200);
+  // An order that the backup does not know holds somebody whose erasure was granted before it; another one's hold is over again.
+  const { legal_registrar: registrar } = shop.staff;
+  const keep = async (person: Person): Promise<string> => {
+    const order = made(
+      await registrar.post('/v1/legal-orders', orderBody(vault, [{ customerId: person.id }], { kind: 'preservation' })),
+    ).id;
+    made(await approver.post(`/v1/legal-orders/${order}/approve`), 200);
+    return order;
+  };
+  await keep(held);
+  made(await approver.post(`/v1/legal-orders/${await keep(stays)}/revoke`, { reason: 'لغو شد' }), 200);
+  await leave(held);
   made(await officer().post(`/v1/recipients/${ids.recipient}/revoke`), 200);
   made(await officer().post(`/v1/staff-undertakings/${ids.undertaking}/revoke`), 200);
   made(await backend.post(`/v1/orders/${ids.order}/cancel`), 200);
@@ -201,6 +217,15 @@ async function known(of: TestVault): Promise<Record<string, unknown>> {
     gone: (await backend.get(`/v1/customers/${gone.id}`)).status,
     goneTags: await one('select count(*)::integer from amanat.index_tags t where t.customer_id = k.id', gone.id),
     goneKey: await one('select c.data_key is null from amanat.customers c where c.id = k.id', gone.id),
+    heldKey: await one('select c.data_key is not null from amanat.customers c where c.id = k.id', held.id),
+    heldNow: await one(
+      'select count(*)::integer from amanat.holds h where h.customer_id = k.id and h.released_at is null',
+      held.id,
+    ),
+    staysHeld: await one(
+      'select count(*)::integer from amanat.holds h where h.customer_id = k.id and h.released_at is null',
+      stays.id,
+    ),
     decided: (await backend.get(`/v1/customers/${decided.id}`)).status,
     stays: (await backend.get(`/v1/customers/${stays.id}`)).status,
     grantClosed: await one('select g.closed_at is not null from amanat.grants g where g.id = k.id', ids.grant),
@@ -234,6 +259,10 @@ const after = () => ({
   gone: 404,
   goneTags: 0,
   goneKey: true,
+  // Whoever the log says is held is kept, though the order is lost with everything else of that time.
+  heldKey: true,
+  heldNow: 1,
+  staysHeld: 0,
   decided: 404,
   stays: 200,
   grantClosed: true,
@@ -257,6 +286,7 @@ describe('a database that was restored', () => {
     expect(await known(restored)).toMatchObject({
       gone: 200,
       goneKey: false,
+      heldNow: 0,
       decided: 200,
       grantClosed: false,
       consent: 'explicit',
@@ -288,7 +318,7 @@ describe('a database that was restored', () => {
     expect(loss.by).toEqual(here);
     expect(loss.missing).toMatchObject({
       'customers.erase': 1,
-      'requests.decide': 2,
+      'requests.decide': 3,
       'customers.create': 1,
       'grants.close': 1,
     });
