@@ -14,6 +14,7 @@ interface Line {
   readonly action: string;
   readonly due?: number;
   readonly held?: number;
+  readonly atLeast?: boolean;
   readonly done?: number;
 }
 
@@ -66,12 +67,13 @@ function readable(lines: readonly Line[], dry: boolean): string {
   const head = ['tenant', 'class', 'action', ...(dry ? ['due', 'of these held'] : ['done'])];
   return table(
     head,
-    lines.map(({ tenantId, class: name, action, due, held, done }) => [
-      tenantId,
-      name,
-      action,
-      ...(dry ? [String(due), String(held)] : [String(done)]),
-    ]),
+    lines.map(({ tenantId, class: name, action, due, held, atLeast, done }, i) => {
+      const before = lines[i - 1];
+      // A class may go in several ways: it is named once.
+      const again = before?.tenantId === tenantId && before.class === name;
+      const count = atLeast === true ? `${due} or more` : String(due);
+      return [tenantId, again ? '' : name, action, ...(dry ? [count, String(held)] : [String(done)])];
+    }),
   );
 }
 

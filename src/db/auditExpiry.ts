@@ -77,18 +77,29 @@ export function selectDueLeaves(
   );
 }
 
+/** A log has millions: no more are counted for a dry run, nor looked at (256 a tile), and it says so. */
+const most = { counted: 20_000, tiles: 400 };
+
+/** Those that are there, or so many at least. */
 export function countDueLeaves(
   tenantId: string,
   keep: string | null,
   actions: readonly string[],
   at: Date,
+  { counted, tiles } = most,
 ): Statement<DueCount> {
-  return statement('count_due_leaves', `${bounds} select count(*)::integer as due, 0 as held ${dueLeaves}`, [
-    tenantId,
-    keep,
-    at,
-    actions,
-  ]);
+  return statement(
+    'count_due_leaves',
+    `${bounds}
+     select count(*)::integer as due, 0 as held,
+            (count(*) = $5::integer or exists (
+              select 1
+                from amanat.audit_id_tiles t
+               where t.tenant_id = $1::uuid and t.tile >= (select b.index from begun b) / 256 + $6::integer
+                 and t.tile <= (select u.index - 1 from ending u) / 256 and (select f.id from bound f) is not null)) as "atLeast"
+       from (select 1 ${dueLeaves} and t.tile < (select b.index from begun b) / 256 + $6::integer limit $5::integer) d`,
+    [tenantId, keep, at, actions, counted, tiles],
+  );
 }
 
 /** All or none, with `conflict`; the database itself refuses what is young, not in the tree, or binds what was stored. */

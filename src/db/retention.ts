@@ -67,6 +67,8 @@ export interface DueCount {
   readonly due: number;
   /** Of those, what a hold keeps. */
   readonly held: number;
+  /** There may be more: no more were counted. */
+  readonly atLeast?: boolean;
 }
 
 /** For a dry run: nothing is changed. */

@@ -1,6 +1,13 @@
 import * as z from 'zod';
 import { VaultError } from '../errors.ts';
-import { listPolicies, printedPolicy, publicPolicies, publicPolicy, readPolicy } from '../vault/policies.ts';
+import {
+  listPolicies,
+  printedPolicies,
+  printedPolicy,
+  publicPolicies,
+  publicPolicy,
+  readPolicy,
+} from '../vault/policies.ts';
 import { mailPolicy, readMailing } from '../vault/policyMailing.ts';
 import { policyArchive } from '../vault/policyArchive.ts';
 import { mostPolicyText, policyChannels, publishPolicy, recordPolicyNotice } from '../vault/policyPublication.ts';
@@ -57,9 +64,12 @@ export function policies(declare: DeclareAct, api: Declarations, vault: Vault): 
   declare('get', '/v1/policies/:number/mailing', 'policies.mailing', {}, (request, caller, act) =>
     readMailing(vault, caller, act, numberOf(request)),
   );
-  api.get('/v1/tenants/:tenantId/policies', { auth: false, query: list }, async (request) => {
+  const printableList = { ...printable, query: [...list, ...printable.query] } as const;
+  api.get('/v1/tenants/:tenantId/policies', { auth: false, ...printableList }, async (request) => {
     const page = parseNumberedPage(request.query.limit, request.query.cursor);
-    return { status: 200, body: await publicPolicies(vault, archive, tenantOf(request), page) };
+    if (formatOf(request.query.format) === 'json')
+      return { status: 200, body: await publicPolicies(vault, archive, tenantOf(request), page) };
+    return pageAnswer(await printedPolicies(vault, archive, tenantOf(request), page));
   });
   api.get('/v1/tenants/:tenantId/policies/:number', { auth: false, ...printable }, async (request) => {
     const [tenantId, number] = [tenantOf(request), numberOf(request)];

@@ -57,6 +57,20 @@ const duplicates: Readonly<Record<string, Code>> = {
   import_lines_pkey: 'idempotency_in_flight',
 };
 
+/** Of those that somebody asked for: what stands in the way. */
+const inTheWay: Readonly<Record<string, string>> = {
+  shipments_one_open: 'open_already',
+  requests_one_open: 'open_already',
+  supplementary_requests_one_open: 'open_already',
+  cases_one_misuse: 'open_already',
+  break_glass_daily: 'too_many',
+  vat_certificates_pkey: 'made_already',
+  extracts_one_of_month: 'made_already',
+  policy_mailings_pkey: 'made_already',
+  undertakings_one_of_staff: 'undertaken',
+  legal_documents_one_per_order: 'attached_already',
+};
+
 /**
  * Commits an act: the statements, its audit leaf and, for a request with an Idempotency-Key, its answer, all or none of
  * them, in one round trip. Returns the answer only when that is durable.
@@ -132,8 +146,10 @@ export function refusalOf(vault: Vault, error: unknown): unknown {
       if (error.guard === 'customer_frozen') return refuse('conflict', '', error.guard);
       return error.guard === 'idempotency_answered' ? error : new VaultError(error.guard as Code);
     case 'duplicate': {
-      const code = duplicates[error.constraint ?? ''];
-      return code === undefined ? error : new VaultError(code);
+      const constraint = error.constraint ?? '';
+      const [code, reason] = [duplicates[constraint], inTheWay[constraint]];
+      if (code === undefined) return error;
+      return reason === undefined ? new VaultError(code) : refuse(code, '', reason);
     }
     case 'overloaded':
       return new VaultError('overloaded', [], 1);

@@ -1,4 +1,4 @@
-import { insertGlass, reviewOutcomes, type GlassRow } from '../db/breakGlass.ts';
+import { countGlassOf, insertGlass, reviewOutcomes, type GlassRow } from '../db/breakGlass.ts';
 import { selectCustomers } from '../db/customers.ts';
 import { requireReveals } from '../db/freezes.ts';
 import { insertGrant } from '../db/grants.ts';
@@ -46,8 +46,8 @@ export async function openGlass(vault: Vault, caller: Caller, act: Act, input: N
   const fields = fieldsOf(policy, caller, input.fields);
   const now = vault.now();
   const window = windowOf(policy, 'break_glass', { closesAt: new Date(now + input.minutes * minuteMs) }, now);
-  const [[customer]] = await load(vault, tenantId, [selectCustomers(tenantId, [input.customerId])]);
-  if (customer === undefined) throw refuse('invalid_body', '/customerId', 'unknown_id');
+  const day = dayOf(now);
+  const customer = await openableFor(vault, tenantId, input.customerId, day, rule.perDay);
   const keys = await vault.keyring.tenant(tenantId);
   const id = newId(now);
   const openedAt = new Date(now);
@@ -74,7 +74,7 @@ export async function openGlass(vault: Vault, caller: Caller, act: Act, input: N
   const statements = [
     requireReveals(tenantId, customer.id),
     insertGrant({ ...grant, mac: macOf(keys, 'grants', grant) }),
-    insertGlass(tenantId, glass, dayOf(now), rule.perDay),
+    insertGlass(tenantId, glass, day, rule.perDay),
     eventStatement(vault, tenantId, { kind: 'break_glass.opened', objectId: id, customerId: customer.id }),
   ];
   return commitAct(vault, caller, act, deed, statements, {
@@ -82,6 +82,17 @@ export async function openGlass(vault: Vault, caller: Caller, act: Act, input: N
     headers: { Location: `/v1/break-glass/${id}` },
     body: { ...viewGlass(glass), fields, maxReads: kind.maxReads },
   });
+}
+
+/** The customer, where the day has an emergency left. The statement that opens one asks again. */
+async function openableFor(vault: Vault, tenantId: string, customerId: string, day: string, perDay: number) {
+  const [[customer], [today]] = await load(vault, tenantId, [
+    selectCustomers(tenantId, [customerId]),
+    countGlassOf(tenantId, day),
+  ]);
+  if (customer === undefined) throw refuse('invalid_body', '/customerId', 'unknown_id');
+  if ((today?.count ?? 0) >= perDay) throw refuse('conflict', '', 'too_many');
+  return customer;
 }
 
 const unreviewed = {

@@ -1,6 +1,6 @@
 import { changeCase, selectCaseForWork } from '../db/cases.ts';
 import type { Statement } from '../db/statement.ts';
-import { refuse, VaultError } from '../errors.ts';
+import { refuse } from '../errors.ts';
 import { load } from './act.ts';
 import { signedCase } from './caseRecord.ts';
 import type { NewGrant } from './grants.ts';
@@ -42,7 +42,7 @@ export async function bindGrant(
   const [[row]] = await load(vault, keys.tenantId, [selectCaseForWork(keys.tenantId, id, customerId)]);
   if (row?.kind !== named) throw refuse('invalid_body', pointer, 'unknown_id');
   checkMac(keys, 'cases', row);
-  if (row.state === 'closed') throw new VaultError('conflict');
+  if (row.state === 'closed') throw refuse('conflict', '', 'closed');
   const actor = named === 'complaint' ? ownerAmong(input, row) : input.actor;
   return {
     actor,
@@ -61,7 +61,7 @@ function ownerAmong(
     readonly ownerActor: string | null;
   },
 ): string {
-  if (row.ownerActor === null) throw new VaultError('conflict');
+  if (row.ownerActor === null) throw refuse('conflict', '', 'not_assigned');
   const same =
     'role' in grantee && grantee.role === row.ownerRole && (grantee.department ?? null) === row.ownerDepartment;
   if (!same) throw refuse('invalid_body', '/grantee', 'not_its_owner');

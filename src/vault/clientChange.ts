@@ -7,7 +7,7 @@ import {
   type ClientRow,
   type ClientSecretRow,
 } from '../db/clients.ts';
-import { VaultError } from '../errors.ts';
+import { refuse, VaultError } from '../errors.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
 import type { Caller } from './caller.ts';
 import { digestOfClient, loadClient, signed, storeSecret, viewOf } from './clients.ts';
@@ -65,7 +65,8 @@ export async function renewSecret(
   const keys = await vault.keyring.tenant(caller.tenantId);
   return again(async () => {
     const row = await loadClient(vault, keys, id);
-    if (row.disabledAt !== null || row.authMethod !== 'client_secret') throw new VaultError('conflict');
+    if (row.disabledAt !== null || row.authMethod !== 'client_secret')
+      throw refuse('conflict', '', row.disabledAt === null ? 'no_secret' : 'disabled');
     const now = vault.now();
     const oldUntil = new Date(now + overlapSeconds * 1000);
     const secret = newClientSecret();
@@ -101,5 +102,5 @@ async function again<T>(change: () => Promise<T>): Promise<T> {
       if (!(error instanceof VaultError && error.code === 'precondition_failed')) throw error;
     }
   }
-  throw new VaultError('conflict');
+  throw refuse('conflict', '', 'changed_meanwhile');
 }

@@ -4,7 +4,7 @@ import { closeGrantsFor, selectGrantsFor } from '../db/grantsOfReader.ts';
 import { selectCustomersForRights } from '../db/rightsCustomers.ts';
 import type { Statement } from '../db/statement.ts';
 import { insertRevocation } from '../db/tokens.ts';
-import { VaultError, type Fault } from '../errors.ts';
+import { refuse, VaultError, type Fault } from '../errors.ts';
 import { clockMarginMs, maxLifetimeSeconds } from './accessToken.ts';
 import { load, type Act, type Answer } from './act.ts';
 import { leafStatement } from './audit.ts';
@@ -45,7 +45,7 @@ export async function containIncident(
   const person = personOf(caller);
   const { tenantId } = caller;
   const incident = await incidentOf(vault, tenantId, id);
-  if (incident.file.state === 'closed') throw new VaultError('conflict');
+  if (incident.file.state === 'closed') throw refuse('conflict', '', 'closed');
   await checkAsked(vault, caller, asked);
   const at = new Date(vault.now());
   const found = await targetsOf(vault, tenantId, id, asked);
@@ -166,7 +166,7 @@ export async function thawContained(
   personOf(caller);
   const incident = await incidentOf(vault, caller.tenantId, id);
   const { contained: all = [] } = incident.file;
-  if (!all.some(({ customers }) => customers.includes(customerId))) throw new VaultError('conflict');
+  if (!all.some(({ customers }) => customers.includes(customerId))) throw refuse('conflict', '', 'not_frozen');
   const left = all.map((done) => ({ ...done, customers: done.customers.filter((one) => one !== customerId) }));
   const thawed = [...(incident.file.thawed ?? []), customerId];
   return takeStep(vault, caller, act, incident, { ...incident.file, contained: left, thawed }, 'thawed', [

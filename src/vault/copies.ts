@@ -3,7 +3,7 @@ import { selectStandingCustomer } from '../db/customers.ts';
 import { requireReveals } from '../db/freezes.ts';
 import { changeRequests, type RequestRow } from '../db/requests.ts';
 import type { Statement } from '../db/statement.ts';
-import { VaultError } from '../errors.ts';
+import { refuse, VaultError } from '../errors.ts';
 import { fields as allFields } from '../policy/profile.ts';
 import { commitAct, load, type Act } from './act.ts';
 import type { Deed } from './audit.ts';
@@ -39,8 +39,10 @@ export async function fetchCopy(
 
 /** Until when the copy of a request can be fetched. Throws `conflict` when there is none, it was fetched, or its time is over. */
 export function copyReady({ kind, fetchedAt, copyExpiresAt }: RequestRow, at: Date): Date {
-  if (!isCopy(kind) || fetchedAt !== null || copyExpiresAt === null || copyExpiresAt <= at)
-    throw new VaultError('conflict');
+  if (!isCopy(kind)) throw refuse('conflict', '', 'not_for_kind');
+  if (fetchedAt !== null) throw refuse('conflict', '', 'fetched');
+  if (copyExpiresAt === null) throw refuse('conflict', '', 'not_ready');
+  if (copyExpiresAt <= at) throw refuse('conflict', '', 'expired');
   return copyExpiresAt;
 }
 
@@ -56,7 +58,7 @@ export async function makeCopy(
   const policy = vault.watch.policy(tenantId);
   const { formats } = policy.profile.rights.copy;
   if (format === 'html' && (row.kind === 'portability' || !formats.includes('readable_persian')))
-    throw new VaultError('conflict');
+    throw refuse('conflict', '', 'unknown_format');
   const [[customer]] = await load(vault, tenantId, [selectStandingCustomer(tenantId, row.customerId)]);
   if (customer === undefined) throw new VaultError('not_found');
   const keys = await vault.keyring.tenant(tenantId);

@@ -1,5 +1,5 @@
 import type { ExportRow } from '../db/exports.ts';
-import { VaultError, type Fault } from '../errors.ts';
+import { refuse, VaultError, type Fault } from '../errors.ts';
 import { checkText } from '../formats/text.ts';
 import { commitAct, type Act, type Answer } from './act.ts';
 import { proofOf } from './auditProofs.ts';
@@ -106,7 +106,8 @@ export async function acknowledgeExport(
   checkAcknowledgement(input);
   const { row, order, file } = await executedOrderOf(vault, caller, id);
   if (row.executedBy !== person.clientId || row.executedActor !== person.actor) throw new VaultError('not_permitted');
-  if (file.acknowledgement !== undefined || row.fetchedAt === null) throw new VaultError('conflict');
+  if (file.acknowledgement !== undefined || row.fetchedAt === null)
+    throw refuse('conflict', '', row.fetchedAt === null ? 'not_fetched' : 'acknowledged');
   const keys = await vault.keyring.tenant(caller.tenantId);
   const at = new Date(vault.now()).toISOString();
   const { statement } = sealStep(keys, order, { ...file, acknowledgement: { ...input, ...person, at } }, ['executed']);

@@ -47,7 +47,7 @@ export async function createExtract(vault: Vault, caller: Caller, act: Act, peri
   const at = new Date(vault.now());
   if (!isClosed(period, at)) throw refuse('invalid_body', '/period', 'not_over');
   const [[had]] = await load(vault, tenantId, [selectExtractOf(tenantId, clientId, period)]);
-  if (had !== undefined) throw new VaultError('conflict');
+  if (had !== undefined) throw refuse('conflict', '', 'made_already');
   const keys = await vault.keyring.tenant(tenantId);
   const items = classesOf(await rowsOf(vault, keys, policy, caller, { period, purpose }, most), k);
   const sha256 = digestOf(Buffer.from(canonicalJson(items)));

@@ -218,7 +218,7 @@ export async function closeGrant(
   if (row === undefined) throw new VaultError('not_found');
   checkMac(await vault.keyring.tenant(tenantId), 'grants', row);
   if (settled === true && row.kind !== 'refund') throw refuse('invalid_body', '/settled', 'not_for_kind');
-  if (row.closedAt !== null) throw new VaultError('conflict');
+  if (row.closedAt !== null) throw refuse('conflict', '', 'closed');
   const at = new Date(vault.now());
   const rule = settled === true ? 'refund.settled' : undefined;
   const deed = { subjectId: row.customerId, object: { kind: 'grants', id }, grantId: id, purpose: row.purpose, rule };

@@ -1,7 +1,7 @@
 import { open, seal } from '../crypto/seal.ts';
 import { changeHolds, listHolds as listStatement, selectHold, type HoldFilter, type HoldRow } from '../db/holds.ts';
 import { selectLegalOrder, type LegalOrderRow } from '../db/legalOrders.ts';
-import { VaultError } from '../errors.ts';
+import { refuse, VaultError } from '../errors.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
 import type { Caller } from './caller.ts';
 import { expectTwo, personOf, type Person } from './fourEyes.ts';
@@ -92,7 +92,8 @@ export async function releaseHold(vault: Vault, caller: Caller, act: Act, id: st
   const { registration, changes = [] } = openOrder(keys, order);
   for (const other of [registration, ...changes]) expectTwo(person, other);
   const at = new Date(vault.now());
-  if (hold.releasedAt !== null || hold.endsAt <= at) throw new VaultError('conflict');
+  if (hold.releasedAt !== null || hold.endsAt <= at)
+    throw refuse('conflict', '', hold.releasedAt === null ? 'expired' : 'released');
   const release = sealRelease(keys, order, id, { ...person, at: at.toISOString(), reason });
   const change = changeOf(keys, { hold, endsAt: hold.endsAt, releasedAt: at }, release);
   const deed = deedOf({ ...hold, mac: change.mac }, 2);

@@ -41,7 +41,7 @@ export async function computeExtent(
   personOf(caller);
   const { tenantId } = caller;
   const { keys, file } = await incidentOf(vault, tenantId, id);
-  if (file.state === 'closed') throw new VaultError('conflict');
+  if (file.state === 'closed') throw refuse('conflict', '', 'closed');
   const now = vault.now();
   const criteria = criteriaOf(asked, now);
   const extent = signedExtent(keys, {

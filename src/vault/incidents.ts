@@ -171,7 +171,7 @@ export async function patchIncident(
   checkTexts(patch);
   const incident = await incidentOf(vault, caller.tenantId, id);
   if (version !== incident.row.version) throw new VaultError('precondition_failed');
-  if (incident.file.state === 'closed') throw new VaultError('conflict');
+  if (incident.file.state === 'closed') throw refuse('conflict', '', 'closed');
   const changed = Object.keys(patch).sort().join('+');
   return takeStep(vault, caller, act, incident, { ...incident.file, ...patch }, changed);
 }
@@ -181,7 +181,7 @@ export async function closeIncident(vault: Vault, caller: Caller, act: Act, id: 
   permit(caller, 'incidents.close');
   personOf(caller);
   const incident = await incidentOf(vault, caller.tenantId, id);
-  if (incident.file.state === 'closed') throw new VaultError('conflict');
+  if (incident.file.state === 'closed') throw refuse('conflict', '', 'closed');
   const missing: Fault[] = (['source', 'recovery', 'legalFollowUp'] as const)
     .filter((part) => incident.file[part] === undefined)
     .map((part) => ({ pointer: `/${part}`, code: 'field_required' }));

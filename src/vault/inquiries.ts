@@ -1,5 +1,5 @@
 import { changeCase, closeGrantsOfCase, type CaseFilter } from '../db/cases.ts';
-import { VaultError } from '../errors.ts';
+import { refuse } from '../errors.ts';
 import { commitAct, type Act, type Answer } from './act.ts';
 import { checkWords, nounOf, openCase, sealCase, signedCase, viewCase } from './caseRecord.ts';
 import { caseOf, customerOf, fileCase, guardsOf, isKept, listCases, tellStep } from './cases.ts';
@@ -41,7 +41,7 @@ export async function answerInquiry(
   const { tenantId } = caller;
   checkWords(answer, '/answer');
   const row = await caseOf(vault, caller, 'inquiry', id);
-  if (row.state === 'closed') throw new VaultError('conflict');
+  if (row.state === 'closed') throw refuse('conflict', '', 'closed');
   const customer = await customerOf(vault, tenantId, row.customerId);
   const keys = await vault.keyring.tenant(tenantId);
   const at = new Date(vault.now());

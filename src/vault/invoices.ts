@@ -29,7 +29,7 @@ export async function createInvoice(vault: Vault, caller: Caller, act: Act, orde
   const clocks = clocksOf(profile, new Date(vault.now()));
   const [[order]] = await load(vault, tenantId, [selectOrders(tenantId, [orderId], clocks)]);
   if (order === undefined) throw new VaultError('not_found');
-  if (order.status === 'cancelled') throw new VaultError('conflict');
+  if (order.status === 'cancelled') throw refuse('conflict', '', 'cancelled');
   const [[customer]] = await load(vault, tenantId, [selectCustomers(tenantId, [order.customerId])]);
   if (customer === undefined) throw new VaultError('not_found');
   const keys = await vault.keyring.tenant(tenantId);

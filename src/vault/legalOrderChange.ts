@@ -69,7 +69,7 @@ function secrecyKept<File extends Pick<LegalOrderFile, 'record' | 'secrecy'>>(fi
 /** What was approved to be kept is kept: another order goes on from there. */
 export function expectOpen(row: LegalOrderRow, now: number): void {
   const waits = row.status === 'registered' || (row.status === 'approved' && row.kind !== 'preservation');
-  if (!waits || row.validUntil.getTime() <= now) throw new VaultError('conflict');
+  if (!waits || row.validUntil.getTime() <= now) throw refuse('conflict', '', waits ? 'expired' : 'decided');
 }
 
 /** Corrects the record as a merge patch (RFC 7396) on the version that was read. */
@@ -85,7 +85,7 @@ export async function patchLegalOrder(
   const row = await orderOf(vault, caller, id);
   if (row.version !== version) throw new VaultError('precondition_failed');
   // An officer's word holds already whom it names.
-  if (row.authorityKind === 'officer') throw new VaultError('conflict');
+  if (row.authorityKind === 'officer') throw refuse('conflict', '', 'in_force');
   expectOpen(row, vault.now());
   const keys = await vault.keyring.tenant(caller.tenantId);
   const policy = vault.watch.policy(caller.tenantId);

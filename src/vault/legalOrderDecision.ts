@@ -3,7 +3,7 @@ import { settleEvents } from '../db/events.ts';
 import type { LegalOrderRow } from '../db/legalOrders.ts';
 import type { Statement } from '../db/statement.ts';
 import { cancelNotices } from '../db/notices.ts';
-import { VaultError } from '../errors.ts';
+import { refuse, VaultError } from '../errors.ts';
 import type { Profile } from '../policy/profile.ts';
 import type { Act, Answer } from './act.ts';
 import type { Caller } from './caller.ts';
@@ -58,7 +58,7 @@ export async function approveLegalOrder(
   const row = await orderToDecide(vault, caller, person, id, profile);
   if (version !== 'any' && row.version !== version) throw new VaultError('precondition_failed');
   // An officer's word holds from its registration, for a day; there is nothing to approve.
-  if (row.authorityKind === 'officer') throw new VaultError('conflict');
+  if (row.authorityKind === 'officer') throw refuse('conflict', '', 'in_force');
   if (row.validUntil.getTime() <= vault.now()) throw new VaultError('legal_order_expired');
   const ground = groundOf(profile, row);
   const keys = await vault.keyring.tenant(caller.tenantId);
@@ -188,7 +188,7 @@ async function orderToDecide(
   expectTwo(person, registrarOf(row));
   const status = statusAt(row, vault.now());
   const waits = row.status === 'registered' || status === 'approval_expired';
-  if (!waits && !(status === 'approved' && isShort(profile, row))) throw new VaultError('conflict');
+  if (!waits && !(status === 'approved' && isShort(profile, row))) throw refuse('conflict', '', 'decided');
   return row;
 }
 
@@ -211,7 +211,7 @@ export async function revokeLegalOrder(
   for (let attempt = 1; ; attempt += 1) {
     const row = await orderOf(vault, caller, id);
     expectTwo(person, registrarOf(row));
-    if (row.status !== 'approved' && row.status !== 'executed') throw new VaultError('conflict');
+    if (row.status !== 'approved' && row.status !== 'executed') throw refuse('conflict', '', 'not_approved');
     const keys = await vault.keyring.tenant(caller.tenantId);
     const file = openOrder(keys, row);
     // Another process's clock may be ahead: nothing is ever executed after its revocation.

@@ -1,4 +1,4 @@
-import { VaultError } from '../errors.ts';
+import { refuse } from '../errors.ts';
 import type { Act, Answer } from './act.ts';
 import type { Caller } from './caller.ts';
 import { expectTwo, personOf } from './fourEyes.ts';
@@ -31,7 +31,12 @@ export async function reviewLegalOrder(
   const row = await orderOf(vault, caller, id);
   expectTwo(person, registrarOf(row));
   const isOpen = statusAt(row, vault.now()) === 'approved';
-  if (row.reviewDue === null || row.reviewedAt !== null || isOpen) throw new VaultError('conflict');
+  if (row.reviewDue === null || row.reviewedAt !== null || isOpen)
+    throw refuse(
+      'conflict',
+      '',
+      row.reviewDue === null ? 'no_review' : row.reviewedAt === null ? 'still_open' : 'reviewed',
+    );
   const file = openOrder(await vault.keyring.tenant(caller.tenantId), row);
   const hands = [...(file.changes ?? []), ...(file.approvals ?? []), ...(file.execution ? [file.execution] : [])];
   for (const other of hands) expectTwo(person, other);

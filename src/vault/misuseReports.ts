@@ -1,6 +1,6 @@
 import { changeCase, type CaseFilter, type CaseRow } from '../db/cases.ts';
 import { freezeCustomer, thawReported } from '../db/freezes.ts';
-import { VaultError } from '../errors.ts';
+import { refuse, VaultError } from '../errors.ts';
 import { commitAct, type Act, type Answer } from './act.ts';
 import { checkWords, nounOf, openCase, sealCase, signedCase, viewCase } from './caseRecord.ts';
 import { caseOf, customerOf, fileCase, guardsOf, isKept, listCases } from './cases.ts';
@@ -57,7 +57,7 @@ export async function resolveMisuse(
   const { tenantId } = caller;
   checkWords(finding, '/finding');
   const row = await caseOf(vault, caller, 'misuse', id);
-  if (row.state === 'closed') throw new VaultError('conflict');
+  if (row.state === 'closed') throw refuse('conflict', '', 'closed');
   if (row.filedRole !== 'subject' && isSame(person, { clientId: row.filedBy, actor: row.filedActor ?? '' }))
     throw new VaultError('self_approval');
   const customer = await customerOf(vault, tenantId, row.customerId);

@@ -91,7 +91,7 @@ export async function readOrder(
     const answer = await readLoaded(vault, caller, act, row, grantId);
     if (answer !== undefined) return answer;
   }
-  throw new VaultError('conflict');
+  throw refuse('conflict', '', 'changed_meanwhile');
 }
 
 /** Undefined when the order has changed since it was loaded: nothing was recorded, and nothing is shown. */
@@ -170,7 +170,7 @@ export async function patchOrder(
   const policy = vault.watch.policy(tenantId);
   const row = await orderOf(vault, caller, id);
   if (version !== row.version) throw new VaultError('precondition_failed');
-  if (!standing.includes(row.status)) throw new VaultError('conflict');
+  if (!standing.includes(row.status)) throw refuse('conflict', '', row.status);
   const [[customer]] = await load(vault, tenantId, [selectCustomers(tenantId, [row.customerId])]);
   if (customer === undefined) throw new VaultError('not_found');
   const keys = await vault.keyring.tenant(tenantId);
@@ -201,7 +201,7 @@ export async function cancelOrder(vault: Vault, caller: Caller, act: Act, id: st
   permit(caller, 'orders.cancel');
   const { tenantId } = caller;
   const row = await orderOf(vault, caller, id);
-  if (!standing.includes(row.status)) throw new VaultError('conflict');
+  if (!standing.includes(row.status)) throw refuse('conflict', '', row.status);
   const at = new Date(vault.now());
   const statements = [
     moveOrder(tenantId, id, standing, 'cancelled', at),

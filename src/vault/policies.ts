@@ -6,6 +6,7 @@ import { permit } from './permit.ts';
 import type { ArchivedVersion, PolicyArchive, PolicyHistory } from './policyArchive.ts';
 import { requirePublicTenant } from './publicTenant.ts';
 import { policyDocument } from './policyDocument.ts';
+import { policyListDocument } from './policyListDocument.ts';
 import { listedPolicy, wholePolicy, type PolicyAudience } from './policyView.ts';
 import type { Vault } from './vault.ts';
 
@@ -44,6 +45,13 @@ export async function publicPolicies(vault: Vault, archive: PolicyArchive, tenan
   return pageOf(await publicHistory(vault, archive, tenantId), page, vault.now());
 }
 
+/** The same as a Persian page. */
+export async function printedPolicies(vault: Vault, archive: PolicyArchive, tenantId: string, page: NumberedPage) {
+  const history = await publicHistory(vault, archive, tenantId);
+  const { items, nextCursor = null } = versionsOf(history, page, (version) => version);
+  return policyListDocument(history, items, nextCursor, vault.now());
+}
+
 /** One version, and what it changed since the one before. */
 export async function publicPolicy(vault: Vault, archive: PolicyArchive, tenantId: string, number: number) {
   const history = await publicHistory(vault, archive, tenantId);
@@ -73,8 +81,10 @@ function versionOf({ versions }: PolicyHistory, number: number): ArchivedVersion
 }
 
 function pageOf(history: PolicyHistory, page: NumberedPage, at: number) {
-  const older = history.versions.filter(({ number }) => page.before === undefined || number < page.before);
-  return numberedPageOf(older.toReversed().slice(0, page.limit + 1), page.limit, (version) =>
-    listedPolicy(history, version, at),
-  );
+  return versionsOf(history, page, (version) => listedPolicy(history, version, at));
+}
+
+function versionsOf<Item>({ versions }: PolicyHistory, page: NumberedPage, item: (version: ArchivedVersion) => Item) {
+  const older = versions.filter(({ number }) => page.before === undefined || number < page.before);
+  return numberedPageOf(older.toReversed().slice(0, page.limit + 1), page.limit, item);
 }

@@ -6,7 +6,7 @@ import {
   type FreezeRow,
 } from '../db/readerFreezes.ts';
 import type { Statement } from '../db/statement.ts';
-import { VaultError } from '../errors.ts';
+import { refuse, VaultError } from '../errors.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
 import type { Caller } from './caller.ts';
 import { personOf, type Person } from './fourEyes.ts';
@@ -72,7 +72,7 @@ export async function liftFreeze(vault: Vault, caller: Caller, act: Act, id: str
   if (row === undefined) throw new VaultError('not_found');
   const keys = await vault.keyring.tenant(tenantId);
   checkMac(keys, 'reader_freezes', row);
-  if (row.liftedAt !== null) throw new VaultError('conflict');
+  if (row.liftedAt !== null) throw refuse('conflict', '', 'lifted');
   const lifted = { ...row, liftedBy: person.clientId, liftedActor: person.actor, liftedAt: new Date(vault.now()) };
   const next = { ...lifted, mac: macOf(keys, 'reader_freezes', lifted) };
   const deed = { object: { kind: 'reader_freezes', id } };

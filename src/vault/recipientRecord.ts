@@ -1,7 +1,7 @@
 import type { RecipientFacts, RecipientRow } from '../db/recipients.ts';
 import type { UndertakingRow } from '../db/undertakings.ts';
 import type { AdmissionRow } from '../db/admissions.ts';
-import { refuse, VaultError } from '../errors.ts';
+import { refuse } from '../errors.ts';
 import { checkText } from '../formats/text.ts';
 import { fieldsUnder } from '../policy/grants.ts';
 import { grantKinds, type Field, type Profile } from '../policy/profile.ts';
@@ -108,5 +108,6 @@ export function viewEntered(row: RecipientFacts, now: number) {
 
 /** Throws `conflict` for one that is over. */
 export function expectStanding(row: RecipientFacts, now: number): void {
-  if (row.revokedAt !== null || row.expiresAt.getTime() <= now) throw new VaultError('conflict');
+  if (row.revokedAt !== null || row.expiresAt.getTime() <= now)
+    throw refuse('conflict', '', row.revokedAt === null ? 'expired' : 'revoked');
 }

@@ -98,7 +98,7 @@ export async function undertake(
   paper: NewUndertaking,
 ): Promise<Answer> {
   return change(vault, caller, act, 'recipients.undertake', id, (keys, row, person) => {
-    if (row.undertakingId !== null) throw new VaultError('conflict');
+    if (row.undertakingId !== null) throw refuse('conflict', '', 'undertaken');
     const whose = { recipientId: id, actor: null } as const;
     const { digest: _, ...undertaking } = sealUndertaking(keys, whose, paper, person, vault.now());
     const statements = [insertUndertaking(keys.tenantId, undertaking)];
@@ -122,7 +122,7 @@ export async function linkClient(
     const role = row.kind === 'payment_processor' ? 'payment_processor' : 'courier';
     if (client?.role !== role) throw refuse('invalid_body', '/clientId', 'unknown_id');
     checkMac(keys, 'clients', client);
-    if (other !== undefined) throw new VaultError('conflict');
+    if (other !== undefined) throw refuse('conflict', '', 'other_recipient');
     return { next: { ...row, clientIds: [...row.clientIds, clientId] }, statements: [] };
   });
 }

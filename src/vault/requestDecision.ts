@@ -46,7 +46,7 @@ export async function decideRequest(
   if (row.askedRole !== 'subject' && isSame(person, { clientId: row.askedBy, actor: row.askedActor ?? '' }))
     throw new VaultError('self_approval');
   const [[customer]] = await load(vault, tenantId, [selectStandingCustomer(tenantId, row.customerId)]);
-  if (customer === undefined) throw new VaultError('conflict');
+  if (customer === undefined) throw refuse('conflict', '', 'customer_gone');
   const at = new Date(vault.now());
   const keys = await vault.keyring.tenant(tenantId);
   const why = decision.why === undefined ? null : sealSaid(keys, customer, id, 'why', decision.why);

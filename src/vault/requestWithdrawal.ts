@@ -2,7 +2,7 @@ import { takeCustomer } from '../db/freezes.ts';
 import { openPurpose } from '../db/objections.ts';
 import { changeRequests } from '../db/requests.ts';
 import { requireStanding } from '../db/copies.ts';
-import { VaultError } from '../errors.ts';
+import { refuse, VaultError } from '../errors.ts';
 import { commitAct, type Act, type Answer } from './act.ts';
 import type { Caller } from './caller.ts';
 import { eventStatement } from './events.ts';
@@ -23,7 +23,7 @@ export async function withdrawRequest(vault: Vault, caller: Caller, act: Act, id
   const row = await requestOf(vault, caller, id);
   if (caller.subjectId === undefined && row.askedRole === 'subject') throw new VaultError('not_permitted');
   const lifted = row.kind === 'object' && row.state === 'done' ? row.purpose : null;
-  if (lifted === null && (row.state !== 'open' || row.outcome !== null)) throw new VaultError('conflict');
+  if (lifted === null && (row.state !== 'open' || row.outcome !== null)) throw refuse('conflict', '', 'too_late');
   const keys = await vault.keyring.tenant(tenantId);
   const at = new Date(vault.now());
   const next = signed(keys, { ...row, state: 'withdrawn', withdrawnAt: at, closedAt: row.closedAt ?? at });

@@ -159,8 +159,12 @@ export async function countRetention(vault: Vault, policy: Policy, tenantId: str
   return sweepings.map(({ class: name, sweeping: { action } }, i) => ({
     class: name,
     action,
-    ...(counted[i]?.[0] ?? { due: 0, held: 0 }),
+    ...countOf(counted[i]?.[0]),
   }));
+}
+
+function countOf({ due, held, atLeast }: DueCount = { due: 0, held: 0 }): DueCount {
+  return atLeast === true ? { due, held, atLeast } : { due, held };
 }
 
 /** The same for the officer, before it happens: what the next round lets go of, and what a hold keeps of it. Changes nothing. */

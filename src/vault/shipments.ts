@@ -58,7 +58,7 @@ export async function createShipment(
   const window = windowOf(policy, 'shipment', input, now, policy.profile.retention.courier_grant.keep);
   if (courier?.role !== 'courier') throw refuse('invalid_body', '/courierClientId', 'unknown_id');
   expectRecipient(vault, { tenantId, clientId: courier.id, role: 'courier' }, '/courierClientId');
-  if (order.status === 'delivered' || order.status === 'cancelled') throw new VaultError('conflict');
+  if (order.status === 'delivered' || order.status === 'cancelled') throw refuse('conflict', '', order.status);
   const sealed = await forCarrier(vault, policy, keys, order, courier);
   const maxReads = input.maxReads ?? null;
   const parcel = newParcel(policy, keys, caller, { order, courier, window, purpose, maxReads, now });

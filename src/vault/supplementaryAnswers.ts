@@ -5,7 +5,7 @@ import {
   selectOverSupplementary,
   type SupplementaryRow,
 } from '../db/supplementaryRequests.ts';
-import { VaultError, type Fault } from '../errors.ts';
+import { refuse, type Fault, VaultError } from '../errors.ts';
 import { checkText } from '../formats/text.ts';
 import { addDuration } from '../policy/duration.ts';
 import { commitAct, load, write, type Act, type Answer } from './act.ts';
@@ -55,7 +55,8 @@ export async function answerSupplementary(
   if (customer === undefined) throw new VaultError('not_found');
   const values = checkAnswers(policy, customer, row, input.answers);
   const submission = submissionOf(policy, caller, input, at);
-  if (standingAt(row, at).state !== 'open') throw new VaultError('conflict');
+  const { state } = standingAt(row, at);
+  if (state !== 'open') throw refuse('conflict', '', state);
   const keys = await vault.keyring.tenant(tenantId);
   const longest = supplementaryOf(policy.profile)?.longest ?? 'P0D';
   const next = signedSupplementary(keys, {

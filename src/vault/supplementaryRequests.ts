@@ -60,7 +60,7 @@ export async function createSupplementary(
     selectOrders(tenantId, [input.orderId], clocksOf(policy.profile, new Date(vault.now()))),
   ]);
   if (order === undefined) throw refuse('invalid_body', '/orderId', 'unknown_id');
-  if (order.status === 'cancelled') throw new VaultError('conflict');
+  if (order.status === 'cancelled') throw refuse('conflict', '', 'cancelled');
   const [[customer]] = await load(vault, tenantId, [selectCustomers(tenantId, [order.customerId])]);
   if (customer === undefined) throw refuse('invalid_body', '/orderId', 'unknown_id');
   checkAsks(policy, customer.kind, input.asks);
@@ -212,7 +212,8 @@ export async function closeSupplementary(
   const row = await supplementaryRow(vault, caller, id);
   const at = new Date(vault.now());
   const { state, closedAt } = standingAt(row, at);
-  if (closedAt !== null || state !== (how === 'withdraw' ? 'open' : 'answered')) throw new VaultError('conflict');
+  if (closedAt !== null || state !== (how === 'withdraw' ? 'open' : 'answered'))
+    throw refuse('conflict', '', closedAt === null ? state : 'closed');
   const keys = await vault.keyring.tenant(tenantId);
   const next = signedSupplementary(keys, {
     ...row,

@@ -95,6 +95,6 @@ async function companyInvoice(vault: Vault, keys: TenantKeys, id: string): Promi
   if (invoice === undefined) throw new VaultError('not_found');
   const record = openInvoice(keys, invoice);
   if (headerOf<InvoiceHeader>(record).kind !== 'legal') throw refuse('not_permitted', '', 'natural_person');
-  if (!certified.every((field) => record.labels.has(field))) throw new VaultError('conflict');
+  if (!certified.every((field) => record.labels.has(field))) throw refuse('conflict', '', 'item_missing');
   return invoice;
 }

@@ -5,7 +5,7 @@ import {
   selectDelivery,
   type WebhookDelivery,
 } from '../db/webhookDeliveries.ts';
-import { refuse, VaultError } from '../errors.ts';
+import { refuse } from '../errors.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
 import type { Caller } from './caller.ts';
 import { isLegal } from './eventKinds.ts';
@@ -63,7 +63,7 @@ export async function redeliver(
   if ('eventId' in which) {
     const [[found]] = await load(vault, tenantId, [selectDelivery(tenantId, id, which.eventId)]);
     if (found === undefined) throw refuse('invalid_body', '/eventId', 'unknown_id');
-    if (found.state === 'queued') throw new VaultError('conflict');
+    if (found.state === 'queued') throw refuse('conflict', '', 'queued');
   }
   const again = requeueDeliveries(tenantId, id, which, new Date(vault.now()));
   return commitAct(vault, caller, act, { object: { kind: 'webhooks', id } }, [again], {
@@ -74,7 +74,7 @@ export async function redeliver(
 
 async function inService(vault: Vault, caller: Caller, id: string): Promise<void> {
   const row = await webhookOf(vault, await vault.keyring.tenant(caller.tenantId), id);
-  if (row.disabledAt !== null) throw new VaultError('conflict');
+  if (row.disabledAt !== null) throw refuse('conflict', '', 'disabled');
 }
 
 function viewOf({ eventId, kind, state, reason, status, attempts, dueAt, createdAt, settledAt }: WebhookDelivery) {

@@ -130,7 +130,7 @@ export async function renewWebhookSecret(
   permit(caller, 'webhooks.renew_secret');
   const keys = await vault.keyring.tenant(caller.tenantId);
   const row = await webhookOf(vault, keys, id);
-  if (row.disabledAt !== null) throw new VaultError('conflict');
+  if (row.disabledAt !== null) throw refuse('conflict', '', 'disabled');
   const now = vault.now();
   const until = new Date(now + overlapSeconds * 1000);
   const { url, secrets } = openEndpoint(keys, row);
@@ -138,7 +138,7 @@ export async function renewWebhookSecret(
     .filter((one) => one.until === null || Date.parse(one.until) > now)
     .map((one) => ({ ...one, until: ends(one.until, until) }))
     .filter((one) => Date.parse(one.until) > now);
-  if (old.length >= mostSecrets) throw new VaultError('conflict');
+  if (old.length >= mostSecrets) throw refuse('conflict', '', 'too_many');
   const fresh = freshSecret();
   const next = nextEndpoint(keys, row, {}, { url, secrets: [fresh, ...old] });
   const deed = { object: { kind: 'webhooks', id }, digest: next.digest, recordVersion: next.version };

@@ -116,7 +116,7 @@ describe('an emergency', () => {
     expect(opened).toBeGreaterThan(0);
     expect(opened).toBeLessThanOrEqual(3);
     for (let n = opened; n < 3; n += 1) made(await admin.post('/v1/break-glass', body(one)));
-    expectRefusal(await admin.post('/v1/break-glass', body(one)), 409, 'conflict');
+    expectRefusal(await admin.post('/v1/break-glass', body(one)), 409, 'conflict', '', 'too_many');
     const [{ n }] = (await atDatabase<{ n: number }>(
       vault,
       `select max(c)::integer as n from (select count(*) as c from amanat.break_glass group by day) d`,
@@ -182,7 +182,7 @@ describe('an emergency', () => {
       'wait_for_next_day',
       'open_break_glass',
     ]);
-    expectRefusal(await admin.post('/v1/break-glass', body(one)), 409, 'conflict');
+    expectRefusal(await admin.post('/v1/break-glass', body(one)), 409, 'conflict', '', 'too_many');
   });
 
   test('what nobody reviewed in time alarms once; a row that somebody rewrote is believed by nobody', async () => {

@@ -87,12 +87,12 @@ describe('a person’s own copy (E21)', () => {
     const get = (by: TestClient) => by.get(`/v1/requests/${id}/copy`);
     expect((await subject.call('HEAD', `/v1/requests/${id}/copy`)).status).toBe(405);
     made(await get(subject), 200);
-    expectRefusal(await get(subject), 409, 'conflict');
+    expectRefusal(await get(subject), 409, 'conflict', '', 'fetched');
     const late = await ask(subject, person.id);
     vault.advance(7 * day);
     [shop, dpo] = [await shop.as(undefined), await dpo.as('staff-9')];
     const again = await subjectOf(vault, shop, person.id);
-    expectRefusal(await again.get(`/v1/requests/${late}/copy`), 409, 'conflict');
+    expectRefusal(await again.get(`/v1/requests/${late}/copy`), 409, 'conflict', '', 'expired');
     expect((await again.get(`/v1/requests/${late}`)).body.copy.fetchedAt).toBeUndefined();
   });
 
@@ -115,7 +115,7 @@ describe('a person’s own copy (E21)', () => {
     const iban = JSON.parse(json).customer.items.find((item: Item) => item.field === 'iban');
     expect(iban.value).toBe(person.sent.fields['iban']);
     const ported = await ask(subject, person.id, 'portability');
-    expectRefusal(await subject.get(`/v1/requests/${ported}/copy?format=html`), 409, 'conflict');
+    expectRefusal(await subject.get(`/v1/requests/${ported}/copy?format=html`), 409, 'conflict', '', 'unknown_format');
     made(await subject.get(`/v1/requests/${ported}/copy`), 200);
   });
 
@@ -123,7 +123,7 @@ describe('a person’s own copy (E21)', () => {
     const { person, subject } = await customer();
     const asked = { customerId: person.id, kind: 'copy', asker: 'subject', checked: 'call_back' };
     const { id } = made(await shop.post('/v1/requests', asked));
-    expectRefusal(await subject.get(`/v1/requests/${id}/copy`), 409, 'conflict');
+    expectRefusal(await subject.get(`/v1/requests/${id}/copy`), 409, 'conflict', '', 'not_ready');
     made(await dpo.post(`/v1/requests/${id}/decide`, { outcome: 'done' }), 200);
     for (const by of [shop, dpo]) expectRefusal(await by.get(`/v1/requests/${id}/copy`), 403, 'not_permitted');
     const other = (await customer()).subject;

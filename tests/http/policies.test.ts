@@ -165,6 +165,17 @@ describe('publishing', () => {
       expect(page.text).toContain(text);
     expect(page.text).not.toMatch(/<script|src=|href=/);
     const first = await published(side, '?limit=2');
+    const [many, rest] = [await published(side, '?format=html&limit=2'), await published(side, '?format=html')];
+    expect([many.status, many.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
+    const links = [...rest.text.matchAll(/<a href="policies\/(\d+)\?format=html">/g)].map(([, number]) =>
+      Number(number),
+    );
+    expect(links).toEqual(made(await published(side), 200).items.map((item: { number: number }) => item.number));
+    expect(made(await published(side, `/${links[0]}?format=html`), 200)).toBeDefined();
+    const [, cursor] = /cursor=([^"]+)"/.exec(many.text) ?? [];
+    expect([cursor, many.text.match(/policies\//g)?.length]).toEqual([first.body.nextCursor, 2]);
+    expect(rest.text).not.toMatch(/<script|src=|cursor=/);
+    expectRefusal(await published(side, '?format=pdf'), 422, 'invalid_query', '?format');
     const second = await published(side, `?limit=100&cursor=${first.body.nextCursor}`);
     expect([...first.body.items, ...second.body.items].at(-1)).toMatchObject({ number: 1, status: 'in_force' });
     expectRefusal(await published(side, '?cursor=bjA'), 400, 'invalid_cursor');
