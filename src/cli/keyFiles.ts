@@ -1,5 +1,10 @@
 /** Keys that are files: what there is of a family, and the turn of one while processes are restarted one after the other. */
 import { addNextKey, keepFormer, removeKeyFiles } from '../keys/folder.ts';
+import { checkpointKey, openCheckpointOf } from '../crypto/checkpoint.ts';
+import { selectTreeHead } from '../db/auditTree.ts';
+import { commit } from '../db/commit.ts';
+import { selectTenants } from '../db/tenants.ts';
+import { operatorLeaf } from '../vault/operatorLeaf.ts';
 import { mayBeHeld, processesOf, type FileFamily } from '../vault/processes.ts';
 import { exit, UsageFault, type Exit, type Output } from './command.ts';
 import type { KeySession } from './keyTurning.ts';
@@ -80,6 +85,7 @@ export async function rotateSigning(session: KeySession, family: FileFamily, out
   if (await makeNext(session, family, out)) return exit.found;
   const lacking = await lackingIn(session, family);
   if (lacking.length > 0) return tellLacking(out, family, lacking);
+  if (family === 'checkpoint') await growLogs(session);
   out.result({ key: family, done: true, newest: newestOf(session, family) }, () =>
     [
       `Every process that serves has ${newestOf(session, family)} and signs with it.`,
@@ -127,10 +133,37 @@ export async function retireFiles(
 const keptFormer = (numbers: readonly number[]): string =>
   `Kept ${numbers.map((n) => `checkpoint-${n}.former`).join(', ')}, which signs nothing: what was signed before is verified by it.`;
 
+/** Tenants whose log has a head that the newest key has not signed. */
+async function unsignedLogs({ db, keys }: KeySession): Promise<readonly string[]> {
+  const [all] = await commit(db, 'directory', [selectTenants()]);
+  const found: string[] = [];
+  for (const { id } of all) {
+    const [[head]] = await commit(db, { tenantIds: [id] }, [selectTreeHead(id)]);
+    const newest = checkpointKey(id, keys.checkpoint[0].publicKey);
+    if (head !== undefined && openCheckpointOf(id, head.checkpoint, [newest]) === undefined) found.push(id);
+  }
+  return found;
+}
+
+/** A log that nobody writes to would keep its head: a leaf of the turn makes it grow, and its next head has every key's signature. */
+async function growLogs(session: KeySession): Promise<void> {
+  for (const tenantId of await unsignedLogs(session)) {
+    const { policyVersion } = session.turning(tenantId, () => undefined);
+    const object = { kind: 'keys/checkpoint', id: tenantId };
+    const leaf = operatorLeaf({ tenantId, policyVersion, action: 'keys.rotate', object }, Date.now());
+    await commit(session.db, { tenantIds: [tenantId] }, [leaf]);
+  }
+}
+
 /** What rests on the older keys of a family that signs. */
 export async function signedRests(session: KeySession, family: FileFamily): Promise<string[]> {
   const lacking = await lackingIn(session, family);
   const rests = lacking.map((id) => `process ${id} does not have the newest ${family} key`);
+  if (family === 'checkpoint')
+    for (const tenantId of await unsignedLogs(session))
+      rests.push(
+        `the head of the log of ${tenantId} is not signed by the newest key yet: amanat keys rotate checkpoint`,
+      );
   if (family !== 'token') return rests;
   for (const { kid } of session.keys.token.slice(1))
     if (await mayBeHeld(session.db, kid, Date.now())) rests.push(`tokens that ${kid} has signed may still be valid`);

@@ -11,7 +11,10 @@ export function folderKeys(
   { checkpoint, formerCheckpoint }: Pick<KeyFolder, 'checkpoint' | 'formerCheckpoint'>,
   tenantId: string,
 ): readonly VerifierKey[] {
-  return [...checkpoint, ...formerCheckpoint].map(({ publicKey }) => checkpointKey(tenantId, publicKey));
+  return [
+    ...checkpoint.map(({ publicKey }) => checkpointKey(tenantId, publicKey)),
+    ...formerCheckpoint.map(({ publicKey }) => ({ ...checkpointKey(tenantId, publicKey), former: true as const })),
+  ];
 }
 
 /** The vkeys of `--key`. Throws `UsageFault` unless there is one, and each is a log's. */

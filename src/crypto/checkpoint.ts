@@ -72,7 +72,10 @@ export function openCheckpointOf(
   if (!isOriginOf(tenantId, origin)) return undefined;
   const opened = openCheckpoint(
     note,
-    keys.map(({ publicKey, kind }) => verifierKey(origin, publicKey, kind)),
+    keys.map(({ publicKey, kind, former }) => ({
+      ...verifierKey(origin, publicKey, kind),
+      ...(former === undefined ? {} : { former }),
+    })),
   );
   return opened?.origin === origin ? opened : undefined;
 }

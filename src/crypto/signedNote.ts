@@ -26,6 +26,8 @@ export interface VerifierKey {
   readonly id: Buffer;
   readonly kind: SignatureKind;
   readonly publicKey: KeyObject;
+  /** It verifies what it signed, and has signed nothing for some time. */
+  readonly former?: true;
 }
 
 const typeBytes = { ed25519: 0x01, cosignature: 0x04 } as const;

@@ -1,5 +1,6 @@
 import { openCheckpointOf, parseCheckpointText, type OpenedCheckpoint } from '../crypto/checkpoint.ts';
 import { growTree, type NodeAt, type TreeHead } from '../crypto/merkleTree.ts';
+import { keyThumbprint } from '../crypto/thumbprint.ts';
 import type { VerifierKey } from '../crypto/signedNote.ts';
 import type { Breach } from './breach.ts';
 
@@ -19,8 +20,8 @@ export interface LogTrust {
 export interface LogCheck {
   /** A breach where the log forks here from the checkpoint held. */
   append(leafHash: Buffer, completed?: (node: NodeAt, hash: Buffer) => void): Breach | undefined;
-  /** A stored checkpoint, of the size that has been reached. */
-  checkpoint(note: string): Breach | undefined;
+  /** A stored checkpoint, of the size that has been reached. That of the head is signed by a key that still signs. */
+  checkpoint(note: string, ofHead?: boolean): Breach | undefined;
   /** The end of the log: not before the checkpoint held, and covered by the last signed one. */
   end(): Breach | undefined;
   /** Leaves so far. */
@@ -40,6 +41,7 @@ export function checkLog(
   /** Up to here a signed checkpoint agrees. */
   let signed = start.size;
   let verified = 0;
+  const turn = keyTurn();
   // Which leaf of those since the last checkpoint that agrees was changed, the hashes alone cannot say.
   const between = (code: Breach['code'], kind: Breach['kind'], size: number): Breach => ({
     code,
@@ -59,12 +61,13 @@ export function checkLog(
       appended += 1;
       return held?.size === appended ? forked() : undefined;
     },
-    checkpoint(note) {
+    checkpoint(note, ofHead = false) {
       const { size, root } = tree.head();
       const opened = openCheckpointOf(tenantId, note, keys);
       if (opened === undefined) return { code: unsigned(note), kind: 'checkpoint', id: String(size) };
       if (opened.size !== size) return between('checkpoint_misplaced', 'checkpoint', size);
       if (!opened.root.equals(root)) return between('checkpoint_root', 'checkpoint', size);
+      if (!turn.allows(opened, ofHead)) return { code: 'checkpoint_signature', kind: 'checkpoint', id: String(size) };
       signed = size;
       verified += 1;
       return undefined;
@@ -79,6 +82,26 @@ export function checkLog(
     size: () => appended,
     head: () => tree.head(),
     verified: () => verified,
+  };
+}
+
+/**
+ * Keys come and go in one direction: while one takes the place of another both sign, then the newer alone. One that has signed, and then
+ * has not, vouches for nothing by itself any more, whoever may have it by then.
+ */
+function keyTurn(): { allows(opened: OpenedCheckpoint, ofHead: boolean): boolean } {
+  const known = new Set<string>();
+  const ended = new Set<string>();
+  return {
+    allows({ signatures }, ofHead) {
+      const own = signatures.filter(({ key }) => key.kind === 'ed25519').map(({ key }) => key);
+      if (ofHead && own.every(({ former }) => former === true)) return false;
+      const signers = new Set(own.map(({ publicKey }) => keyThumbprint(publicKey)));
+      if ([...signers].every((signer) => ended.has(signer))) return false;
+      for (const key of known) if (!signers.has(key)) ended.add(key);
+      for (const key of signers) known.add(key);
+      return true;
+    },
   };
 }
 

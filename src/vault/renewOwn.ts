@@ -41,11 +41,11 @@ export const wasChanged = (error: unknown): boolean =>
   (error instanceof VaultError && error.code === 'integrity_failure');
 
 /** Packages of exports among them, which are large. */
-const pageSize = 20;
+const usualPage = 20;
 
 /** All whose key is older than `before`, or those of one customer. Answers with how many got a new key. */
 export async function renewOwn(turning: Turning, before: Date, customerId: string | undefined): Promise<number> {
-  const { db, tenantId } = turning;
+  const { db, tenantId, pageSize = usualPage } = turning;
   let renewed = 0;
   for (const name of ownPlaceNames) {
     for (let after: Cursor | undefined; ;) {

@@ -211,7 +211,7 @@ async function upperFlaw({ trust, ask, upper }: Walk, node: NodeAt, hash: Buffer
 function headFlaw(tenantId: string, { root, checkpoint }: TreeExtent, log: LogCheck): Breach | undefined {
   const { size, root: computed } = log.head();
   // Signed over other leaves than these: that says more than that the head is of others.
-  const signed = log.checkpoint(checkpoint ?? '');
+  const signed = log.checkpoint(checkpoint ?? '', true);
   if (signed !== undefined) return signed;
   return root?.equals(computed) === true ? undefined : { code: 'head_root', kind: 'head', id: tenantId, index: size };
 }

@@ -12,6 +12,10 @@ import { DbFault } from '../../src/db/fault.ts';
 import { statement, type Statement } from '../../src/db/statement.ts';
 import { newId } from '../../src/vault/ids.ts';
 import { sealNew } from '../../src/vault/record.ts';
+import { checkpointKey } from '../../src/crypto/checkpoint.ts';
+import { addNextKey, keepFormer, loadKeyFolder, removeKeyFiles } from '../../src/keys/folder.ts';
+import type { LiveKeys } from '../../src/keys/liveKeys.ts';
+import { verifyTree } from '../../src/vault/treeVerification.ts';
 import { openIntegrator } from '../../src/vault/integration.ts';
 import { retire } from '../../src/vault/keyRetirement.ts';
 import type { Turning } from '../../src/vault/keyTurn.ts';
@@ -19,14 +23,14 @@ import { fileKeysInUse } from '../../src/vault/processes.ts';
 import { readiness } from '../../src/vault/readiness.ts';
 import { rotateIndex } from '../../src/vault/reindex.ts';
 import { rotateMac } from '../../src/vault/resign.ts';
-import { rotateData } from '../../src/vault/rewrap.ts';
+import { countData, rotateData } from '../../src/vault/rewrap.ts';
 import { countRoots, reroot } from '../../src/vault/rerootTenants.ts';
 import { heldRootKey } from '../../src/keys/rootKey.ts';
 import { keyPlaces } from '../../src/db/keyPlaces.ts';
 import { withClient } from '../support/postgres.ts';
 import { sweepOf } from '../support/sweeps.ts';
-import { clientOf, startVault, type TestClient, type TestVault } from '../support/vault.ts';
-import { atDatabase, day, made, newOrder, newPerson, statuses } from '../support/work.ts';
+import { clientOf, login, startVault, type TestClient, type TestVault } from '../support/vault.ts';
+import { atDatabase, day, killedOnce, made, newOrder, newPerson, statuses } from '../support/work.ts';
 
 /** Two processes, as it were, on one database. */
 let vault: TestVault;
@@ -481,6 +485,93 @@ describe('P16: the mac key, while nothing is written to the log', () => {
     expect(retired).toMatchObject({ destroyed: true, rests: {} });
     await integrate();
     expect((await head()).size).toBeGreaterThan(after.size);
+  });
+});
+
+describe('P16: a command that is killed with -9', () => {
+  test('is followed by whoever comes next, and nothing is left on the former version', async () => {
+    const load = underLoad();
+    const last = (await standing('data')).at(-1)?.version ?? 0;
+    const introduced = async () => (await standing('data')).at(-1)?.state === 'introduced';
+    expect(await killedOnce(vault, ['keys', 'rotate', 'data'], introduced)).toBe(true);
+    expect((await standing('data')).at(-1)).toEqual({ version: last + 1, state: 'introduced' });
+    await rotateData(turner(load));
+    expect(await retire(turner(load), 'data')).toEqual([{ version: last, destroyed: true, rests: {} }]);
+    await load.stop();
+    expect(load.unexpected).toEqual([]);
+    const counted = Object.values(await countData(turner(undefined))).flatMap((found) => Object.keys(found));
+    expect(new Set(counted)).toEqual(new Set([String(last + 1)]));
+  });
+});
+
+describe('P16: the keys that sign', () => {
+  const live = ({ vault: { keys } }: TestVault) => keys as LiveKeys;
+  /** As by a restart: what is in the folder now. */
+  const restart = async (place: TestVault) =>
+    live(place).open(await loadKeyFolder(vault.keysFolder, { production: true }));
+  const rounds = async () => {
+    for (const place of [vault, beside, vault, beside]) await place.vault.peers.round();
+  };
+
+  test('turn over under load, process by process: no token is refused, no checkpoint fails', async () => {
+    const load = underLoad();
+    const running = { on: true };
+    const refused: string[] = [];
+    let logins = 0;
+    const given = (async () => {
+      while (running.on)
+        for (const [from, to] of [
+          [vault, beside],
+          [beside, vault],
+        ] as const) {
+          const client = await login(from.url, shop.id, shop.secret);
+          const { status } = await clientOf(to.url, shop.id, shop.secret, client.token).get('/v1/customers?limit=1');
+          if (status !== 200) refused.push(String(status));
+          logins += 1;
+        }
+    })();
+    const [first] = vault.vault.keys.token;
+    const [signed] = vault.vault.keys.checkpoint;
+    const integrate = openIntegrator(vault.vault);
+    const holds = async (formerly: boolean) => {
+      await integrate();
+      const own = [...vault.vault.keys.checkpoint, ...vault.vault.keys.formerCheckpoint];
+      const keys = own.map(({ publicKey, kid }) => ({
+        ...checkpointKey(vault.tenantId, publicKey),
+        ...(formerly && kid === signed.kid ? { former: true as const } : {}),
+      }));
+      const trust = { tenantId: vault.tenantId, keys, held: undefined };
+      return (await verifyTree(vault.vault.db, trust, () => undefined)).breach?.code;
+    };
+    await rounds();
+    expect(await holds(false)).toBeUndefined();
+    // Control: a head that a former key alone has signed.
+    expect(await holds(true)).toBe('checkpoint_signature');
+    for (const family of ['token', 'export', 'checkpoint'] as const) await addNextKey(vault.keysFolder, family, 2);
+    await restart(vault);
+    await rounds();
+    await load.drained();
+    // Until every process has the next one, tokens are signed with the one before.
+    expect(vault.vault.peers.signing(vault.vault.keys.token)[0]?.kid).toBe(first?.kid);
+    await restart(beside);
+    await rounds();
+    await load.drained();
+    expect(vault.vault.peers.signing(vault.vault.keys.token)[0]?.kid).not.toBe(first?.kid);
+    expect(await holds(true)).toBeUndefined();
+    running.on = false;
+    await given;
+    await load.stop();
+    expect([load.unexpected, refused]).toEqual([[], []]);
+    expect(logins).toBeGreaterThan(4);
+    // Nothing is signed with the former ones from here on, and what they have signed verifies.
+    await keepFormer(vault.keysFolder, 1, signed);
+    await removeKeyFiles(vault.keysFolder, ['token-1.pem', 'checkpoint-1.pem', 'export-1.pem', 'export-1.crt']);
+    for (const place of [vault, beside]) await restart(place);
+    const { body } = await vault.request('GET', '/.well-known/jwks.json');
+    expect(body.keys.map(({ kid }: { kid: string }) => kid)).toEqual([vault.vault.keys.token[0]?.kid]);
+    const again = await login(beside.url, shop.id, shop.secret);
+    made(await again.post('/v1/customers', people.naturalCustomer()));
+    expect(await holds(true)).toBeUndefined();
   });
 });
 

@@ -19,7 +19,17 @@ import { customerUnder } from '../support/profiles.ts';
 import { withClient } from '../support/postgres.ts';
 import { undertaken } from '../support/undertakings.ts';
 import { clientOf, startVault, type TestClient, type TestVault } from '../support/vault.ts';
-import { atDatabase, made, newOrder, newParcel, newPerson, statuses, subjectOf, type Person } from '../support/work.ts';
+import {
+  atDatabase,
+  killedOnce,
+  made,
+  newOrder,
+  newParcel,
+  newPerson,
+  statuses,
+  subjectOf,
+  type Person,
+} from '../support/work.ts';
 import { shipped } from '../unit/policy/shipped.ts';
 import { openShop, ticketBody, type Shop, type Side } from './shop.ts';
 
@@ -653,6 +663,30 @@ describe('a turn of all', () => {
       [vault.tenantId],
     );
     expect(turn?.before).toBeNull();
+    expect(await flawOf()).toBeUndefined();
+  });
+
+  test('is killed with -9 in the middle, and whoever comes next goes on', async () => {
+    const renewed = async () => {
+      const rows = await atDatabase<{ n: number }>(
+        vault,
+        `select count(*)::integer as n
+           from amanat.customers c join amanat.tenants t on t.id = c.tenant_id
+          where c.tenant_id = $1 and c.key_since >= t.record_keys_before`,
+        [vault.tenantId],
+      );
+      return rows[0]?.n ?? 0;
+    };
+    const before = await keyRows();
+    const command = ['keys', 'rotate', 'record', '--tenant', vault.tenantId];
+    expect(await killedOnce(vault, command, async () => (await renewed()) > 0)).toBe(true);
+    // Control: it was in the middle.
+    expect(await renewed()).toBeLessThan(before.filter(({ kind }) => kind === 'customer').length);
+    await renewAll(turner(vault.tenantId));
+    const after = await keyRows();
+    expect(after.map(({ id, version }) => [id, version])).toEqual(before.map(({ id, version }) => [id, version + 1]));
+    const former = new Set(before.map(({ wrapped }) => wrapped.toString('hex')));
+    expect(after.filter(({ wrapped }) => former.has(wrapped.toString('hex')))).toEqual([]);
     expect(await flawOf()).toBeUndefined();
   });
 

@@ -1,4 +1,7 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
 import type { SyntheticAddress, SyntheticPhone } from '../../src/cli/synthetic.ts';
 import { commit } from '../../src/db/commit.ts';
@@ -160,4 +163,21 @@ export async function changedMeanwhile(
     await client.query('commit');
     return answer;
   });
+}
+
+const cli = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+
+/** Runs the command as it ships against a vault's database, until `seen` holds; then kill -9. True where it was killed, not done. */
+export async function killedOnce(
+  vault: TestVault,
+  argv: readonly string[],
+  seen: () => Promise<boolean>,
+): Promise<boolean> {
+  const folder = { AMANAT_KEYS_DIR: vault.keysFolder, AMANAT_DATA_DIR: vault.keysFolder };
+  const env = { PATH: process.env['PATH'], AMANAT_DATABASE_URL: vault.db.serviceUrl, ...folder };
+  const child = spawn(process.execPath, [cli, ...argv], { env, stdio: 'ignore' });
+  const exited = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
+  while (child.exitCode === null && !(await seen()));
+  child.kill('SIGKILL');
+  return (await exited)[1] === 'SIGKILL';
 }
