@@ -58,7 +58,6 @@ import type { Senders } from './sending/sender.ts';
 import { tokenVerifier } from './vault/accessToken.ts';
 import type { Caller } from './vault/caller.ts';
 import { openCeilings } from './vault/ceilings.ts';
-import { openCreates } from './vault/creates.ts';
 import { deliveryMemory } from './vault/deliveryMemory.ts';
 import { forgetDestroyed } from './vault/erasure.ts';
 import { grantMemory } from './vault/grantOf.ts';
@@ -71,6 +70,7 @@ import { newThrottle } from './vault/throttle.ts';
 import type { Vault } from './vault/vault.ts';
 import { openWatch } from './vault/watch.ts';
 import type { WitnessState } from './vault/witness.ts';
+import { openWrites } from './vault/writes.ts';
 
 const hourMs = 3_600_000;
 
@@ -135,7 +135,7 @@ export function openVault(parts: Parts): Vault {
     ),
     reads: openReads(db, now),
     ceilings: openCeilings(db, now),
-    create: openCreates(db),
+    writes: openWrites(db),
     issuer,
     senders,
     ...outsideOf(parts),

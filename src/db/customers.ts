@@ -17,13 +17,10 @@ export interface NewCustomerRow extends CustomerRow {
   readonly tenantId: string;
 }
 
-export interface TagRow {
+/** Which customer. */
+export interface CustomerName {
   readonly tenantId: string;
-  readonly customerId: string;
-  readonly field: string;
-  readonly tag: Buffer;
-  readonly keyVersion: number;
-  readonly exclusive: boolean;
+  readonly id: string;
 }
 
 export function insertCustomers(customers: readonly NewCustomerRow[]): Statement {
@@ -52,61 +49,75 @@ export function insertCustomers(customers: readonly NewCustomerRow[]): Statement
   );
 }
 
-/** Fails with index_tags_exclusive when another customer holds an exclusive one. */
-export function insertTags(tags: readonly TagRow[]): Statement {
-  return statement(
-    'insert_tags',
-    `insert into amanat.index_tags (tenant_id, field, tag, customer_id, key_version, exclusive)
-     select t.tenant_id, t.field, t.tag, t.customer_id, t.key_version, t.exclusive
-       from unnest($1::uuid[], $2::text[], $3::bytea[], $4::uuid[], $5::integer[], $6::boolean[])
-            as t (tenant_id, field, tag, customer_id, key_version, exclusive)`,
-    [
-      tags.map((t) => t.tenantId),
-      tags.map((t) => t.field),
-      tags.map((t) => t.tag),
-      tags.map((t) => t.customerId),
-      tags.map((t) => t.keyVersion),
-      tags.map((t) => t.exclusive),
-    ],
-  );
-}
-
-export function deleteTags(tenantId: string, customerId: string): Statement {
-  return statement(
-    'delete_tags',
-    `delete from amanat.index_tags t where t.tenant_id = $1::uuid and t.customer_id = $2::uuid`,
-    [tenantId, customerId],
-  );
-}
-
-/** Without a leaf: only for work that goes on to commit one (patch, orders, invoices, exports). Active customers only. */
-export function selectCustomers(tenantId: string, ids: readonly string[]): Statement<CustomerRow> {
+/** Active customers only, by their places in what is asked. Without a leaf: for work that goes on to commit one. */
+export function selectCustomers(asked: readonly CustomerName[]): Statement<CustomerRow & { readonly n: number }> {
   return statement(
     'select_customers',
-    `select c.id, c.kind, c.status, c.version, c.source, c.key_version as "keyVersion", c.data_key as "dataKey",
-            c.sealed, c.created_at as "createdAt", c.updated_at as "updatedAt"
-       from amanat.customers c
-      where c.tenant_id = $1::uuid and c.id = any ($2::uuid[]) and c.status = 'active'`,
-    [tenantId, ids],
+    `select a.n::integer as n, c.id, c.kind, c.status, c.version, c.source, c.key_version as "keyVersion",
+            c.data_key as "dataKey", c.sealed, c.created_at as "createdAt", c.updated_at as "updatedAt"
+       from unnest($1::uuid[], $2::uuid[]) with ordinality as a (tenant_id, id, n)
+      cross join lateral (
+        select * from amanat.customers c
+         where c.tenant_id = a.tenant_id and c.id = a.id and c.status = 'active'
+         limit 1
+      ) c`,
+    [asked.map((a) => a.tenantId), asked.map((a) => a.id)],
   );
 }
 
-/** Guarded: aborts with precondition_failed unless version and status are as they were read, and it is not frozen since. */
-export function updateCustomer(
-  tenantId: string,
-  customer: Pick<CustomerRow, 'id' | 'status' | 'version' | 'source' | 'sealed' | 'updatedAt'>,
-): Statement {
+/** The same of one. */
+export function selectCustomer(tenantId: string, id: string): Statement<CustomerRow> {
+  return selectCustomers([{ tenantId, id }]);
+}
+
+/**
+ * Holds these rows until the commit, where all of them can be had without waiting; else aborts with `conflict`. For edits that
+ * have nothing to do with each other: none is to wait for the row of another, and none to lock in another's way.
+ */
+export function takeCustomersAtOnce(customers: readonly CustomerName[]): Statement {
   return statement(
-    'update_customer',
+    'take_customers_at_once',
+    `with taken as (
+       select 1
+         from unnest($1::uuid[], $2::uuid[]) as a (tenant_id, id)
+        cross join lateral (
+          select 1 from amanat.customers c
+           where c.tenant_id = a.tenant_id and c.id = a.id
+             for no key update skip locked
+        ) c
+     )
+     select amanat.require(count(*) = $3::integer, 'conflict') from taken`,
+    [customers.map((c) => c.tenantId), customers.map((c) => c.id), customers.length],
+  );
+}
+
+export interface CustomerUpdate
+  extends CustomerName, Pick<CustomerRow, 'status' | 'version' | 'source' | 'sealed' | 'updatedAt'> {}
+
+/** Guarded: aborts with precondition_failed unless version and status are as they were read, and none is frozen since. */
+export function updateCustomers(updates: readonly CustomerUpdate[]): Statement {
+  return statement(
+    'update_customers',
     `with updated as (
-       update amanat.customers
-          set version = $3::integer, sealed = $4::bytea, updated_at = $5::timestamptz, source = $6::text
-        where tenant_id = $1::uuid and id = $2::uuid and version = $3::integer - 1 and status = $7::text
-          and not edits_frozen
+       update amanat.customers c
+          set version = u.version, sealed = u.sealed, updated_at = u.updated_at, source = u.source
+         from unnest($1::uuid[], $2::uuid[], $3::integer[], $4::bytea[], $5::timestamptz[], $6::text[], $7::text[])
+              as u (tenant_id, id, version, sealed, updated_at, source, status)
+        where c.tenant_id = u.tenant_id and c.id = u.id and c.version = u.version - 1 and c.status = u.status
+          and not c.edits_frozen
         returning 1
      )
-     select amanat.require(count(*) = 1, 'precondition_failed') from updated`,
-    [tenantId, customer.id, customer.version, customer.sealed, customer.updatedAt, customer.source, customer.status],
+     select amanat.require(count(*) = $8::integer, 'precondition_failed') from updated`,
+    [
+      updates.map((u) => u.tenantId),
+      updates.map((u) => u.id),
+      updates.map((u) => u.version),
+      updates.map((u) => u.sealed),
+      updates.map((u) => u.updatedAt),
+      updates.map((u) => u.source),
+      updates.map((u) => u.status),
+      updates.length,
+    ],
   );
 }
 
@@ -173,24 +184,6 @@ export function findByTags(queries: readonly TagQuery[]): Statement<Match> {
       ) m
       order by q.n, m.id`,
     [asked.map((q) => q.tenantId), asked.map((q) => q.field), asked.map((q) => q.tag), asked.map((q) => q.n)],
-  );
-}
-
-/** Which of these exclusive tags are held, and by whom. */
-export function findExclusiveTags(
-  tenantId: string,
-  tags: readonly { field: string; tag: Buffer }[],
-): Statement<{
-  field: string;
-  tag: Buffer;
-  customerId: string;
-}> {
-  return statement(
-    'find_exclusive_tags',
-    `select t.field, t.tag, t.customer_id as "customerId"
-       from unnest($2::text[], $3::bytea[]) as q (field, tag)
-       join amanat.index_tags t on t.tenant_id = $1::uuid and t.field = q.field and t.tag = q.tag and t.exclusive`,
-    [tenantId, tags.map((t) => t.field), tags.map((t) => t.tag)],
   );
 }
 

@@ -1,3 +1,4 @@
+import type { CustomerName } from './customers.ts';
 import { statement, type Statement } from './statement.ts';
 
 /** What a report of misuse can stop. */
@@ -73,14 +74,18 @@ export function takeCustomer(tenantId: string, id: string): Statement {
   );
 }
 
-/** Guard of an act that changes the customer's data, or opens something new on them: `customer_frozen`. */
-export function requireEdits(tenantId: string, customerId: string): Statement {
+/** Guard of an act that changes the data of customers, or opens something new on them: `customer_frozen`. */
+export function requireEdits(customers: readonly CustomerName[]): Statement {
   return statement(
     'require_edits',
     `select amanat.require(not exists (
-       select 1 from amanat.customers c
-        where c.tenant_id = $1::uuid and c.id = $2::uuid and c.edits_frozen), 'customer_frozen')`,
-    [tenantId, customerId],
+       select 1
+         from unnest($1::uuid[], $2::uuid[]) as a (tenant_id, id)
+        cross join lateral (
+          select c.edits_frozen from amanat.customers c where c.tenant_id = a.tenant_id and c.id = a.id limit 1
+        ) c
+        where c.edits_frozen), 'customer_frozen')`,
+    [customers.map((c) => c.tenantId), customers.map((c) => c.id)],
   );
 }
 

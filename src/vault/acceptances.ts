@@ -1,5 +1,5 @@
 import { insertAcceptance, listAcceptances as listStatement, type AcceptanceRow } from '../db/acceptances.ts';
-import { selectCustomers } from '../db/customers.ts';
+import { selectCustomer } from '../db/customers.ts';
 import { refuse, VaultError } from '../errors.ts';
 import type { Profile } from '../policy/profile.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
@@ -81,7 +81,7 @@ export async function listAcceptances(
   const { tenantId } = caller;
   const { profile } = vault.watch.policy(tenantId);
   const [[customer], rows] = await load(vault, tenantId, [
-    selectCustomers(tenantId, [customerId]),
+    selectCustomer(tenantId, customerId),
     listStatement(tenantId, customerId, page.after, page.limit + 1),
   ]);
   if (customer === undefined) throw new VaultError('not_found');

@@ -6,7 +6,7 @@ import {
   type AssuranceLevel,
   type AssuranceRow,
 } from '../db/contactPoints.ts';
-import { selectCustomers, type CustomerRow } from '../db/customers.ts';
+import { selectCustomer, type CustomerRow } from '../db/customers.ts';
 import { refuse, VaultError } from '../errors.ts';
 import { sameBytes } from '../crypto/hmac.ts';
 import { checkText } from '../formats/text.ts';
@@ -144,7 +144,7 @@ export async function namedPoint(vault: Vault, caller: Caller, customerId: strin
   const { tenantId, subjectId } = caller;
   if (subjectId !== undefined && subjectId !== customerId) throw new VaultError('not_found');
   const [[customer], assurances] = await load(vault, tenantId, [
-    selectCustomers(tenantId, [customerId]),
+    selectCustomer(tenantId, customerId),
     selectAssurances(tenantId, customerId),
   ]);
   if (customer === undefined) throw new VaultError('not_found');

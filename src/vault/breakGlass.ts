@@ -1,5 +1,5 @@
 import { countGlassOf, insertGlass, reviewOutcomes, type GlassRow } from '../db/breakGlass.ts';
-import { selectCustomers } from '../db/customers.ts';
+import { selectCustomer } from '../db/customers.ts';
 import { requireReveals } from '../db/freezes.ts';
 import { insertGrant } from '../db/grants.ts';
 import { refuse, VaultError } from '../errors.ts';
@@ -87,7 +87,7 @@ export async function openGlass(vault: Vault, caller: Caller, act: Act, input: N
 /** The customer, where the day has an emergency left. The statement that opens one asks again. */
 async function openableFor(vault: Vault, tenantId: string, customerId: string, day: string, perDay: number) {
   const [[customer], [today]] = await load(vault, tenantId, [
-    selectCustomers(tenantId, [customerId]),
+    selectCustomer(tenantId, customerId),
     countGlassOf(tenantId, day),
   ]);
   if (customer === undefined) throw refuse('invalid_body', '/customerId', 'unknown_id');

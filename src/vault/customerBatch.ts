@@ -1,4 +1,5 @@
-import { findExclusiveTags, insertCustomers, insertTags, type NewCustomerRow, type TagRow } from '../db/customers.ts';
+import { insertCustomers, type NewCustomerRow } from '../db/customers.ts';
+import { findExclusiveTags, insertTags, type TagRow } from '../db/indexTags.ts';
 import { insertLeaves, type LeafRow } from '../db/audit.ts';
 import type { Statement } from '../db/statement.ts';
 import { VaultError, type Fault } from '../errors.ts';

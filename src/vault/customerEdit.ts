@@ -1,5 +1,6 @@
-import { deleteTags, insertTags, updateCustomer, type CustomerRow, type TagRow } from '../db/customers.ts';
+import { takeCustomersAtOnce, updateCustomers, type CustomerRow, type CustomerUpdate } from '../db/customers.ts';
 import { requireEdits } from '../db/freezes.ts';
+import { replaceTags, type TagRow } from '../db/indexTags.ts';
 import type { Statement } from '../db/statement.ts';
 import type { Fault } from '../errors.ts';
 import type { Deed } from './audit.ts';
@@ -8,6 +9,7 @@ import { mergeCustomer, type CustomerPatch } from './customerPatch.ts';
 import { checkCustomer } from './customerRecord.ts';
 import { resealCustomer, tagsOf } from './customerSeal.ts';
 import { newId } from './ids.ts';
+import { openRecord } from './record.ts';
 import type { TenantKeys } from './keyring.ts';
 import { submissionOf, uncovered, type Source, type Submitted } from './submission.ts';
 import type { Vault } from './vault.ts';
@@ -20,11 +22,8 @@ export interface CustomerChange extends CustomerPatch, Pick<Submitted, 'attestat
 
 /** A change that was checked and sealed, ready to be committed. */
 export interface CustomerEdit {
-  readonly version: number;
-  readonly updatedAt: Date;
+  readonly update: CustomerUpdate;
   readonly warnings: readonly Fault[];
-  /** Guarded: precondition_failed unless the customer stands as it was read, customer_frozen under a report of misuse. */
-  readonly statements: readonly Statement[];
   readonly tags: readonly TagRow[];
   readonly deed: Deed;
 }
@@ -39,26 +38,37 @@ export function editCustomer(
   change: CustomerChange,
 ): CustomerEdit {
   const { id, status } = stored;
+  const record = openRecord(keys, 'customer', stored);
   const data = checkCustomer(
     policy,
-    mergeCustomer(keys, stored, change, () => newId(vault.now())),
+    mergeCustomer(record, stored.kind, change, () => newId(vault.now())),
   );
   const updatedAt = new Date(vault.now());
   const submitted = { ...change, source: change.source ?? (stored.source as Source) };
   const submission = submissionOf(policy, doer, submitted, updatedAt);
-  const { version, sealed, digest } = resealCustomer(keys, policy, stored, data, submission);
-  const tags = tagsOf(keys, policy, id, data);
+  const { version, sealed, digest } = resealCustomer(keys, policy, stored, record, data, submission);
+  const { tenantId } = keys;
   return {
-    version,
-    updatedAt,
+    update: { tenantId, id, status, version, source: submission.source, sealed, updatedAt },
     warnings: [...data.warnings, ...uncovered(policy, submission.source)],
-    statements: [
-      requireEdits(keys.tenantId, id),
-      updateCustomer(keys.tenantId, { id, status, version, source: submission.source, sealed, updatedAt }),
-      deleteTags(keys.tenantId, id),
-      insertTags(tags),
-    ],
-    tags,
+    tags: tagsOf(keys, policy, id, data),
     deed: { policy, subjectId: id, digest, recordVersion: version },
   };
+}
+
+/**
+ * Guarded: precondition_failed unless each customer stands as it was read, customer_frozen under a report of misuse. Where there
+ * are several, `conflict` unless nobody else is at any of them.
+ */
+export function editStatements(edits: readonly Pick<CustomerEdit, 'update' | 'tags'>[]): readonly Statement[] {
+  const updates = edits.map(({ update }) => update);
+  return [
+    ...(edits.length > 1 ? [takeCustomersAtOnce(updates)] : []),
+    requireEdits(updates),
+    updateCustomers(updates),
+    ...replaceTags(
+      updates,
+      edits.flatMap(({ tags }) => tags),
+    ),
+  ];
 }

@@ -1,11 +1,9 @@
 import { VaultError, type Fault } from '../errors.ts';
-import type { CustomerRow } from '../db/customers.ts';
 import type { Address, Location, PlaceInput } from './addressParts.ts';
-import { singleFields } from './customerFields.ts';
+import { singleFields, type PartyKind } from './customerFields.ts';
 import type { CustomerInput, PhoneInput } from './customerRecord.ts';
 import { labels, type CustomerHeader } from './customerSeal.ts';
-import { forResealing, headerOf, openRecord, type OpenRecord, type StoredRecord } from './record.ts';
-import type { TenantKeys } from './keyring.ts';
+import { forResealing, headerOf, type OpenRecord } from './record.ts';
 
 /** A phone of the patched list: a new one, or by its id one that stands, changed where a member is given. */
 export interface PhonePatch {
@@ -33,16 +31,15 @@ export interface CustomerPatch {
 
 /** The whole customer as it will be. Opens every stored value, so a damaged record is never carried over. */
 export function mergeCustomer(
-  keys: TenantKeys,
-  stored: Pick<CustomerRow, 'kind'> & StoredRecord,
+  record: OpenRecord,
+  kind: PartyKind,
   patch: CustomerPatch,
   newMemberId: () => string,
 ): CustomerInput {
-  const record = openRecord(keys, 'customer', stored);
   const header = headerOf<CustomerHeader>(record);
   const faults: Fault[] = [];
   const merged: CustomerInput = {
-    kind: stored.kind,
+    kind,
     guest: patch.guest ?? header.guest,
     fields: mergeFields(record, header, patch.fields ?? {}),
     phones: mergeList(standingPhones(record, header), patch.phones, '/phones', faults, newMemberId, mergePhone),

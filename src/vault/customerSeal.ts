@@ -1,11 +1,12 @@
-import type { CustomerRow, NewCustomerRow, TagRow } from '../db/customers.ts';
+import type { CustomerRow, NewCustomerRow } from '../db/customers.ts';
+import type { TagRow } from '../db/indexTags.ts';
 import { maskField } from '../policy/masks.ts';
 import type { Field } from '../policy/profile.ts';
 import type { CustomerData } from './customerRecord.ts';
 import { keysOf } from './customerRecord.ts';
 import type { PartyKind, SingleField } from './customerFields.ts';
 import type { TenantKeys } from './keyring.ts';
-import { forResealing, headerOf, openRecord, sealNew, sealNext } from './record.ts';
+import { forResealing, headerOf, sealNew, sealNext } from './record.ts';
 import type { OpenRecord, SealedRecord, Value, Values } from './record.ts';
 import { originsAfter, submissionsOf, type Origins, type Submission } from './submission.ts';
 import type { Policy } from './watch.ts';
@@ -97,15 +98,16 @@ function withHeader(policy: Policy, data: CustomerData, values: Map<string, Valu
   return values.set('header', headerFor(policy, data, origins) as unknown as Value);
 }
 
+/** As its next version; `record` is what is stored, opened. */
 export function resealCustomer(
   keys: TenantKeys,
   policy: Policy,
   stored: CustomerRow,
+  record: OpenRecord,
   data: CustomerData,
   submission: Omit<Submission, 'version'>,
 ): SealedRecord {
   const values = valuesOf(data);
-  const record = openRecord(keys, 'customer', stored);
   const header = headerOf<CustomerHeader>(record);
   const before = { ...header, submissions: submissionsOf(header, stored) };
   const same = [...values.keys()].filter((label) => isSame(record, label, values.get(label)));

@@ -1,13 +1,14 @@
-import { insertCustomers, insertTags, listCustomers as listStatement, selectCustomers } from '../db/customers.ts';
+import { insertCustomers, listCustomers as listStatement } from '../db/customers.ts';
+import { insertTags, type TagRow } from '../db/indexTags.ts';
 import { refuse, VaultError } from '../errors.ts';
 import { fields as allFields, type Field } from '../policy/profile.ts';
-import { commitAct, load, refusalOf, withLeaf, type Act, type Answer } from './act.ts';
+import { commitAct, load, refusalOf, type Act, type Answer } from './act.ts';
 import { leafOf, type Deed } from './audit.ts';
 import { expectRecipient, within } from './admissions.ts';
 import type { Caller } from './caller.ts';
 import { admitFullRead } from './ceilings.ts';
 import { checkCustomer, type CustomerInput } from './customerRecord.ts';
-import { editCustomer, type CustomerChange } from './customerEdit.ts';
+import { editCustomer, editStatements, type CustomerChange, type CustomerEdit } from './customerEdit.ts';
 import { rowOf, sealCustomer, tagsOf } from './customerSeal.ts';
 import { viewCustomer, type CustomerView } from './customerView.ts';
 import { customerMeant, withShownIds } from './firmIds.ts';
@@ -54,11 +55,10 @@ export async function createCustomer(vault: Vault, caller: Caller, act: Act, inp
       const { row, tags, deed } = seal();
       return await commitAct(vault, caller, act, deed, [insertCustomers([row]), insertTags(tags)], answer);
     }
-    const leaf = await vault.create(caller.tenantId, () => {
+    return await vault.writes.create(caller.tenantId, () => {
       const { deed, ...stored } = seal();
-      return { ...stored, leaf: leafOf(vault, caller, act, deed) };
+      return { ...stored, leaf: leafOf(vault, caller, act, deed), answer };
     });
-    return withLeaf(answer, leaf);
   } catch (error) {
     throw await namingTaken(vault, caller, tagsOf(keys, policy, id, data), refusalOf(vault, error));
   }
@@ -143,22 +143,40 @@ export async function patchCustomer(
   permit(caller, 'customers.patch');
   const policy = vault.watch.policy(caller.tenantId);
   if (caller.subjectId !== undefined) checkOwn(policy, caller.subjectId, id, patch);
-  const [[stored]] = await load(vault, caller.tenantId, [selectCustomers(caller.tenantId, [id])]);
+  const stored = await vault.reads.stored(caller.tenantId, id).catch((error: unknown) => {
+    throw refusalOf(vault, error);
+  });
   if (stored === undefined) throw new VaultError('not_found');
   if (version !== stored.version) throw new VaultError('precondition_failed');
   const keys = await vault.keyring.tenant(caller.tenantId);
-  const edit = editCustomer(vault, policy, keys, caller, stored, patch);
   const rule = caller.subjectId === undefined ? undefined : 'rights.correct.self';
-  const answer: Answer = {
-    status: 200,
-    headers: { ETag: `"${edit.version}"` },
-    body: { id, version: edit.version, updatedAt: edit.updatedAt.toISOString(), warnings: edit.warnings },
+  let tags: readonly TagRow[] = [];
+  const seal = () => {
+    const edit = editCustomer(vault, policy, keys, caller, stored, patch);
+    tags = edit.tags;
+    return { edit, deed: { ...edit.deed, rule }, answer: editedAnswer(edit) };
   };
-  return commitAct(vault, caller, act, { ...edit.deed, rule }, edit.statements, answer).catch(
-    async (error: unknown) => {
-      throw await namingTaken(vault, caller, edit.tags, error);
-    },
-  );
+  try {
+    if (act.idempotency !== undefined) {
+      const { edit, deed, answer } = seal();
+      return await commitAct(vault, caller, act, deed, editStatements([edit]), answer);
+    }
+    return await vault.writes.edit(caller.tenantId, () => {
+      const { edit, deed, answer } = seal();
+      return { ...edit, leaf: leafOf(vault, caller, act, deed), answer };
+    });
+  } catch (error) {
+    throw await namingTaken(vault, caller, tags, refusalOf(vault, error));
+  }
+}
+
+function editedAnswer({ update, warnings }: CustomerEdit): Answer {
+  const { id, version, updatedAt } = update;
+  return {
+    status: 200,
+    headers: { ETag: `"${version}"` },
+    body: { id, version, updatedAt: updatedAt.toISOString(), warnings },
+  };
 }
 
 /** A person corrects their own data (E22, C13), where the policy lets them; not what the shop knows them by. */

@@ -1,4 +1,4 @@
-import { selectCustomers } from '../db/customers.ts';
+import { selectCustomer } from '../db/customers.ts';
 import { putDecoyList } from '../db/decoyList.ts';
 import { refuse, VaultError } from '../errors.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
@@ -20,7 +20,7 @@ export async function createDecoy(vault: Vault, caller: Caller, act: Act, custom
   personOf(caller);
   const { tenantId } = caller;
   if (vault.watch.policy(tenantId).profile.decoys === undefined) throw refuse('not_permitted', '', 'not_in_policy');
-  const [[customer]] = await load(vault, tenantId, [selectCustomers(tenantId, [customerId])]);
+  const [[customer]] = await load(vault, tenantId, [selectCustomer(tenantId, customerId)]);
   if (customer === undefined) throw refuse('invalid_body', '/customerId', 'unknown_id');
   const keys = await vault.keyring.tenant(tenantId);
   const list = await decoyList(vault, keys);

@@ -1,7 +1,7 @@
 import { closeGrant as closeStatement, insertGrant, listGrants as listStatement } from '../db/grants.ts';
 import { selectGrant, type GrantAudience } from '../db/grants.ts';
 import { selectClientsInService, type ClientRow } from '../db/clients.ts';
-import { selectCustomers, type CustomerRow } from '../db/customers.ts';
+import { selectCustomer, type CustomerRow } from '../db/customers.ts';
 import { requireReveals } from '../db/freezes.ts';
 import { selectOrders } from '../db/orders.ts';
 import { refuse, VaultError } from '../errors.ts';
@@ -63,7 +63,7 @@ export async function openGrant(vault: Vault, caller: Caller, act: Act, input: N
   checkReference(input);
   const byClient = 'clientId' in input.grantee ? input.grantee : undefined;
   const [[customer], [order], [client]] = await load(vault, tenantId, [
-    selectCustomers(tenantId, [input.customerId]),
+    selectCustomer(tenantId, input.customerId),
     selectOrders(tenantId, input.orderId === undefined ? [] : [input.orderId], clocksOf(policy.profile, new Date(now))),
     selectClientsInService(tenantId, byClient === undefined ? [] : [byClient.clientId]),
   ]);

@@ -1,4 +1,4 @@
-import { selectCustomers } from '../db/customers.ts';
+import { selectCustomer } from '../db/customers.ts';
 import { requireReveals } from '../db/freezes.ts';
 import { insertInvoice, selectInvoice } from '../db/invoices.ts';
 import { selectOrders } from '../db/orders.ts';
@@ -30,7 +30,7 @@ export async function createInvoice(vault: Vault, caller: Caller, act: Act, orde
   const [[order]] = await load(vault, tenantId, [selectOrders(tenantId, [orderId], clocks)]);
   if (order === undefined) throw new VaultError('not_found');
   if (order.status === 'cancelled') throw refuse('conflict', '', 'cancelled');
-  const [[customer]] = await load(vault, tenantId, [selectCustomers(tenantId, [order.customerId])]);
+  const [[customer]] = await load(vault, tenantId, [selectCustomer(tenantId, order.customerId)]);
   if (customer === undefined) throw new VaultError('not_found');
   const keys = await vault.keyring.tenant(tenantId);
   const now = vault.now();

@@ -1,4 +1,4 @@
-import { selectCustomers } from '../db/customers.ts';
+import { selectCustomer } from '../db/customers.ts';
 import { requireEdits } from '../db/freezes.ts';
 import { closeGrantsOfOrder } from '../db/grants.ts';
 import { recordOrderRead } from '../db/orderReads.ts';
@@ -52,7 +52,7 @@ export async function createOrder(vault: Vault, caller: Caller, act: Act, input:
   const policy = vault.watch.policy(tenantId);
   const badReference = checkText(input.externalRef, { max: 100, kind: 'text' });
   if (badReference !== undefined) throw refuse('invalid_body', '/externalRef', badReference);
-  const [[customer]] = await load(vault, tenantId, [selectCustomers(tenantId, [input.customerId])]);
+  const [[customer]] = await load(vault, tenantId, [selectCustomer(tenantId, input.customerId)]);
   if (customer === undefined) throw refuse('invalid_body', '/customerId', 'unknown_id');
   const keys = await vault.keyring.tenant(tenantId);
   const { party, values } = deliveryData(policy, keys, customer, input.delivery);
@@ -70,7 +70,8 @@ export async function createOrder(vault: Vault, caller: Caller, act: Act, input:
     updatedAt: at,
   };
   const deed: Deed = { policy, subjectId: customer.id, object: { kind: 'orders', id }, digest, recordVersion: 1 };
-  return commitAct(vault, caller, act, deed, [requireEdits(tenantId, customer.id), insertOrder({ tenantId, ...row })], {
+  const statements = [requireEdits([{ tenantId, id: customer.id }]), insertOrder({ tenantId, ...row })];
+  return commitAct(vault, caller, act, deed, statements, {
     status: 201,
     headers: { Location: `/v1/orders/${id}`, ETag: '"1"' },
     body: { id, version: 1 },
@@ -171,7 +172,7 @@ export async function patchOrder(
   const row = await orderOf(vault, caller, id);
   if (version !== row.version) throw new VaultError('precondition_failed');
   if (!standing.includes(row.status)) throw refuse('conflict', '', row.status);
-  const [[customer]] = await load(vault, tenantId, [selectCustomers(tenantId, [row.customerId])]);
+  const [[customer]] = await load(vault, tenantId, [selectCustomer(tenantId, row.customerId)]);
   if (customer === undefined) throw new VaultError('not_found');
   const keys = await vault.keyring.tenant(tenantId);
   const before = dataOf(keys, row).values;
@@ -189,7 +190,8 @@ export async function patchOrder(
     digest: sealed.digest,
     recordVersion: sealed.version,
   };
-  return commitAct(vault, caller, act, deed, [requireEdits(tenantId, customer.id), updateOrder(tenantId, update)], {
+  const statements = [requireEdits([{ tenantId, id: customer.id }]), updateOrder(tenantId, update)];
+  return commitAct(vault, caller, act, deed, statements, {
     status: 200,
     headers: { ETag: `"${sealed.version}"` },
     body: { id, version: sealed.version, updatedAt: updatedAt.toISOString() },

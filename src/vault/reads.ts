@@ -1,6 +1,13 @@
 import { commit } from '../db/commit.ts';
 import { readCustomerCounted, readCustomers, type CustomerRead, type CustomerReadRow } from '../db/customerReads.ts';
-import { findByTags, type Match, type TagQuery } from '../db/customers.ts';
+import {
+  findByTags,
+  selectCustomers,
+  type CustomerName,
+  type CustomerRow,
+  type Match,
+  type TagQuery,
+} from '../db/customers.ts';
 import type { Database } from '../db/database.ts';
 import { readDeliveries, readDeliveryCounted, type DeliveryRead, type DeliveryReadRow } from '../db/deliveryReads.ts';
 import {
@@ -39,6 +46,8 @@ export interface Reads {
   /** What is fixed about a grant from its opening on, as the row says. No leaf: the read that follows leaves one. */
   grantFacts(tenantId: string, grantId: string): Promise<GrantFacts | undefined>;
   deliveryFacts(tenantId: string, courierClientId: string, shipmentId: string): Promise<FoundParcel | undefined>;
+  /** An active customer as stored. No leaf: the edit that follows leaves one. */
+  stored(tenantId: string, id: string): Promise<CustomerRow | undefined>;
   matches(query: TagQuery): Promise<readonly Match[]>;
   /** Leaves with no other statement beside them. */
   leaf(leaf: LeafRow): Promise<void>;
@@ -49,6 +58,7 @@ export function openReads(db: Database, now: () => number): Reads {
   const customers = joined(db, (reads: readonly CustomerRead[]) => readCustomers(reads, time()));
   const deliveries = joined(db, (reads: readonly DeliveryRead[]) => readDeliveries(reads, time()));
   const grants = joined(db, (asked: readonly { tenantId: string; id: string }[]) => selectGrantFacts(asked));
+  const stored = joined(db, (asked: readonly CustomerName[]) => selectCustomers(asked));
   const parcels = parcelsOf(db);
   return {
     async customer(read, counted) {
@@ -63,6 +73,7 @@ export function openReads(db: Database, now: () => number): Reads {
     },
     grantFacts: async (tenantId, id) => (await grants({ tenantId, id })).row,
     deliveryFacts: async (tenantId, courierClientId, id) => (await parcels({ tenantId, courierClientId, id })).row,
+    stored: async (tenantId, id) => (await stored({ tenantId, id })).row,
     matches: matchesOf(db),
     leaf: leavesOf(db),
   };

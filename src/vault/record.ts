@@ -86,7 +86,7 @@ export function resealed(
   return packRecord(entries);
 }
 
-/** A stored record whose values can be opened one by one. Nothing is opened until `value` is called. */
+/** A stored record whose values can be opened one by one. Nothing is opened until `value` is called, and no value twice. */
 export interface OpenRecord {
   readonly labels: ReadonlySet<string>;
   /** Throws `integrity_failure` when the value is missing or does not open. */
@@ -99,12 +99,17 @@ export function openRecord(keys: TenantKeys, kind: RecordKind, stored: StoredRec
   const { id, version } = stored;
   const entries = unpackRecord(stored.sealed);
   const open = openerOf(keyOf(keys, kind, stored), { tenantId: keys.tenantId, kind, recordId: id, version });
+  const opened = new Map<string, Plaintext>();
   return {
     labels: new Set(entries.keys()),
     value(label) {
+      const before = opened.get(label);
+      if (before !== undefined) return before;
       const sealed = entries.get(label);
       if (sealed === undefined) throw new VaultError('integrity_failure');
-      return JSON.parse(open(label, sealed).toString()) as Plaintext;
+      const value = JSON.parse(open(label, sealed).toString()) as Plaintext;
+      opened.set(label, value);
+      return value;
     },
   };
 }

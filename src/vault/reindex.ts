@@ -16,6 +16,7 @@ import { VaultError } from '../errors.ts';
 import type { SingleField } from './customerFields.ts';
 import { keysOf } from './customerRecord.ts';
 import { mergeCustomer } from './customerPatch.ts';
+import { openRecord } from './record.ts';
 import { introduce, promote, standingOf, type Turning } from './keyTurn.ts';
 import type { Rests } from './rewrap.ts';
 import type { TenantKeys } from './tenantKeys.ts';
@@ -86,7 +87,7 @@ function nextTagsOf(
   if (!customer.lacks) return [];
   const { id: customerId, version: recordVersion, status } = customer;
   try {
-    const { fields, phones } = mergeCustomer(keys, customer, {}, () => '');
+    const { fields, phones } = mergeCustomer(openRecord(keys, 'customer', customer), customer.kind, {}, () => '');
     const single = Object.entries(fields) as [SingleField, string][];
     return keysOf({ single, phones }).flatMap(({ field, key }) => {
       const both = keys.newTags(field, key);

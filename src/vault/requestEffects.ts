@@ -2,14 +2,15 @@ import { deactivateCustomer, hideCustomer } from '../db/erasure.ts';
 import { requireEdits } from '../db/freezes.ts';
 import { closePurpose } from '../db/objections.ts';
 import type { Outcome, RequestRow } from '../db/requests.ts';
-import type { StandingCustomerRow, TagRow } from '../db/customers.ts';
+import type { StandingCustomerRow } from '../db/customers.ts';
+import type { TagRow } from '../db/indexTags.ts';
 import type { OrderClocks } from '../db/orderTime.ts';
 import type { Statement } from '../db/statement.ts';
 import { refuse, VaultError } from '../errors.ts';
 import type { Act } from './act.ts';
 import { leafStatement } from './audit.ts';
 import type { Caller } from './caller.ts';
-import { editCustomer } from './customerEdit.ts';
+import { editCustomer, editStatements } from './customerEdit.ts';
 import type { TenantKeys } from './keyring.ts';
 import { openProposal, partsOf, pointersOf } from './proposal.ts';
 import { clocksOf } from './retentionTerms.ts';
@@ -56,7 +57,7 @@ export function effectsOf(deciding: Deciding, row: RequestRow, applying: Applyin
 function statementsOf(tenantId: string, row: RequestRow, outcome: Outcome, at: Date, clocks: OrderClocks): Statement[] {
   const { customerId: id } = row;
   if (outcome === 'refused') return [];
-  const free = requireEdits(tenantId, id);
+  const free = requireEdits([{ tenantId, id }]);
   if (row.kind === 'erase') return [free, ...hideCustomer(tenantId, id, at, clocks)];
   if (row.kind === 'deactivate') return [free, deactivateCustomer(tenantId, id, at)];
   return row.kind === 'object' && row.purpose !== null ? closePurpose(tenantId, id, row.purpose, at) : [];
@@ -83,7 +84,7 @@ function corrected(deciding: Deciding, row: RequestRow, { outcome, apply, versio
     { ...act, action: 'customers.patch' },
     { ...edit.deed, rule: 'rights.correct' },
   );
-  return { statements: [...edit.statements, leaf], applied, tags: edit.tags };
+  return { statements: [...editStatements([edit]), leaf], applied, tags: edit.tags };
 }
 
 function appliedOf(

@@ -1,6 +1,6 @@
 import { newDeliveryCode } from '../crypto/clientSecret.ts';
 import { selectClientsInService, type ClientRow } from '../db/clients.ts';
-import { selectCustomers } from '../db/customers.ts';
+import { selectCustomer } from '../db/customers.ts';
 import { requireReveals } from '../db/freezes.ts';
 import { selectParcelGrants } from '../db/grantFacts.ts';
 import { insertGrant } from '../db/grants.ts';
@@ -135,7 +135,7 @@ async function forCarrier(
 ): Promise<SealedRecord | undefined> {
   const carrierProfile = courier.carrierProfile ?? undefined;
   if (order.deliveryTo !== 'customer' || !carrierShows(policy.profile, carrierProfile, 'nationalId')) return undefined;
-  const [[customer]] = await load(vault, keys.tenantId, [selectCustomers(keys.tenantId, [order.customerId])]);
+  const [[customer]] = await load(vault, keys.tenantId, [selectCustomer(keys.tenantId, order.customerId)]);
   if (customer === undefined) throw new VaultError('not_found');
   const data = dataOf(keys, order);
   const copied = withNationalId(keys, customer, data);

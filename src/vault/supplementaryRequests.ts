@@ -1,4 +1,4 @@
-import { selectCustomers, selectStandingCustomer } from '../db/customers.ts';
+import { selectCustomer, selectStandingCustomer } from '../db/customers.ts';
 import { selectOrders } from '../db/orders.ts';
 import {
   changeSupplementary,
@@ -61,7 +61,7 @@ export async function createSupplementary(
   ]);
   if (order === undefined) throw refuse('invalid_body', '/orderId', 'unknown_id');
   if (order.status === 'cancelled') throw refuse('conflict', '', 'cancelled');
-  const [[customer]] = await load(vault, tenantId, [selectCustomers(tenantId, [order.customerId])]);
+  const [[customer]] = await load(vault, tenantId, [selectCustomer(tenantId, order.customerId)]);
   if (customer === undefined) throw refuse('invalid_body', '/orderId', 'unknown_id');
   checkAsks(policy, customer.kind, input.asks);
   const at = new Date(vault.now());

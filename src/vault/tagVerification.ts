@@ -52,10 +52,11 @@ function expectedTags(keys: TenantKeys, profileOf: ProfileOf, row: TaggedCustome
   // Who was erased is found by nothing.
   if (sealed === null || dataKey === null) return new Map();
   const stored = { ...row, sealed, dataKey };
-  const { masks } = headerOf<CustomerHeader>(openRecord(keys, 'customer', stored));
+  const record = openRecord(keys, 'customer', stored);
+  const { masks } = headerOf<CustomerHeader>(record);
   const items = profileOf(masks)?.items[kind];
   if (items === undefined) return undefined;
-  const held = mergeCustomer(keys, stored, {}, () => '');
+  const held = mergeCustomer(record, kind, {}, () => '');
   const single = Object.entries(held.fields) as [SingleField, string][];
   const found = keysOf({ single, phones: held.phones }).flatMap(({ field, key }) =>
     keys.everyTag(field, key).map(({ tag, keyVersion, state }): [string, Wanted] => [

@@ -1,4 +1,4 @@
-import { findExclusiveTags, type TagRow } from '../db/customers.ts';
+import { findExclusiveTags, type TagRow } from '../db/indexTags.ts';
 import { VaultError } from '../errors.ts';
 import { load } from './act.ts';
 import type { Caller } from './caller.ts';

@@ -4,7 +4,6 @@ import type { Database } from '../db/database.ts';
 import type { KeyFolder } from '../keys/folder.ts';
 import type { Senders } from '../sending/sender.ts';
 import type { Ceilings } from './ceilings.ts';
-import type { Create } from './creates.ts';
 import type { DeliveryMemory } from './deliveryMemory.ts';
 import type { GrantMemory } from './grantOf.ts';
 import type { Keyring } from './keyring.ts';
@@ -14,6 +13,7 @@ import type { Reads } from './reads.ts';
 import type { Seal } from './seal.ts';
 import type { Watch } from './watch.ts';
 import type { Cosigned, WitnessState } from './witness.ts';
+import type { Writes } from './writes.ts';
 
 /** What the domain functions are given: built once in main, read-only, passed first. */
 export interface Vault {
@@ -29,8 +29,8 @@ export interface Vault {
   readonly reads: Reads;
   /** How much more each person may read in full today. */
   readonly ceilings: Ceilings;
-  /** Customers being stored, coalesced with their audit leaves. */
-  readonly create: Create;
+  /** Customers being stored and changed, coalesced with their audit leaves. */
+  readonly writes: Writes;
   /** What never changes about grants. */
   readonly grants: GrantMemory;
   /** What hardly changes about parcels, by their courier. */

@@ -171,7 +171,7 @@ describe('twins, of whom one is held', () => {
       '200',
     ]);
     expect(one).toEqual(other);
-    expect(one[0]?.statements).toContain('update_customer');
+    expect(one[0]?.statements).toContain('update_customers');
     expect(one[0]?.rows['customer_versions']).toBe(1);
     expect(one.flatMap(({ statements }) => statements).filter((name) => name.includes('hold'))).toEqual([]);
   });

@@ -224,9 +224,9 @@ describe('P2: the connection to PostgreSQL is cut', () => {
     const { id } = await newPerson(shop, people.naturalCustomer());
     const change = { fields: { email: people.email() } };
     const patch = (by: TestClient) => by.patch(`/v1/customers/${id}`, change, 1);
-    await cutDuring('before', 'update_customer', () => patch(through(shop)));
+    await cutDuring('before', 'update_customers', () => patch(through(shop)));
     expect((await shop.get(`/v1/customers/${id}`)).body.version).toBe(1);
-    await cutDuring('at the answer', 'update_customer', () => patch(through(shop)));
+    await cutDuring('at the answer', 'update_customers', () => patch(through(shop)));
     expect((await patch(shop)).body.code).toBe('precondition_failed');
     expect((await shop.get(`/v1/customers/${id}`)).body.version).toBe(2);
   });

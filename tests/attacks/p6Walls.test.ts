@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { commit, type Scope } from '../../src/db/commit.ts';
-import { selectCustomers } from '../../src/db/customers.ts';
+import { selectStandingCustomer } from '../../src/db/customers.ts';
 import { closeDatabase, openDatabase, type Database } from '../../src/db/database.ts';
 import { selectExport } from '../../src/db/exports.ts';
 import { selectOrders } from '../../src/db/orders.ts';
@@ -302,7 +302,7 @@ describe('P6: row level security behind it', () => {
   });
 
   const readers: readonly (readonly [string, (tenantId: string, shop: Shop) => Statement<{ id: string }>])[] = [
-    ['customers', (tenantId, shop) => selectCustomers(tenantId, [shop.ids.customer])],
+    ['customers', (tenantId, shop) => selectStandingCustomer(tenantId, shop.ids.customer)],
     ['orders', (tenantId, shop) => selectOrders(tenantId, [shop.ids.order], undefined)],
     ['shipments', (tenantId, shop) => selectShipment(tenantId, shop.ids.shipment)],
     ['exports', (tenantId, shop) => selectExport(tenantId, shop.ids.export)],
