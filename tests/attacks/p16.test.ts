@@ -36,12 +36,15 @@ import { atDatabase, day, killedOnce, made, newOrder, newPerson, statuses } from
 let vault: TestVault;
 let beside: TestVault;
 let shop: TestClient;
+/** One, so that it is the leader throughout. */
+let integrate: ReturnType<typeof openIntegrator>;
 const people = synthetic(1601);
 
 beforeAll(async () => {
   vault = await startVault();
   beside = await startVault({ beside: vault });
   shop = await vault.client('shop_backend');
+  integrate = openIntegrator(vault.vault);
   for (let i = 0; i < 12; i += 1) await newOrder(shop, await newPerson(shop, people.naturalCustomer()));
 });
 afterAll(async () => {
@@ -467,7 +470,6 @@ describe('P16: a commit that comes late', () => {
 
 describe('P16: the mac key, while nothing is written to the log', () => {
   test('the head of its tree is signed anew where it stands', async () => {
-    const integrate = openIntegrator(vault.vault);
     await integrate();
     const head = async () => {
       const [row] = await atDatabase<{ size: number; mac: Buffer }>(
@@ -532,7 +534,6 @@ describe('P16: the keys that sign', () => {
     })();
     const [first] = vault.vault.keys.token;
     const [signed] = vault.vault.keys.checkpoint;
-    const integrate = openIntegrator(vault.vault);
     const holds = async (formerly: boolean) => {
       await integrate();
       const own = [...vault.vault.keys.checkpoint, ...vault.vault.keys.formerCheckpoint];
