@@ -9,7 +9,7 @@ import { openMeter } from './cost.ts';
 import { bytesUnder, memoryOf, sizes, startedAgain, type Figure } from './figures.ts';
 import { openGrowing, type Growing } from './grow.ts';
 import { passesOf, type Passed } from './growthPlans.ts';
-import { compare, type Compared, type Rounds } from './growthRounds.ts';
+import { compare, tableOf, type Compared, type Rounds } from './growthRounds.ts';
 import { startService } from './processes.ts';
 import { machine } from './report.ts';
 import { vaultWorks, type VaultWork } from './vaultWorks.ts';
@@ -17,15 +17,19 @@ import { vaultWorks, type VaultWork } from './vaultWorks.ts';
 /**
  * `npm run bench -- growth`, or `npm run bench -- growth 100000` to stop there: the same work with more and more customers and
  * leaves, against a vault that stays at ten thousand, each with a PostgreSQL of its own, in interleaved rounds. Half an hour and
- * 20 GB of the temporary folder up to a million customers and ten million leaves. `folder=…` is grown further and left as it is.
+ * 20 GB of the temporary folder up to a million customers and ten million leaves. `folder=…` is grown further and
+ * left as it is, `leaves=…` is enough of them.
  */
 const smallest = 10_000;
 const stages = [
   { customers: smallest, leaves: 0 },
   { customers: 100_000, leaves: 1_000_000 },
   { customers: 1_000_000, leaves: 10_000_000 },
-] as const;
-type Stage = (typeof stages)[number];
+] as const satisfies readonly Stage[];
+interface Stage {
+  readonly customers: number;
+  readonly leaves: number;
+}
 const terms: Rounds = { rounds: 5, seconds: 3, connections: 32 };
 const works: readonly VaultWork[] = ['masked read', 'granted read, 3 fields', 'courier read', 'search', 'create'];
 /** Opening every value of more would take longer than everything else. */
@@ -43,15 +47,18 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 
 export async function growth(words: ReadonlySet<string>): Promise<void> {
   const most = Math.max(...[...words].filter((word) => /^\d+$/.test(word)).map(Number), 0) || Number.POSITIVE_INFINITY;
-  const folder = [...words].find((word) => word.startsWith('folder='))?.slice('folder='.length);
+  const folder = valueOf(words, 'folder');
+  const mostLeaves = Number(valueOf(words, 'leaves') ?? Number.POSITIVE_INFINITY);
   const small = await startService(1);
   let large = await startService(1, folder);
   const measured: Measured[] = [];
   try {
     const stays = await openGrowing(small);
     await stays.customersTo(smallest);
-    for (const stage of stages.filter(({ customers }) => customers <= most)) {
+    for (const { customers, leaves } of stages.filter((stage) => stage.customers <= most)) {
       const grows = await openGrowing(large);
+      if (grows.seed.ids.length > customers * 1.2) continue;
+      const stage = { customers, leaves: Math.min(leaves, mostLeaves) };
       const figures = await grow(grows, stage);
       const one = await measureOne(stays, grows, stage, figures);
       measured.push(one);
@@ -66,6 +73,9 @@ export async function growth(words: ReadonlySet<string>): Promise<void> {
     await (folder === undefined ? large.remove() : large.stop());
   }
 }
+
+const valueOf = (words: ReadonlySet<string>, name: string): string | undefined =>
+  [...words].find((word) => word.startsWith(`${name}=`))?.slice(name.length + 1);
 
 async function grow(grows: Growing, { customers, leaves }: Stage): Promise<readonly Figure[]> {
   const had = grows.seed.ids.length;
@@ -138,30 +148,13 @@ async function versionOf(ownerUrl: string): Promise<string> {
 }
 
 function readable({ stage, compared, passed, figures }: Measured): string {
-  const pair = (of: (one: Compared['small']) => number, row: Compared, digits: number): string =>
-    `${of(row.small).toFixed(digits)} / ${of(row.large).toFixed(digits)}`;
-  const rows = compared.map((row) =>
-    [
-      row.work,
-      `**${row.ratio.toFixed(2)}**`,
-      row.cpuRatio.toFixed(2),
-      row.spread.toFixed(2),
-      pair((one) => one.p99, row, 0),
-      pair((one) => one.nodeMs, row, 3),
-      pair((one) => one.postgresMs, row, 3),
-      pair((one) => one.pages, row, 1),
-      pair((one) => one.walBytes, row, 0),
-    ].join(' | '),
-  );
   const passes = passed.map(
     ({ work, ms, statements, pages, heavy }) =>
       `| ${work} | ${ms.toFixed(0)} | ${statements} | ${pages} | ${heavy.map((one) => `${one.node}: ${one.rows}`).join('; ')} |`,
   );
   return [
     `\n## ${stage.customers} customers, at least ${stage.leaves} leaves\n`,
-    `| work | ratio to ${smallest} | by CPU | spread | p99 ms | node ms | PostgreSQL ms | pages | WAL bytes |`,
-    `|${' --- |'.repeat(9)}`,
-    ...rows.map((row) => `| ${row} |`),
+    tableOf(compared, String(smallest)),
     '\n| work, once | ms | statements | pages | looked at more rows than a page holds |',
     `|${' --- |'.repeat(5)}`,
     ...passes,

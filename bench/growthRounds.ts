@@ -86,3 +86,36 @@ function middle(all: readonly Cost[]): Cost {
     walBytes: of((one) => one.walBytes),
   };
 }
+
+/** `small` and `large` of each figure; the ratios are the large one's to the small one. */
+export function tableOf(rows: readonly Compared[], small: string): string {
+  const pair = (of: (one: Cost) => number, row: Compared, digits: number): string =>
+    `${of(row.small).toFixed(digits)} / ${of(row.large).toFixed(digits)}`;
+  const lines = rows.map((row) =>
+    [
+      row.work,
+      `**${row.ratio.toFixed(2)}**`,
+      row.cpuRatio.toFixed(2),
+      row.spread.toFixed(2),
+      pair((one) => one.p99, row, 0),
+      pair((one) => one.nodeMs, row, 3),
+      pair((one) => one.postgresMs, row, 3),
+      pair((one) => one.pages, row, 1),
+      pair((one) => one.walBytes, row, 0),
+    ].join(' | '),
+  );
+  const heads = [
+    'work',
+    `ratio to ${small}`,
+    'by CPU',
+    'spread',
+    'p99 ms',
+    'node ms',
+    'PostgreSQL ms',
+    'pages',
+    'WAL bytes',
+  ];
+  return [`| ${heads.join(' | ')} |`, `|${' --- |'.repeat(heads.length)}`, ...lines.map((line) => `| ${line} |`)].join(
+    '\n',
+  );
+}

@@ -5,8 +5,10 @@ import { mostMemory, sizes, startedAgain, type Figure } from './figures.ts';
 import { floorWorks, seedFloor } from './floorWorks.ts';
 import { measure, type Row, type Terms } from './measure.ts';
 import { startFloor, startService, type Service } from './processes.ts';
+import { balancer } from './balancer.ts';
 import { growth } from './growth.ts';
 import { overload } from './overload.ts';
+import { manyTenants } from './tenants.ts';
 import { judgement, lineOf, machine, table, writeResults } from './report.ts';
 import { seedVault } from './seed.ts';
 import { vaultWorks, type VaultWork } from './vaultWorks.ts';
@@ -14,8 +16,8 @@ import { vaultWorks, type VaultWork } from './vaultWorks.ts';
 /**
  * `npm run bench`, or `npm run bench -- quick`: the service as shipped against the floor, real processes on one embedded
  * PostgreSQL, in interleaved rounds. Ratios within a run are what counts; rates alone mean nothing. Further words choose the
- * works whose names hold them (`npm run bench -- quick create`); `publish` writes the results into docs/ as well; `overload` and
- * `growth` are other benchmarks (overload.ts, growth.ts).
+ * works whose names hold them (`npm run bench -- quick create`); `publish` writes the results into docs/ as well; `overload`,
+ * `growth`, `tenants` and `balancer` are other benchmarks, each in a file of its name.
  */
 const words = new Set(process.argv.slice(2));
 const quick = words.delete('quick');
@@ -147,5 +149,7 @@ async function floorDatabase(ownerUrl: string): Promise<{ readonly floorUrl: str
 
 if (words.delete('overload')) await overload();
 else if (words.delete('growth')) await growth(words);
+else if (words.delete('tenants')) await manyTenants();
+else if (words.delete('balancer')) await balancer();
 else await main();
 process.exit(0);

@@ -16,7 +16,7 @@ export interface Started {
   stop(): Promise<void>;
 }
 
-async function firstLine(child: ChildProcess, fits: (line: string) => string | undefined): Promise<string> {
+export async function firstLine(child: ChildProcess, fits: (line: string) => string | undefined): Promise<string> {
   if (child.stdout === null) throw new Error('no stdout');
   for await (const line of createInterface({ input: child.stdout })) {
     const found = fits(line);

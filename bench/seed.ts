@@ -22,7 +22,7 @@ export interface Clients extends Readonly<Record<'shop' | 'support' | 'courier',
   readonly courierId: string;
 }
 
-export async function seedVault(service: Service, count: number): Promise<Seed> {
+export async function seedVault(service: Service, count: number, worked = granted): Promise<Seed> {
   const clients = await makeClients(service);
   const people = synthetic(3);
   const ids: string[] = [];
@@ -35,8 +35,8 @@ export async function seedVault(service: Service, count: number): Promise<Seed> 
       nationalIds.push(customers[i]?.fields['nationalId'] ?? '');
     }
   }
-  const given = await giveWork(service.url, clients, ids.slice(0, granted));
-  let patched = granted;
+  const given = await giveWork(service.url, clients, ids.slice(0, worked));
+  let patched = worked;
   return {
     people,
     ids,

@@ -23,7 +23,7 @@ const people = synthetic(61);
 
 beforeAll(async () => {
   place = await testDatabase();
-  pooler = await startPgbouncer(place.serviceUrl, place.ownerUrl);
+  pooler = await startPgbouncer([place.serviceUrl, place.ownerUrl]);
   shared = pooler.through(place.serviceUrl, 'transaction');
   const wrapDatabase = (db: Database): Database => ({ ...db, prepare: false });
   vault = await startVault({ database: { ...place, serviceUrl: shared }, wrapDatabase });

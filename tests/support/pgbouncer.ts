@@ -53,7 +53,7 @@ function fetched(): Program | undefined {
 }
 
 /** Throws where there is none and none can be had. `urls` are the logins that it lets through. */
-export async function startPgbouncer(...urls: readonly string[]): Promise<Pgbouncer> {
+export async function startPgbouncer(urls: readonly string[], poolSize = servers): Promise<Pgbouncer> {
   const program = below('/') ?? fetched();
   if (program === undefined)
     throw new Error('This test needs PgBouncer: install the package pgbouncer (apt-get cannot fetch it here).');
@@ -64,7 +64,7 @@ export async function startPgbouncer(...urls: readonly string[]): Promise<Pgboun
   chmodSync(folder, 0o755);
   const port = await freePort('127.0.0.1');
   writeFileSync(join(folder, 'users.txt'), logins.map((url) => `"${url.username}" "${url.password}"\n`).join(''));
-  writeFileSync(join(folder, 'pgbouncer.ini'), settings(first, port, folder));
+  writeFileSync(join(folder, 'pgbouncer.ini'), settings(first, port, folder, poolSize));
   // PgBouncer does not run as root; 65534 is nobody.
   const asRoot = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
   const child = spawn(program.path, ['-q', join(folder, 'pgbouncer.ini')], {
@@ -88,11 +88,11 @@ export async function startPgbouncer(...urls: readonly string[]): Promise<Pgboun
   };
 }
 
-function settings({ hostname, port, pathname }: URL, own: number, folder: string): string {
+function settings({ hostname, port, pathname }: URL, own: number, folder: string, poolSize: number): string {
   const database = `host=${hostname} port=${port} dbname=${pathname.slice(1)}`;
   return [
     '[databases]',
-    `transaction = ${database} pool_mode=transaction pool_size=${servers}`,
+    `transaction = ${database} pool_mode=transaction pool_size=${poolSize}`,
     `session = ${database} pool_mode=session pool_size=10`,
     '[pgbouncer]',
     'listen_addr = 127.0.0.1',
