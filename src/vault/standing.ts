@@ -3,6 +3,7 @@ import type { PolicyNoticeRow, StoredVersionRow } from '../db/policies.ts';
 import { VaultError } from '../errors.ts';
 import { judgeFor } from '../policy/judge.ts';
 import type { Turn } from '../policy/inForce.ts';
+import { parseProfile } from '../policy/profile.ts';
 import { headOfVersions } from './policyHead.ts';
 import { givenNotice, readVersion, turnsOn, type BrokenVersion, type PolicyVersion } from './policyVersions.ts';
 import { isGenuine, type MacKeys } from './rowMac.ts';
@@ -33,7 +34,7 @@ export type OnBroken = (
   kind: 'policy_version' | 'policy_notice' | 'reader_freeze' | 'admissions' | 'tenant_keys',
 ) => void;
 
-export function openStanding(): Standing {
+export function openStanding(parse = parseProfile): Standing {
   let versions: readonly (PolicyVersion | BrokenVersion)[] = [];
   let turns: readonly Turn[] = [];
   let current: Policy | BrokenVersion | undefined;
@@ -51,7 +52,7 @@ export function openStanding(): Standing {
 
   return {
     learn(keys, { head, versions: rows, notices: noticeRows }, onBroken) {
-      versions = [...versions, ...rows.map((row) => readOrBreak(keys, row, onBroken))];
+      versions = [...versions, ...rows.map((row) => readOrBreak(keys, row, parse, onBroken))];
       believe(keys, noticeRows, onBroken);
       const end = rows.length === 0 ? 'whole' : headOfVersions(keys, head, versions);
       if (end !== 'whole' && versions.every((version) => 'profile' in version)) onBroken('policy_version');
@@ -79,9 +80,14 @@ export function openStanding(): Standing {
   };
 }
 
-function readOrBreak(keys: MacKeys, row: StoredVersionRow, onBroken: OnBroken): PolicyVersion | BrokenVersion {
+function readOrBreak(
+  keys: MacKeys,
+  row: StoredVersionRow,
+  parse: typeof parseProfile,
+  onBroken: OnBroken,
+): PolicyVersion | BrokenVersion {
   try {
-    return readVersion(keys, row);
+    return readVersion(keys, row, parse);
   } catch {
     onBroken('policy_version');
     return { number: row.number, broken: true };

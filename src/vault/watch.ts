@@ -14,7 +14,7 @@ import { selectCutOffs, selectRevocations } from '../db/tokens.ts';
 import { selectTenantKeyChanges, type KeyChange } from '../db/tenants.ts';
 import { VaultError } from '../errors.ts';
 import type { Judge } from '../policy/judge.ts';
-import type { Profile } from '../policy/profile.ts';
+import { profileReader, type parseProfile, type Profile } from '../policy/profile.ts';
 import { keysIfAny, openAdmissions, type Admissions } from './admissionMemory.ts';
 import { clockMarginMs } from './accessToken.ts';
 import type { Caller } from './caller.ts';
@@ -66,6 +66,7 @@ export interface Watch {
 }
 
 interface Known {
+  readonly readProfile: typeof parseProfile;
   readonly policies: Map<string, Standing>;
   /** The highest version that was read of each tenant. */
   readonly versions: Map<string, number>;
@@ -76,6 +77,7 @@ interface Known {
 }
 
 const nothingKnown = (): Known => ({
+  readProfile: profileReader(),
   policies: new Map(),
   versions: new Map(),
   stopped: nobodyStopped(),
@@ -223,7 +225,7 @@ async function learnPolicy(
 ): Promise<void> {
   const keys = await keysIfAny(keyring, tenantId);
   if (keys === undefined) return;
-  const standing = known.policies.get(tenantId) ?? openStanding();
+  const standing = known.policies.get(tenantId) ?? openStanding(known.readProfile);
   standing.learn(keys, read, onBroken);
   known.policies.set(tenantId, standing);
   for (const { number } of read.versions.slice(-1)) known.versions.set(tenantId, number);
