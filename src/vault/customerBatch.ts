@@ -121,9 +121,8 @@ function refusedItem(error: VaultError): ItemResult {
 }
 
 /**
- * Writes what can be written. Items whose exclusive identifiers come twice in the batch, or are held already, are refused by
- * themselves. Who holds any is asked once the database has refused the batch for it: mostly nobody does. When another request
- * takes one meanwhile the rest is tried again.
+ * Writes what can be written. Items whose exclusive identifiers are held already, or come twice in the batch, are refused
+ * by themselves; when another request takes one meanwhile the rest is tried again.
  */
 export async function writeBatch<T>(
   vault: Vault,
@@ -132,7 +131,7 @@ export async function writeBatch<T>(
   finish: (statements: readonly Statement[], results: readonly ItemResult[]) => Promise<T>,
 ): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
-    const held = attempt === 1 ? new Set<string>() : await heldTags(vault, caller, batch.prepared);
+    const held = await heldTags(vault, caller, batch.prepared);
     const { kept, results } = settle(batch, held);
     const statements = [
       insertCustomers(kept.map((p) => p.row)),
