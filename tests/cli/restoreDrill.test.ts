@@ -37,7 +37,8 @@ test('a restored database does not serve before reconciliation; then erased peop
   const people = synthetic(77);
   const backend = await login(service.url, shop);
   const ids: string[] = [];
-  for (let i = 0; i < 2; i += 1) ids.push((await backend.post('/v1/customers', people.naturalCustomer())).body.id);
+  const sent = [people.naturalCustomer(), people.naturalCustomer()];
+  for (const person of sent) ids.push((await backend.post('/v1/customers', person)).body.id);
   const [gone = '', stays = ''] = ids;
   const backup = await amanat(['backup', '--json'], env);
   expect(backup.code).toBe(0);
@@ -94,6 +95,10 @@ test('a restored database does not serve before reconciliation; then erased peop
   const reader = await login(again.url, shop);
   expect((await reader.get(`/v1/customers/${gone}`)).status).toBe(404);
   expect((await reader.get(`/v1/customers/${stays}`)).status).toBe(200);
+  // The index tells the same: one is found, the other is not, by anything.
+  const foundBy = async (person: (typeof sent)[number] | undefined): Promise<number> =>
+    (await reader.post('/v1/customers/search', { by: 'email', value: person?.fields['email'] })).body.matches.length;
+  expect([await foundBy(sent[0]), await foundBy(sent[1])]).toEqual([0, 1]);
   const authorization = `Basic ${Buffer.from(`${cut.id}:${cut.secret}`).toString('base64')}`;
   const body = new URLSearchParams({ grant_type: 'client_credentials' });
   expect((await fetch(`${again.url}/oauth/token`, { method: 'POST', body, headers: { authorization } })).status).toBe(
