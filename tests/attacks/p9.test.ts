@@ -57,8 +57,12 @@ async function snapshot(): Promise<readonly Row[]> {
 
 const customersIn = (rows: readonly Row[]): number => rows.find(({ name }) => name === 'customers')?.n ?? 0;
 
+/** Whose request it is where it is not that of the first role that may: the body of requests.ts is the administrator's. */
+const asWhom: Readonly<Record<string, 'system_admin'>> = { createWebhook: 'system_admin' };
+
 function byWhom(operation: Operation, of = shop): TestClient {
-  const [role] = (operation.raw['x-roles'] ?? []) as readonly Exclude<Role, 'department' | 'subject'>[];
+  const [first] = (operation.raw['x-roles'] ?? []) as readonly Exclude<Role, 'department' | 'subject'>[];
+  const role = asWhom[operation.raw.operationId] ?? first;
   if (role === undefined) throw new Error(`nobody may ${operation.raw.operationId}`);
   if ((role as Role) === 'subject') return of.subject;
   return tokenOf(vault, vault, of.staff[role], role, { actor: `staff-${role}` });
