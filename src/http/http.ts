@@ -22,7 +22,7 @@ export interface HttpOptions<Caller> extends Omit<Doors<Caller>, 'gate'> {
   readonly rate?: RateRules;
   /** Requests being worked on at once, 512 when absent; one tenant may hold three quarters of them, one client half. */
   readonly mostInFlight?: number;
-  /** Requests begun in one turn of the event loop, 8 when absent. */
+  /** Requests begun in one turn of the event loop, 16 when absent. */
   readonly mostPerTurn?: number;
   /** Whose request it is as far as its head tells, at no cost: the tenant of a token verified before. */
   readonly tenantOfHead?: (req: IncomingMessage) => string | undefined;
@@ -70,7 +70,7 @@ export function createHttp<Caller>(options: HttpOptions<Caller>): Http<Caller> {
   };
   const gate = concurrencyGate(mostInFlight, Math.ceil((mostInFlight * 3) / 4), Math.ceil(mostInFlight / 2));
   const { authenticate, clientOf, tenantOf, tenantOfHead = () => undefined, isSealed = () => false } = options;
-  const door: Door = { rules, isSealed, tenantOfHead, turnstile: turnstile(options.mostPerTurn ?? 8) };
+  const door: Door = { rules, isSealed, tenantOfHead, turnstile: turnstile(options.mostPerTurn ?? 16) };
   const app = bareExpress();
   const table = routeTable<Caller>(app, { authenticate, clientOf, tenantOf, gate }, newLimiter);
   return { ...table, kinds: kindsOf(app), rules, listener: (req, res) => begin(app, door, req, res) };

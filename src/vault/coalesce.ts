@@ -105,7 +105,7 @@ async function settle<Item, Result>(
  * A few results in each turn of the event loop. Node accepts one connection a turn (libuv, uv__server_io), and every result
  * is an answer to be made: handed out all at once, a flood's answers would keep new connections waiting for seconds.
  */
-const resultsPerTurn = 8;
+const resultsPerTurn = 16;
 
 function release<Item, Result>(batch: readonly Waiting<Item, Result>[], results: readonly Result[], from = 0): void {
   const until = Math.min(batch.length, from + resultsPerTurn);

@@ -180,7 +180,7 @@ describe('over HTTP', () => {
   }
 
   it('a connection that comes anew is heard between a flood’s requests, not after them', async () => {
-    const [paced, control] = [await startSample(), await startSample({ mostPerTurn: 10_000 })];
+    const [paced, control] = [await startSample({ mostPerTurn: 8 }), await startSample({ mostPerTurn: 10_000 })];
     const crowd = { flooders: 100, newcomers: 30 };
     // A turn takes one connection and begins eight requests; twice that is room for how turns fall.
     const most = (crowd.flooders + crowd.newcomers) * 16;
