@@ -37,13 +37,13 @@ export async function openGrowing(service: Service, people = synthetic(3)): Prom
   const { ids, nationalIds } = await storedBefore(ownerUrl, people);
   const grants: Seed['grants'][number][] = [];
   const deliveries: string[] = [];
-  const untouched = (): string => {
+  const patchable = (): never => {
     throw new Error('nothing is patched here');
   };
   return {
     service,
     ownerUrl,
-    seed: { people, ids, nationalIds, untouched, grants, deliveries, bearer: clients },
+    seed: { people, ids, nationalIds, patchable, grants, deliveries, bearer: clients },
     async customersTo(count) {
       while (ids.length < count) {
         const lines = Array.from({ length: 2 }, (_, i) => Math.min(linesAtOnce, count - ids.length - i * linesAtOnce));

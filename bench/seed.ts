@@ -5,8 +5,8 @@ export interface Seed {
   readonly people: ReturnType<typeof synthetic>;
   readonly ids: readonly string[];
   readonly nationalIds: readonly string[];
-  /** A customer that nothing has changed yet: each is patched once, at its first version. */
-  readonly untouched: () => string;
+  /** Who is patched next and at which version: all those without grants and parcels, and then all of them again. */
+  readonly patchable: () => { readonly id: string; readonly version: number };
   /** Customer id and a ticket grant on it. */
   readonly grants: readonly { readonly customerId: string; readonly grantId: string }[];
   readonly deliveries: readonly string[];
@@ -36,16 +36,18 @@ export async function seedVault(service: Service, count: number, worked = grante
     }
   }
   const given = await giveWork(service.url, clients, ids.slice(0, worked));
-  let patched = worked;
+  const alone = ids.slice(worked);
+  let patched = 0;
   return {
     people,
     ids,
     nationalIds,
-    untouched() {
-      const id = ids[patched];
-      if (id === undefined) throw new Error('every customer of the seed was patched: seed more');
+    patchable() {
+      const id = alone[patched % alone.length];
+      if (id === undefined) throw new Error('nobody is there to be patched: seed more');
+      const version = 1 + Math.floor(patched / alone.length);
       patched += 1;
-      return id;
+      return { id, version };
     },
     ...given,
     bearer: clients,

@@ -66,12 +66,15 @@ export function vaultWorks(url: string, seed: Seed): Readonly<Record<VaultWork, 
     ),
     create: row('create', 0.9, 0.75, 'create', () => send('/v1/customers', natural())),
     // No figure is set for it: as for a create.
-    patch: row('patch', 0.9, 0.75, 'patch', () => ({
-      method: 'PATCH',
-      path: `/v1/customers/${seed.untouched()}`,
-      headers: { authorization: shop(), 'content-type': 'application/merge-patch+json', 'if-match': '"1"' },
-      body: JSON.stringify({ fields: { email: fresh.email() } }),
-    })),
+    patch: row('patch', 0.9, 0.75, 'patch', () => {
+      const { id, version } = seed.patchable();
+      return {
+        method: 'PATCH',
+        path: `/v1/customers/${id}`,
+        headers: { authorization: shop(), 'content-type': 'application/merge-patch+json', 'if-match': `"${version}"` },
+        body: JSON.stringify({ fields: { email: fresh.email() } }),
+      };
+    }),
     'batch create of 100, records': row(
       'batch create of 100, records',
       0.2,
