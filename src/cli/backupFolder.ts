@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { copiedOf, copyCluster, isAsWritten } from '../db/embeddedBackup.ts';
+import { copyCluster, isAsWritten, putDurably } from '../db/embeddedBackup.ts';
 import type { RootKey } from '../keys/folder.ts';
 import {
   manifestName,
@@ -38,9 +38,7 @@ export async function backUp(
     const copy = await copyCluster(source.folder, source.port, join(draft, 'postgres', 'cluster'), onFile);
     const files = copy.files.map((file) => ({ ...file, path: `postgres/cluster/${file.path}` }));
     for (const name of secrets) {
-      const path = `postgres/${name}`;
-      await writeFile(join(draft, path), await readFile(join(source.folder, name)), { mode: 0o600, flush: true });
-      files.push(await copiedOf(draft, path));
+      files.push(await putDurably(draft, `postgres/${name}`, await readFile(join(source.folder, name))));
     }
     const manifest = await signedManifest(root, {
       format: 2,

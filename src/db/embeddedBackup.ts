@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { copyFile, mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Client } from 'pg';
 import { databaseName, superuser } from './embeddedCluster.ts';
@@ -74,9 +74,8 @@ export async function copyCluster(
     await client.query(`select pg_switch_wal()`);
     const [first, last] = [begun.rows[0], ended.rows[0]];
     if (first === undefined || last === undefined) throw new Error('PostgreSQL did not begin or end the backup');
-    await writeFile(join(to, 'backup_label'), last.label, { mode: 0o600, flush: true });
+    const label = await putDurably(to, 'backup_label', last.label);
     const wal = await copySegments(cluster, to, first.segment, last.segment);
-    const label = await copiedOf(to, 'backup_label');
     await syncTree(to);
     return {
       firstSegment: first.segment,
@@ -101,9 +100,12 @@ async function copyFiles(
   for (const path of ['', ...folders]) await mkdir(join(to, path), { recursive: true, mode: 0o700 });
   const copied: CopiedFile[] = [];
   for (const [i, path] of [...files.filter((file) => file !== control), control].entries()) {
-    if (await copyDurably(join(cluster, path), join(to, path))) copied.push(await copiedOf(to, path));
+    const file = await copyDurably(cluster, to, path);
+    if (file !== undefined) copied.push(file);
     onFile(i + 1, files.length);
   }
+  for (const path of ['PG_VERSION', control])
+    if (!copied.some((file) => file.path === path)) throw new Error(`${path} of the cluster is gone`);
   return { files: copied, folders };
 }
 
@@ -136,34 +138,37 @@ async function copySegments(cluster: string, to: string, first: string, last: st
   for (const name of (await readdir(join(cluster, 'pg_wal'))).toSorted()) {
     const wanted = /^[0-9A-F]{24}$/.test(name) ? name >= first && name <= last : name.endsWith('.history');
     if (!wanted) continue;
-    await copyDurably(join(cluster, 'pg_wal', name), join(to, 'pg_wal', name));
-    copied.push(await copiedOf(to, `pg_wal/${name}`));
+    const file = await copyDurably(cluster, to, `pg_wal/${name}`);
+    if (file !== undefined) copied.push(file);
   }
   if (!copied.some(({ path }) => path === `pg_wal/${first}`)) throw new Error('the WAL of the backup is gone already');
   return copied;
 }
 
-/** False for a file that was dropped meanwhile: the WAL knows of it. */
-async function copyDurably(from: string, to: string): Promise<boolean> {
+/**
+ * Says what was read of the cluster, not what is in the copy by then: whoever can write where backups are may have put something else
+ * there. Undefined for a file that was dropped meanwhile: the WAL knows of it.
+ */
+async function copyDurably(cluster: string, to: string, path: string): Promise<CopiedFile | undefined> {
+  const target = await open(join(to, path), 'wx', 0o600);
   try {
-    await copyFile(from, to);
+    const read = await digestOfFile(join(cluster, path), Infinity, (chunk) => target.writeFile(chunk));
+    await target.sync();
+    return { path, ...read };
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
-    throw error;
-  }
-  const handle = await open(to, 'r+');
-  try {
-    await handle.chmod(0o600);
-    await handle.sync();
+    // Of the cluster's file: the copy is open.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    await rm(join(to, path), { force: true });
+    return undefined;
   } finally {
-    await handle.close();
+    await target.close();
   }
-  return true;
 }
 
-/** Of a file below `folder`, as it is. */
-export async function copiedOf(folder: string, path: string): Promise<CopiedFile> {
-  return { path, ...(await digestOfFile(join(folder, path))) };
+/** The same of what is not copied but written. */
+export async function putDurably(folder: string, path: string, content: string | Buffer): Promise<CopiedFile> {
+  await writeFile(join(folder, path), content, { mode: 0o600, flag: 'wx', flush: true });
+  return { path, bytes: Buffer.byteLength(content), sha256: createHash('sha256').update(content).digest('hex') };
 }
 
 /**

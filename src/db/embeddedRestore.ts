@@ -21,13 +21,15 @@ const listName = 'recovery.sha256';
 
 /**
  * Copies a file that is in the list, and holds the copy against its digest, whatever became of the archive meanwhile: one that is not
- * listed is not there (1), one that is another ends recovery, and no start (126; PostgreSQL 18, section 25.3.5).
+ * listed is not there (1); one that cannot be copied or is another ends recovery, and no start (126; PostgreSQL 18, section 25.3.5): as an end
+ * of the archive it would silently cut off what comes after it.
  */
 function restoreCommand(archive: string): string {
   const steps = [
+    `test -r ../${listName} || exit 126`,
     `d=$(grep -F '  %f' ../${listName} | cut -c1-64)`,
     `test "$d" || exit 1`,
-    `cp '${archive}/%f' '%p' || exit 1`,
+    `cp '${archive}/%f' '%p' || exit 126`,
     `test "$(${sha256Of(`'%p'`)} | cut -c1-64)" = "$d" || exit 126`,
   ];
   return steps.join('; ');

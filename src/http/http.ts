@@ -122,7 +122,24 @@ function begin(app: express.Express, door: Door, req: IncomingMessage, response:
     cut: false,
   };
   res.on('close', closed);
-  door.turnstile.pass(door.tenantOfHead(req) ?? '', () => enter(app, door, req, res));
+  const work = (): void => enter(app, door, req, res);
+  // Probes are served however busy it is.
+  if (probes.has(pathOf(req.url ?? ''))) work();
+  else waitForTurn(door, req, res, work);
+}
+
+function waitForTurn(
+  { turnstile: turns, tenantOfHead }: Door,
+  req: IncomingMessage,
+  res: Reply,
+  work: () => void,
+): void {
+  try {
+    turns.pass(tenantOfHead(req) ?? req.socket.remoteAddress ?? '', work);
+  } catch (error) {
+    res.shouldKeepAlive = false;
+    sendProblem(res, error);
+  }
 }
 
 function enter(app: express.Express, door: Door, req: IncomingMessage, res: Reply): void {

@@ -37,11 +37,12 @@ const atMost = 100;
 export async function sweepErasures(vault: Vault): Promise<void> {
   for (const tenantId of vault.watch.tenants()) {
     // A tenant whose keys or rows are in trouble does not keep the others' people from going.
-    await sweepTenant(vault, tenantId).catch(() => undefined);
+    await sweepErasuresOf(vault, tenantId).catch(() => undefined);
   }
 }
 
-async function sweepTenant(vault: Vault, tenantId: string): Promise<void> {
+/** The same for one tenant. */
+export async function sweepErasuresOf(vault: Vault, tenantId: string): Promise<void> {
   const policy = vault.watch.policy(tenantId);
   const keys = await vault.keyring.tenant(tenantId);
   // Where counsel says that the law binds the shop to keep what it had: out of everybody's reach, for so long.

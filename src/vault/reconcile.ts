@@ -6,7 +6,7 @@ import { endLeases } from '../db/reconciliation.ts';
 import { VaultError } from '../errors.ts';
 import { write } from './act.ts';
 import { logSigner } from './epochs.ts';
-import { sweepErasures } from './erasure.ts';
+import { sweepErasuresOf } from './erasure.ts';
 import { openIntegrator } from './integration.ts';
 import { isReapplied, type Reapplied } from './journalActs.ts';
 import type { Loss } from './loss.ts';
@@ -89,8 +89,9 @@ export async function reconcile(vault: Vault, witness: Witness, loss: Loss): Pro
     count[await doAgain(vault, tenantId, leaf)] += 1;
     counts.set(leaf.action, count);
   }
-  // Whom the acts above put out of reach, and whatever has had its time meanwhile, goes before anything is served.
-  await sweepErasures(vault);
+  // Whom the acts above put out of reach, and whatever has had its time meanwhile, goes before anything is served. This tenant's alone:
+  // whoever another's journal says is held stands under no hold again before its own turn.
+  await sweepErasuresOf(vault, tenantId).catch(() => undefined);
   await sweepRetention(vault, vault.watch.policy(tenantId), tenantId, { pages: Number.POSITIVE_INFINITY });
   await goOn(vault, witness, loss);
   return [...counts].map(([action, count]) => ({ action, ...count }));

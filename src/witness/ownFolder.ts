@@ -34,7 +34,10 @@ export function askingFolder(folder: string, keysOf: (origin: string) => readonl
 
 /** One writer at a time among the processes of a machine. */
 async function locked(folder: string): Promise<FolderLock> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  // Not what it lies in: a keys folder or a disk that is away is not to be made anew, empty.
+  await mkdir(folder, { mode: 0o700 }).catch((error: unknown) => {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  });
   const giveUpAt = performance.now() + patienceMs;
   for (;;) {
     try {

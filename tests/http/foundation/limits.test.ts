@@ -136,6 +136,16 @@ describe('turnstile', () => {
     expect(begun, 'nobody waits any more').toEqual(['c0']);
   });
 
+  it('keeps a bounded number of each waiting, and another’s still finds room', () => {
+    const door = turnstile(1);
+    const begun: string[] = [];
+    const come = (whose: string): void => door.pass(whose, () => void begun.push(whose));
+    for (let i = 0; i < 1 + 1_024; i += 1) come('flood');
+    expect(() => come('flood')).toThrow('overloaded');
+    come('other');
+    expect(begun).toEqual(['flood']);
+  });
+
   it('work that comes while others wait goes behind its own, never past them', async () => {
     const door = turnstile(1);
     const begun: number[] = [];
@@ -153,7 +163,7 @@ describe('over HTTP', () => {
     { flooders, newcomers }: { readonly flooders: number; readonly newcomers: number },
     sample: { readonly port: number },
   ): Promise<number> {
-    const request = 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n';
+    const request = 'GET /v1/open HTTP/1.1\r\nHost: x\r\n\r\n';
     const open = async (onAnswer: (socket: Socket) => void): Promise<Socket> => {
       const socket = connect(sample.port, '127.0.0.1');
       socket.on('data', () => onAnswer(socket)).on('error', () => undefined);
@@ -178,6 +188,22 @@ describe('over HTTP', () => {
     for (const socket of flooding) socket.destroy();
     return seen;
   }
+
+  it('what is sent beyond all measure on one connection is refused, and probes are answered meanwhile', async () => {
+    const sample = await startSample({ mostPerTurn: 1 });
+    const socket = connect(sample.port, '127.0.0.1');
+    await once(socket, 'connect');
+    let text = '';
+    socket.on('data', (data: Buffer) => (text += data.toString())).on('error', () => undefined);
+    socket.write('GET /v1/open HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(3_000));
+    const probe = await fetch(`${sample.url}/healthz`);
+    expect(probe.status).toBe(200);
+    expect(text.split('HTTP/1.1 200').length, 'most of it still waits').toBeLessThan(1_024);
+    await once(socket, 'close');
+    expect(text).toContain('"overloaded"');
+    expect((await fetch(`${sample.url}/v1/open`)).status, 'and afterwards everything goes on').toBe(200);
+    await sample.stop();
+  });
 
   it('a connection that comes anew is heard between a flood’s requests, not after them', async () => {
     const [paced, control] = [await startSample({ mostPerTurn: 8 }), await startSample({ mostPerTurn: 10_000 })];
