@@ -57,6 +57,9 @@ const unavailableCodes = new Set([
   '40P01', // deadlock_detected, after the retries
 ]);
 
+/** Of these, nobody's statement is the cause: of a standby, a full disk, a transaction that took too long. */
+const troubles = new Set(['25006', '25P03', '25P04', '55P03']);
+
 /**
  * Anything the driver throws or answers, as a fault without data. Whatever PostgreSQL has against a statement on its
  * leaves (a constraint, a missing table), what it means is that the audit cannot be written: unavailable.
@@ -98,6 +101,15 @@ export function losesConnection(error: unknown): boolean {
 /** True when the whole batch may simply be sent again: PostgreSQL rolled it back for reasons of timing. */
 export function mayRepeat(fault: DbFault): boolean {
   return fault.sqlstate === '40001' || fault.sqlstate === '40P01' || isStalePlan(fault.sqlstate);
+}
+
+/**
+ * True when PostgreSQL refused one of the statements for what it holds, whatever it has against it: of several callers' work that was
+ * joined into one transaction, the others' may go through without it. Nothing of it was kept. Its own troubles are everybody's.
+ */
+export function mayBeOneOfMany({ kind, sqlstate }: DbFault): boolean {
+  if (kind !== 'unavailable') return kind !== 'overloaded';
+  return sqlstate !== undefined && !unavailableClasses.has(sqlstate.slice(0, 2)) && !troubles.has(sqlstate);
 }
 
 /** 0A000: cached plan must not change result type (after a migration); 26000, 42P05: the server forgot, or knows, a name. */

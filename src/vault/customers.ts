@@ -16,7 +16,7 @@ import { closedDecision, grantOf, judged, seenAs, stateAt, type GrantState } fro
 import { newId } from './ids.ts';
 import { pageOf, type Page } from './page.ts';
 import { permit } from './permit.ts';
-import { accountRecord, givenWith } from './refundAccounts.ts';
+import { accountBeside, givenWith } from './refundAccounts.ts';
 import { namingTaken } from './takenIdentifiers.ts';
 import { submissionOf, uncovered, type Submitted } from './submission.ts';
 import type { Vault } from './vault.ts';
@@ -88,10 +88,9 @@ export async function readView(
   const id = await customerMeant(vault, caller, request.id, request.grantId);
   const { row, decision, policy, given } = await readGranted(vault, caller, act, { ...request, id });
   const keys = await vault.keyring.tenant(caller.tenantId);
-  return () => {
-    const account = given === undefined ? undefined : accountRecord(keys, row, given);
-    return withShownIds(keys, caller, request.id, viewCustomer(keys, policy, row, decision, request.fields, account));
-  };
+  const account = await accountBeside(vault, keys, row, given);
+  return () =>
+    withShownIds(keys, caller, request.id, viewCustomer(keys, policy, row, decision, request.fields, account));
 }
 
 /** The row, once its leaf is durable, and what the judge lets out of it. Throws `not_found`. */

@@ -18,6 +18,7 @@ import { accountMark } from './grantOf.ts';
 import type { NewGrant } from './grants.ts';
 import type { TenantKeys } from './keyring.ts';
 import type { OpenRecord, Plaintext } from './record.ts';
+import { readOnceMore } from './renewedMeanwhile.ts';
 import { durationOf } from './retentionTerms.ts';
 import { believed } from './rowMac.ts';
 import { openWords, sealWords, type WordsKey } from './sealedWords.ts';
@@ -97,15 +98,38 @@ export async function givenWith(
   grant: Pick<GrantFacts, 'id' | 'fields'> | undefined,
 ): Promise<GivenAccount | undefined> {
   if (grant?.fields?.includes(accountMark) !== true) return undefined;
-  const [[row]] = await load(vault, tenantId, [selectAccount(tenantId, grant.id)]);
-  return { grantId: grant.id, sealed: row?.account ?? null };
+  return givenAccount(vault, tenantId, grant.id);
+}
+
+async function givenAccount(vault: Vault, tenantId: string, grantId: string): Promise<GivenAccount> {
+  const [[row]] = await load(vault, tenantId, [selectAccount(tenantId, grantId)]);
+  return { grantId, sealed: row?.account ?? null };
+}
+
+/**
+ * The account beside a customer whose row was read after it: where the customer got another data key in between, the account alone is
+ * read again. The read of the row is in the log, and counted, once.
+ */
+export async function accountBeside(
+  vault: Vault,
+  keys: TenantKeys,
+  row: WordsKey,
+  given: GivenAccount | undefined,
+): Promise<OpenRecord | undefined> {
+  if (given === undefined) return undefined;
+  let again = false;
+  return readOnceMore(vault, keys.tenantId, async () => {
+    const account = again ? await givenAccount(vault, keys.tenantId, given.grantId) : given;
+    again = true;
+    return accountRecord(keys, row, account);
+  });
 }
 
 /**
  * Its values by label, `iban` and `holderName`; nothing is opened until one is asked for. Throws `integrity_failure` where it was
  * taken out of an open grant: money would go to the saved account instead.
  */
-export function accountRecord(keys: TenantKeys, customer: WordsKey, { grantId, sealed }: GivenAccount): OpenRecord {
+function accountRecord(keys: TenantKeys, customer: WordsKey, { grantId, sealed }: GivenAccount): OpenRecord {
   const text = openWords(keys, customer, place(grantId), sealed);
   if (text === undefined) throw new VaultError('integrity_failure');
   const values = new Map(Object.entries(JSON.parse(text) as Record<string, unknown>));

@@ -2,7 +2,7 @@ import { insertLeaves, type LeafRow } from '../db/audit.ts';
 import { commit } from '../db/commit.ts';
 import { insertCustomers, type CustomerUpdate, type NewCustomerRow } from '../db/customers.ts';
 import type { Database } from '../db/database.ts';
-import { DbFault } from '../db/fault.ts';
+import { DbFault, mayBeOneOfMany } from '../db/fault.ts';
 import { insertTags, type TagRow } from '../db/indexTags.ts';
 import type { Statement } from '../db/statement.ts';
 import { withLeaf, type Answer } from './act.ts';
@@ -62,17 +62,20 @@ interface Preparing<W> {
 type Outcome<W> = { readonly written: W } | { readonly fault: unknown };
 
 /**
- * When the commit of several fails for a reason that is one's own (an identifier that is taken, a version that is not the one
- * that was read), each is tried by itself, so that nobody fails for another's reason.
+ * When the commit of several fails for a reason that may be one's own (an identifier that is taken, a version that is not the one
+ * that was read, a tenant that may not write), each is tried by itself in the time that is left, so that nobody fails for another's
+ * reason.
  */
 function joined<W extends Written>(
   db: Database,
   statementsOf: (written: readonly W[]) => readonly Statement[],
 ): Write<W> {
-  const store = async (within: Database, written: readonly W[]): Promise<void> => {
+  const store = async (written: readonly W[], until: number): Promise<void> => {
+    const deadlineMs = until - performance.now();
+    if (deadlineMs <= 0) throw new DbFault('unavailable');
     const leaves = written.map(({ leaf }) => leaf);
     const tenantIds = [...new Set(leaves.map(({ tenantId }) => tenantId))];
-    await commit(within, { tenantIds }, [...statementsOf(written), insertLeaves(leaves)]);
+    await commit({ ...db, deadlineMs }, { tenantIds }, [...statementsOf(written), insertLeaves(leaves)]);
   };
   const join = coalesce<Preparing<W>, Outcome<W>>({
     tenantOf: ({ tenantId }) => tenantId,
@@ -81,13 +84,13 @@ function joined<W extends Written>(
     maxWaiting,
     deadlineMs: db.deadlineMs,
     async run(preparing, leftMs) {
-      const within = { ...db, deadlineMs: leftMs };
+      const until = performance.now() + leftMs;
       const prepared = preparing.map(prepareOne);
       const written = prepared.flatMap((one) => ('written' in one ? [one.written] : []));
-      if (written.length > 1 && (await hasStored(() => store(within, written)))) return prepared;
+      if (written.length > 1 && (await hasStored(() => store(written, until)))) return prepared;
       return Promise.all(
         prepared.map(async (one) =>
-          'written' in one ? storeOne(one.written, () => store(within, [one.written])) : one,
+          'written' in one ? storeOne(one.written, () => store([one.written], until)) : one,
         ),
       );
     },
@@ -116,13 +119,13 @@ async function storeOne<W>(written: W, store: () => Promise<void>): Promise<Outc
   }
 }
 
-/** False when nothing was stored for a reason that is one's own; any other fault is everybody's. */
+/** False when nothing was stored for a reason that may be one's own; any other fault is everybody's. */
 async function hasStored(store: () => Promise<void>): Promise<boolean> {
   try {
     await store();
     return true;
   } catch (error) {
-    if (error instanceof DbFault && (error.kind === 'duplicate' || error.kind === 'guard')) return false;
+    if (error instanceof DbFault && mayBeOneOfMany(error)) return false;
     throw error;
   }
 }

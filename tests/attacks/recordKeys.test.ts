@@ -611,6 +611,36 @@ describe('a read that comes in between', () => {
     expect(outcomes['control']).toContain(500);
   });
 
+  test('after the account of a grant uses up one of its reads, and shows what that paid for', async () => {
+    const { id: clientId, secret, token } = shop.staff.accounting;
+    const reader = clientOf(beside.url, clientId, secret, token);
+    const { reads } = beside.vault;
+    const readUnder = async (renewed: (person: string) => Promise<unknown>) => {
+      const { id } = await newPerson(backend, people.naturalCustomer());
+      const account = { iban: people.iban(), holderName: 'مریم احمدی' };
+      const terms = { kind: 'refund', grantee: { role: 'accounting' }, account, maxReads: 1 };
+      const grant = made(await backend.post('/v1/grants', ticketBody(vault, id, terms)));
+      const customer: typeof reads.customer = async (...asked) => {
+        await renewed(id);
+        return reads.customer(...asked);
+      };
+      Object.assign(beside.vault, { reads: { ...reads, customer } });
+      const { status, body } = await reader.get(`/v1/customers/${id}?grant=${grant.id}`);
+      Object.assign(beside.vault, { reads });
+      const count = 'select reads from amanat.grants where id = $1';
+      const [row] = await atDatabase<{ reads: number }>(vault, count, [grant.id]);
+      const shown = status === 200 && body.fields.iban.value === account.iban;
+      return { shown, status, reads: row?.reads };
+    };
+    const renew = (person: string) => renewCustomer(turner(vault.tenantId), person);
+    expect(await readUnder(renew)).toEqual({ shown: true, status: 200, reads: 1 });
+    const unknown = await readUnder(async (person) => {
+      await renew(person);
+      await forget(person);
+    });
+    expect(unknown, 'control: nobody knows that the key is another one').toMatchObject({ shown: false, status: 500 });
+  });
+
   test('what was tampered with stays an integrity failure, right after a renewal too', async () => {
     const reader = await at();
     const { person, path, id } = await complaint();

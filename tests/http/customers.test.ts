@@ -405,3 +405,34 @@ test('another tenant’s customer is as one that never was, in every byte but th
   expect(bare(odd)).toBe(bare(unknown));
   expect((await support.get(`/v1/customers/${id}`)).status).toBe(200);
 });
+
+test('what one tenant may not write keeps no other’s out, though they go in one commit', async () => {
+  const second = await vault.secondTenant();
+  const theirs = await second.client('shop_backend');
+  const barred = async (tenantIds: readonly string[], work: () => Promise<void>) =>
+    withClient(vault.db.superuserUrl, async (client) => {
+      await client.query(
+        `create function public.bar() returns trigger language plpgsql as
+         $$ begin if new.tenant_id = any ('{${tenantIds.join(',')}}'::uuid[]) then raise 'barred'; end if; return new; end $$`,
+      );
+      await client.query(
+        'create trigger bar before insert on amanat.customers for each row execute function public.bar()',
+      );
+      try {
+        await work();
+      } finally {
+        await client.query('drop function public.bar cascade');
+      }
+    });
+  const answers = async () => {
+    const made = (client: TestClient) => client.post('/v1/customers', people.naturalCustomer());
+    const all = await Promise.all(Array.from({ length: 6 }, () => [made(shop), made(theirs)]).flat());
+    const of = (place: number) => [...new Set(all.filter((_, i) => i % 2 === place).map(({ status }) => status))];
+    return { ours: of(0), theirs: of(1) };
+  };
+  await barred([second.tenantId], async () => expect(await answers()).toEqual({ ours: [201], theirs: [503] }));
+  await barred([vault.tenantId, second.tenantId], async () =>
+    expect(await answers(), 'control').toEqual({ ours: [503], theirs: [503] }),
+  );
+  expect(await answers()).toEqual({ ours: [201], theirs: [201] });
+});
