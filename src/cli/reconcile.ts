@@ -9,7 +9,7 @@ import { keysOf } from '../keyAccess.ts';
 import { createLog } from '../log.ts';
 import { LogFault, wordsOf } from '../logFault.ts';
 import { codeOf, lossOf, type Loss } from '../vault/loss.ts';
-import { reconcile as reconcileTenant, type Done } from '../vault/reconcile.ts';
+import { reconcile as reconcileTenant, type Reconciled } from '../vault/reconcile.ts';
 import { isSound, standingOf, type LogStanding } from '../vault/rollback.ts';
 import type { Vault } from '../vault/vault.ts';
 import { WitnessFault, type Witness } from '../vault/witness.ts';
@@ -126,13 +126,13 @@ async function isConfirmed(args: Arguments, out: Output, code: string): Promise<
 }
 
 async function apply(out: Output, vault: Vault, witness: Witness, losses: readonly Loss[]) {
-  const done: { readonly tenantId: string; readonly log: string; readonly acts: readonly Done[] }[] = [];
+  const done: ({ readonly tenantId: string; readonly log: string } & Reconciled)[] = [];
   for (const loss of losses) {
     const { tenantId } = loss.standing;
     const [{ publicKey }] = vault.keys.checkpoint;
     const next = checkpointKey(tenantId, publicKey, loss.nextEpoch);
     try {
-      done.push({ tenantId, log: next.name, acts: await reconcileTenant(vault, witness, loss) });
+      done.push({ tenantId, log: next.name, ...(await reconcileTenant(vault, witness, loss)) });
     } catch (error) {
       if (!(error instanceof WitnessFault && error.code === 'unknown_log')) throw error;
       out.complain(
@@ -145,10 +145,11 @@ async function apply(out: Output, vault: Vault, witness: Witness, losses: readon
   return exit.ok;
 }
 
-function readable({ tenantId, log, acts }: { tenantId: string; log: string; acts: readonly Done[] }): string {
+function readable({ tenantId, log, holds, acts }: { tenantId: string; log: string } & Reconciled): string {
   const rows = acts.map(({ action, done, nothing, failed }) => [action, String(done), String(nothing), String(failed)]);
   return [
     `tenant ${tenantId}: done. The log goes on as ${log}.`,
+    `holds: ${holds.placed} placed again, ${holds.prolonged} made longer; each stands for a week. Register their orders by then.`,
     ...(rows.length === 0 ? [] : [table(['again', 'done', 'nothing to do', 'not possible'], rows)]),
   ].join('\n');
 }

@@ -172,14 +172,14 @@ export function changeOf(
 }
 
 /** Version 1 is a hold that stands, 2 one that is over: `amanat audit verify` finds it gone or put back. */
-export function deedOf(hold: HoldRow, recordVersion: 1 | 2): Deed {
+export function deedOf(hold: HoldRow, recordVersion: 1 | 2) {
   return {
     subjectId: hold.customerId,
     object: { kind: 'holds', id: hold.id },
     legalOrderId: hold.legalOrderId,
     digest: hold.mac,
     recordVersion,
-  };
+  } satisfies Deed;
 }
 
 export interface Clearance {

@@ -10,7 +10,7 @@ import { sweepErasuresOf } from './erasure.ts';
 import { openIntegrator } from './integration.ts';
 import { isReapplied, type Reapplied } from './journalActs.ts';
 import type { Loss } from './loss.ts';
-import { placeLostHolds } from './lostHolds.ts';
+import { placeLostHolds, type HoldsAgain } from './lostHolds.ts';
 import { operatorLeaf } from './operatorLeaf.ts';
 import {
   closeAgain,
@@ -75,15 +75,20 @@ export interface Done {
   readonly failed: number;
 }
 
+export interface Reconciled {
+  readonly holds: HoldsAgain;
+  readonly acts: readonly Done[];
+}
+
 /**
  * Does again what a restored database does not know of, and lets its log go on under a name of its own. It may stop anywhere and
  * be called again: what is done is not done twice, and only the last step makes the log sound. Throws `WitnessFault`
  * `unknown_log` while the operator of the witness has not confirmed the log that goes on.
  */
-export async function reconcile(vault: Vault, witness: Witness, loss: Loss): Promise<readonly Done[]> {
+export async function reconcile(vault: Vault, witness: Witness, loss: Loss): Promise<Reconciled> {
   const { tenantId } = loss.standing;
   const counts = new Map<string, { done: number; nothing: number; failed: number }>();
-  await placeLostHolds(vault, loss);
+  const holds = await placeLostHolds(vault, loss);
   for (const leaf of loss.again) {
     const count = counts.get(leaf.action) ?? { done: 0, nothing: 0, failed: 0 };
     count[await doAgain(vault, tenantId, leaf)] += 1;
@@ -94,7 +99,7 @@ export async function reconcile(vault: Vault, witness: Witness, loss: Loss): Pro
   await sweepErasuresOf(vault, tenantId).catch(() => undefined);
   await sweepRetention(vault, vault.watch.policy(tenantId), tenantId, { pages: Number.POSITIVE_INFINITY });
   await goOn(vault, witness, loss);
-  return [...counts].map(([action, count]) => ({ action, ...count }));
+  return { holds, acts: [...counts].map(([action, count]) => ({ action, ...count })) };
 }
 
 async function doAgain(vault: Vault, tenantId: string, leaf: AuditLeaf): Promise<'done' | 'nothing' | 'failed'> {

@@ -3,13 +3,17 @@ import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { synthetic } from '../../src/cli/synthetic.ts';
+import type { AuditLeaf } from '../../src/crypto/leaf.ts';
 import { commit } from '../../src/db/commit.ts';
 import { DbFault } from '../../src/db/fault.ts';
 import { statement, type Statement } from '../../src/db/statement.ts';
 import { deleteVersionsOf } from '../../src/db/versions.ts';
-import { clearanceOf, holdLeaves, placeHolds, releaseHolds } from '../../src/vault/holds.ts';
+import type { HoldRow } from '../../src/db/holds.ts';
+import { clearanceOf, holdLeaves, keepHoldsUntilDecided, placeHolds, releaseHolds } from '../../src/vault/holds.ts';
 import { housekeep } from '../../src/vault/housekeeping.ts';
+import { newId } from '../../src/vault/ids.ts';
 import type { TenantKeys } from '../../src/vault/keyring.ts';
+import { placeLostHolds } from '../../src/vault/lostHolds.ts';
 import { forResealing, openRecord } from '../../src/vault/record.ts';
 import { isGenuine } from '../../src/vault/rowMac.ts';
 import { orderBody } from '../http/legalDesk.ts';
@@ -510,6 +514,80 @@ async function placing(id: string): Promise<readonly Statement[]> {
   const record = recordOf(vault, 'preservation');
   return placeHolds({ keys, legalOrderId: legalOrderId ?? '', record, customerIds: [id], at: now() }).statements;
 }
+
+/** As the journal at the witness tells of a hold, in a time that the database has lost. */
+function lostLeaf(row: HoldRow, action: string, recordVersion = 1, at = vault.vault.now()): AuditLeaf {
+  const id = newId(at);
+  return {
+    id,
+    tenantId: vault.tenantId,
+    at,
+    role: 'legal_registrar',
+    actor: 'staff-1',
+    action,
+    outcome: 'allowed',
+    rule: 'legal',
+    subjectKind: 'customer',
+    subjectId: row.customerId,
+    objectKind: 'holds',
+    objectId: row.id,
+    full: [],
+    masked: [],
+    purpose: '',
+    policyVersion: 'kalak/1',
+    legalOrderId: row.legalOrderId,
+    digest: row.mac,
+    recordVersion,
+    requestId: id,
+  };
+}
+
+const lossOf = (byHand: readonly AuditLeaf[]) => {
+  const { tenantId } = vault;
+  const standing = { tenantId, code: 'behind', epoch: 1, origin: `amanat/${tenantId}`, size: 1, seen: 2 } as const;
+  return { standing, again: [], byHand };
+};
+
+describe('a hold that was made longer in a time that a restored database has lost', () => {
+  test('stands for a week, once; one whose order was decided or that was let go has its own end', async () => {
+    const places = ['made longer', 'decided', 'let go', 'not told of', 'long', 'changed'] as const;
+    const rows = {} as Record<(typeof places)[number], HoldRow>;
+    for (const place of places) {
+      const { id } = await newPerson(shop, people.naturalCustomer());
+      const [row] = await hold(vault, registrar, [id], { kind: place === 'long' ? 'preservation' : 'provisional' });
+      if (row !== undefined) rows[place] = row;
+    }
+    await atDatabase(vault, `update amanat.holds set mac = '\\x00' where id = $1`, [rows.changed.id]);
+    const register = 'legal_orders.register';
+    const leaves = [
+      ...(['made longer', 'decided', 'long', 'changed'] as const).map((place) => lostLeaf(rows[place], register)),
+      lostLeaf(rows.decided, 'legal_orders.reject'),
+      lostLeaf(rows['let go'], register),
+      lostLeaf(rows['let go'], 'legal_orders.reject', 2),
+    ];
+    const [of, before] = [async ({ legalOrderId }: HoldRow) => (await holdsOf(vault, legalOrderId))[0], now()];
+    expect(await placeLostHolds(vault.vault, lossOf(leaves))).toEqual({ placed: 0, prolonged: 1 });
+    const longer = await of(rows['made longer']);
+    expect(longer !== undefined && isGenuine(keys, 'holds', longer)).toBe(true);
+    expect(longer?.endsAt.getTime()).toBeGreaterThanOrEqual(before.getTime() + 7 * day);
+    for (const place of ['decided', 'let go', 'not told of', 'long'] as const)
+      expect((await of(rows[place]))?.endsAt, place).toEqual(rows[place].endsAt);
+    // A call that was stopped is made again: nothing is moved twice.
+    expect(await placeLostHolds(vault.vault, lossOf(leaves))).toEqual({ placed: 0, prolonged: 0 });
+
+    // When the officer's day is over, whoever is still held stays; the control, of whom the journal does not tell, would go.
+    const late = new Date(rows['made longer'].endsAt.getTime() + 60_000);
+    const erasing = async ({ customerId }: HoldRow): Promise<unknown> => {
+      const { held, statements } = await clearanceOf(vault.vault, keys, [customerId], late);
+      return [held.size, await guardOf(asService(...statements, eraseStatement(customerId)))];
+    };
+    expect(await erasing(rows['made longer'])).toEqual([1, 'conflict']);
+    expect(await erasing(rows['not told of']), 'control').toEqual([0, 'done']);
+    // The judge's order is registered again, and keeps it as the law has it.
+    const kept = keepHoldsUntilDecided(vault.vault, keys, longer === undefined ? [] : [longer], late);
+    expect(kept.deeds).toHaveLength(1);
+  });
+});
 
 describe('a hold and an erasure at the same moment', () => {
   test('the erasure first: there is nobody left to hold', async () => {

@@ -344,7 +344,7 @@ describe('a database that was restored', () => {
     const loss = await lossOf(restored.vault, witness, await standingOf(restored.vault, witness, vault.tenantId));
     const done = await reconcile(restored.vault, witness, loss);
     // The first call had done the acts already, and was stopped by the witness.
-    expect(failedOf(done)).toEqual([]);
+    expect(failedOf(done.acts)).toEqual([]);
     await settle(restored.vault);
     await restored.vault.watch.lookAnew();
     expect(await known(restored)).toEqual(after());
@@ -383,7 +383,7 @@ describe('a database that was restored', () => {
     const standing = await standingOf(second.vault, witness, vault.tenantId);
     const loss = await lossOf(second.vault, witness, standing);
     expect(loss).toMatchObject({ nextEpoch: 3, whole: true, ending: { epoch: 2, ended: false } });
-    expect(failedOf(await reconcile(second.vault, witness, loss))).toEqual([]);
+    expect(failedOf((await reconcile(second.vault, witness, loss)).acts)).toEqual([]);
     await settle(second.vault);
     await second.vault.watch.lookAnew();
     expect(await known(second)).toEqual(after());
