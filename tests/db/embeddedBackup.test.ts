@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { proveArchived } from '../../src/archiveProof.ts';
@@ -39,6 +39,10 @@ const roots = { current: root1, byId: new Map([[root1.id, root1]]) };
 let taken: string;
 /** After the second row and before the third. */
 let between: Date;
+/** Changed in the copy while it was made, after it was copied. */
+const overwritten = 'postgres/cluster/PG_VERSION';
+/** Gone from the cluster before they were copied; and what became of a backup whose copy lost a folder meanwhile. */
+let [dropped, cutMeanwhile] = ['', ''];
 
 async function rowsOf({ ownerUrl }: Embedded, ...statements: readonly string[]): Promise<number[]> {
   const client = new Client({ connectionString: ownerUrl });
@@ -109,9 +113,23 @@ beforeAll(async () => {
     for (let n = 0; work.on; n += 1) await client.query(`insert into public.noise select $1, repeat('x', 1000)`, [n]);
     await client.end();
   })();
-  taken = (await backUp({ folder, port: embedded.port }, backups, contents, root1, () => undefined)).path;
+  const source = { folder, port: embedded.port };
+  const inDraft = (path: string): string =>
+    join(backups, readdirSync(backups).find((name) => name.startsWith('.backup-')) ?? '', 'postgres/cluster', path);
+  for (const name of ['99998', '99999']) writeFileSync(join(folder, 'cluster/global', name), 'of a table');
+  const meanwhile = (done: number, all: number): void => {
+    if (done === 1) {
+      // One of them at the most is copied already.
+      dropped = existsSync(inDraft('global/99999')) ? 'global/99998' : 'global/99999';
+      rmSync(join(folder, 'cluster', dropped));
+    }
+    if (done === all) writeFileSync(inDraft('PG_VERSION'), 'other');
+  };
+  taken = (await backUp(source, backups, contents, root1, meanwhile)).path;
   work.on = false;
   await busy;
+  const cut = (done: number): void => (done === 1 ? rmSync(inDraft('base'), { recursive: true }) : undefined);
+  cutMeanwhile = await backUp(source, backups, contents, root1, cut).then(({ path }) => path, String);
   await rowsOf(embedded, 'insert into public.marks values (2)');
   between = await moment(embedded);
   await rowsOf(embedded, 'insert into public.marks values (3)');
@@ -125,6 +143,18 @@ beforeAll(async () => {
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 describe('a backup of the embedded database, taken while it is written to', () => {
+  test('says what was read of the cluster, whatever somebody does to the copy meanwhile', async () => {
+    const manifest = await believed(taken);
+    expect(await damagedFiles(taken, manifest, () => undefined)).toEqual([overwritten]);
+    // Control, and for the tests below: what was read is what the cluster has.
+    writeFileSync(join(taken, overwritten), readFileSync(join(folder, 'cluster/PG_VERSION')));
+    expect(await damagedFiles(taken, manifest, () => undefined)).toEqual([]);
+    expect(cutMeanwhile).toContain('ENOENT');
+    expect(readdirSync(backups).filter((name) => name !== basename(taken))).toEqual(['wal']);
+    // Control: what the cluster itself drops meanwhile is left out, and no fault.
+    expect(manifest.files.map(({ path }) => path)).not.toContain(`postgres/cluster/${dropped}`);
+  });
+
   test('is whole by itself: it starts without an archive, as of its moment', async () => {
     expect(await restored({ archive: undefined, until: undefined })).toEqual([1]);
   });
@@ -144,7 +174,6 @@ describe('a backup of the embedded database, taken while it is written to', () =
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name).slice(taken.length + 1));
     expect(there.toSorted()).toEqual([...listed].toSorted());
-    expect(await damagedFiles(taken, manifest, () => undefined)).toEqual([]);
     const copy = join(root, 'damaged');
     cpSync(taken, copy, { recursive: true });
     appendFileSync(join(copy, 'postgres/cluster/PG_VERSION'), ' ');
