@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { archiveName } from '../db/embeddedArchive.ts';
 import type { DurabilityState } from '../db/backupState.ts';
-import { archivedRun, walTroubles, type WalTrouble } from './archivedWal.ts';
+import { archivedRun, isWaiting, walTroubles } from './archivedWal.ts';
 import type { Backup } from './backupFolder.ts';
 import type { Roots } from './backupManifest.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
@@ -28,13 +28,6 @@ export function ofArchiver(state: DurabilityState, own: boolean, folder: string 
     : ok('archive', `last ${last}`);
 }
 
-const codes: Readonly<Record<WalTrouble, string>> = {
-  gap: 'wal_gap',
-  no_proof: 'wal_unproven',
-  altered: 'wal_altered',
-  timeline: 'wal_timeline',
-};
-
 /** Does the archived WAL follow on the newest backup, to where the database is? With `whole`, every byte of it is looked at. */
 export async function ofArchivedWal(
   folder: string,
@@ -54,28 +47,26 @@ export async function ofArchivedWal(
 ): Promise<Finding> {
   const archive = join(folder, archiveName);
   const search = { archive, manifest, roots, takeUnproven: false, whole, onFile };
-  const { trouble, last, beyond, provenBeyond, newest } = await archivedRun(search);
+  const run = await archivedRun(search);
+  const { trouble, last, beyond, provenBeyond, newest } = run;
   if (newest !== undefined && current !== null && current.slice(0, 8) !== newest) {
     const says = `the archive goes on in timeline ${newest}, the database writes ${current.slice(0, 8)}: one of them is of another restore. Move wal away, then: amanat backup`;
     return fail('wal_timeline', says);
   }
-  if (trouble === undefined || (trouble.code === 'no_proof' && !provenBeyond && beyond <= fewUnproven)) {
+  if (trouble === undefined || isWaiting(run)) {
     return ok(
       'wal',
       last === undefined ? 'none follows on the newest backup yet' : `follows on the newest backup to ${last}`,
     );
   }
   const { code, name } = trouble;
-  if (code === 'no_proof' && !provenBeyond)
+  if (code === 'unproven' && !provenBeyond)
     return warn(
-      codes[code],
+      `wal_${code}`,
       `${beyond} segments from ${name} on wait for the service to vouch for them: is it sealed, or not running?`,
     );
   return fail(
-    codes[code],
+    `wal_${code}`,
     `${name} ${walTroubles[code]}: ${beyond} segments are of no use to the newest backup. Make another: amanat backup`,
   );
 }
-
-/** The service vouches every two seconds, and a busy database fills a segment in less than one. */
-const fewUnproven = 16;

@@ -9,14 +9,14 @@ import type { Manifest, Roots } from './backupManifest.ts';
  * What of an archive follows on a backup. A segment is named by its timeline (8 hex digits) and its number (16, of which the last 8
  * count to 255: segments have 16 MiB); a restore begins a timeline, and `<timeline>.history` says where it left which.
  *
- * `gap`: a segment is missing and later ones are there; `no_proof`: nobody with a key has vouched for it (yet); `altered`: it is
+ * `gap`: a segment is missing and later ones are there; `unproven`: nobody with a key has vouched for it (yet); `altered`: it is
  * not what was vouched for; `timeline`: the newest timeline of the archive does not go on from this backup.
  */
-export type WalTrouble = 'gap' | 'no_proof' | 'altered' | 'timeline';
+export type WalTrouble = 'gap' | 'unproven' | 'altered' | 'timeline';
 
 export const walTroubles: Readonly<Record<WalTrouble, string>> = {
   gap: 'is missing from the archive, and later WAL is there',
-  no_proof: 'was not vouched for by this vault, and later WAL was',
+  unproven: 'was not vouched for by this vault',
   altered: 'is not what this vault archived: somebody changed it, or it is another vault’s',
   timeline: 'does not go on from this backup: another database archived there, or it is of an earlier restore',
 };
@@ -35,6 +35,14 @@ export interface ArchivedRun {
   readonly newest: string | undefined;
   /** Files taken although nobody vouched for them. */
   readonly unproven: readonly string[];
+}
+
+/** The service vouches every two seconds, and a busy database fills a segment in less than one. */
+const mostWaiting = 16;
+
+/** Ends it at what was archived last and waits to be vouched for? Whoever takes proofs away can make it look so of this much and no more. */
+export function isWaiting({ trouble, beyond, provenBeyond }: ArchivedRun): boolean {
+  return trouble?.code === 'unproven' && !provenBeyond && beyond <= mostWaiting;
 }
 
 interface Search {
@@ -119,7 +127,7 @@ async function lookAt(
 ): Promise<WalTrouble | { readonly sha256: string; readonly proven: boolean }> {
   const proof = await provenDigest(archive, { systemId, name }, roots);
   if (proof === 'broken') return 'altered';
-  if (proof === 'none' && !takeUnproven) return 'no_proof';
+  if (proof === 'none' && !takeUnproven) return 'unproven';
   if (proof !== 'none' && !whole) return { ...proof, proven: true };
   const found = await digestOfFile(join(archive, name), segmentBytes).catch(() => undefined);
   if (found === undefined || (proof !== 'none' && found.sha256 !== proof.sha256)) return 'altered';

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { readConfig } from '../config.ts';
 import { archiveName, isArchivable } from '../db/embeddedArchive.ts';
 import type { Recovery } from '../db/embeddedRestore.ts';
-import { archivedRun, walTroubles, type ArchivedRun, type WalTrouble } from './archivedWal.ts';
+import { archivedRun, isWaiting, walTroubles, type ArchivedRun } from './archivedWal.ts';
 import { keysOf } from '../keyAccess.ts';
 import { KeyFault } from '../keys/keyFault.ts';
 import { readManifest, refusalWords, type Manifest, type Roots } from './backupManifest.ts';
@@ -50,10 +50,11 @@ export const restore: Command = {
     if (missing !== undefined)
       throw new KeyFault('keys_wrong', `The backup opens with root key ${missing}, which is not in ${config.keysDir}.`);
     const run = asked.archive === undefined ? undefined : await walOf(asked, manifest, keys.root);
-    if (run?.trouble !== undefined && !mayStop(run, asked)) {
-      const { code, name } = run.trouble;
-      out.result({ restored: false, code: `wal_${code}`, file: name, beyond: run.beyond }, () =>
-        walRefusal(code, name),
+    // What was archived last may wait for its vouching when the disk goes: it is left out and told. Anything else is asked about.
+    if (run?.trouble !== undefined && asked.unproven !== 'stop' && !isWaiting(run)) {
+      const { trouble, beyond } = run;
+      out.result({ restored: false, code: `wal_${trouble.code}`, file: trouble.name, beyond }, () =>
+        walRefusal(trouble, beyond),
       );
       return exit.found;
     }
@@ -73,7 +74,7 @@ export const restore: Command = {
       );
       return exit.found;
     }
-    const wal = run && { last: run.last, left: run.beyond, unproven: run.unproven };
+    const wal = run && { last: run.last, left: run.beyond, leftFrom: run.trouble?.name, unproven: run.unproven };
     out.result({ restored: true, folder, startedAt: manifest.startedAt, ...(wal && { wal }) }, () =>
       [
         `Restored the backup of ${manifest.startedAt} to ${folder}.`,
@@ -103,27 +104,24 @@ async function walOf({ archive = '', unproven }: Asked, manifest: Manifest, root
   }).finally(() => bar.end());
 }
 
-/** What was archived last may wait for its vouching when the disk goes: it is left out and told. Anything else is asked about. */
-function mayStop({ trouble, provenBeyond }: ArchivedRun, { unproven }: Asked): boolean {
-  return unproven === 'stop' || (trouble?.code === 'no_proof' && !provenBeyond);
-}
-
-function walRefusal(code: WalTrouble, name: string): string {
+function walRefusal({ code, name }: NonNullable<ArchivedRun['trouble']>, beyond: number): string {
   return [
-    `Not restored. ${name} ${walTroubles[code]}.`,
+    `Not restored. ${name} ${walTroubles[code]}. Segments from there on: ${beyond}.`,
     'To go only as far as everything before it: --unproven stop',
-    ...(code === 'no_proof'
+    ...(code === 'unproven'
       ? ['To take what nobody vouched for, as whoever wrote it there left it: --unproven take']
       : []),
   ].join('\n');
 }
 
-function walWords({ last, beyond, unproven }: ArchivedRun): string[] {
+function walWords({ last, trouble, beyond, unproven }: ArchivedRun): string[] {
   return [
     last === undefined
       ? 'No archived WAL follows on it.'
       : `PostgreSQL will roll forward to the end of ${last} at most.`,
-    ...(beyond === 0 ? [] : [`WARNING: ${beyond} later segments of WAL are left out.`]),
+    ...(trouble === undefined
+      ? []
+      : [`WARNING: ${trouble.name} ${walTroubles[trouble.code]}. Segments from there on, left out: ${beyond}.`]),
     ...(unproven.length === 0 ? [] : [`WARNING: nobody vouched for ${unproven.join(', ')}; taken as they are.`]),
   ];
 }

@@ -19,7 +19,7 @@ import { basename, join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { proveArchived } from '../../src/archiveProof.ts';
-import { archivedRun, type ArchivedRun } from '../../src/cli/archivedWal.ts';
+import { archivedRun, isWaiting, type ArchivedRun } from '../../src/cli/archivedWal.ts';
 import { backUp, backupsIn, damagedFiles } from '../../src/cli/backupFolder.ts';
 import { readManifest, type Manifest } from '../../src/cli/backupManifest.ts';
 import { putBack } from '../../src/cli/putBack.ts';
@@ -135,7 +135,7 @@ beforeAll(async () => {
   await rowsOf(embedded, 'insert into public.marks values (3)');
   await embedded.stop();
   // Nobody has vouched for anything yet, and what nobody vouched for is not taken.
-  expect(await followed()).toMatchObject({ files: [], trouble: { code: 'no_proof' }, provenBeyond: false });
+  expect(await followed()).toMatchObject({ files: [], trouble: { code: 'unproven' }, provenBeyond: false });
   expect((await followed(wal, { takeUnproven: true })).unproven).toEqual(expect.arrayContaining(segments().slice(-1)));
   await proveArchived(archiving, () => root1);
   expect(readdirSync(join(folder, 'archived'))).toEqual([]);
@@ -406,9 +406,23 @@ describe('an archive that does not follow', () => {
       provenBeyond: true,
     });
     await put('000000010000000100000001', false);
-    expect(await look()).toMatchObject({ trouble: { code: 'no_proof' }, beyond: 2, provenBeyond: true });
+    expect(await look()).toMatchObject({ trouble: { code: 'unproven' }, beyond: 2, provenBeyond: true });
+    expect(isWaiting(await look())).toBe(false);
     rmSync(join(archive, '000000010000000100000002.mac'));
-    expect(await look()).toMatchObject({ trouble: { code: 'no_proof' }, beyond: 2, provenBeyond: false });
+    expect(await look()).toMatchObject({ trouble: { code: 'unproven' }, beyond: 2, provenBeyond: false });
+  });
+
+  test('so much as waits in two seconds may wait; whoever takes more proofs away is asked about', async () => {
+    await put('0000000100000000000000FF');
+    for (let n = 0; n < 16; n += 1) await put(`00000001000000010000000${n.toString(16).toUpperCase()}`, false);
+    const waiting = await look();
+    expect(waiting).toMatchObject({ trouble: { name: '000000010000000100000000' }, beyond: 16 });
+    expect(isWaiting(waiting)).toBe(true);
+    await put('000000010000000100000010', false);
+    expect(isWaiting(await look())).toBe(false);
+    // Of what is there and whole it is said by nobody that it waits.
+    for (let n = 0; n < 17; n += 1) await put(`0000000100000001000000${n.toString(16).toUpperCase().padStart(2, '0')}`);
+    expect(await look()).toMatchObject({ trouble: undefined, beyond: 0 });
   });
 
   test('a later timeline is followed from where it left the one before, unless that was before the backup', async () => {
@@ -425,7 +439,7 @@ describe('an archive that does not follow', () => {
     await put('00000002.history', true, '1\t0/FD000028\tbefore the backup\n');
     expect((await look()).trouble).toEqual({ code: 'timeline', name: '00000002.history' });
     rmSync(join(archive, '00000002.history.mac'));
-    expect((await look()).trouble).toEqual({ code: 'no_proof', name: '00000002.history' });
+    expect((await look()).trouble).toEqual({ code: 'unproven', name: '00000002.history' });
   });
 });
 
