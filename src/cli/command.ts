@@ -12,7 +12,7 @@ const meanings: Readonly<Record<Exclude<Exit, 1>, string>> = {
   [exit.usage]: 'the call itself is wrong: nothing was done',
   [exit.unavailable]: 'the database or the service cannot be reached, or gave up on the way',
   [exit.software]: 'something unexpected',
-  [exit.busy]: 'another process holds the data folder',
+  [exit.busy]: 'another process holds the data folder, or is at the same work',
   [exit.config]: 'settings, keys, credentials or schema are not acceptable',
 };
 

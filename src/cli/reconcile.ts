@@ -26,7 +26,8 @@ export const reconcile: Command = {
     ends: 'the installation whose log ends, where another one than this served it last: it will not serve any more',
     'dry-run': 'only show what is missing and what would be done',
   },
-  found: 'the logs are not sound yet: not confirmed, damaged, or the witness does not know the log that goes on',
+  found:
+    'the logs are not sound yet: not confirmed, damaged, done by another call meanwhile, or the witness does not know the log that goes on',
   more: [
     'For a database that is older than what its witness has seen: after a restore, before anything is served. Shows what is',
     'missing, does again what took something away (erasures, revocations, closed grants, withdrawn consents …), tells what',
@@ -125,14 +126,18 @@ async function isConfirmed(args: Arguments, out: Output, code: string): Promise<
   return typed.trim() === code;
 }
 
+type DoneHere = { readonly tenantId: string; readonly log: string } & Extract<Reconciled, { readonly code: 'done' }>;
+
 async function apply(out: Output, vault: Vault, witness: Witness, losses: readonly Loss[]) {
-  const done: ({ readonly tenantId: string; readonly log: string } & Reconciled)[] = [];
+  const done: DoneHere[] = [];
   for (const loss of losses) {
     const { tenantId } = loss.standing;
     const [{ publicKey }] = vault.keys.checkpoint;
     const next = checkpointKey(tenantId, publicKey, loss.nextEpoch);
     try {
-      done.push({ tenantId, log: next.name, ...(await reconcileTenant(vault, witness, loss)) });
+      const reconciled = await reconcileTenant(vault, witness, loss);
+      if (reconciled.code !== 'done') return elsewhere(out, tenantId, reconciled.code);
+      done.push({ tenantId, log: next.name, ...reconciled });
     } catch (error) {
       if (!(error instanceof WitnessFault && error.code === 'unknown_log')) throw error;
       out.complain(
@@ -145,7 +150,17 @@ async function apply(out: Output, vault: Vault, witness: Witness, losses: readon
   return exit.ok;
 }
 
-function readable({ tenantId, log, holds, acts }: { tenantId: string; log: string } & Reconciled): string {
+/** Two calls at once, or on two copies of one database: one does it, and the other says so. */
+function elsewhere(out: Output, tenantId: string, code: 'under_way' | 'done_elsewhere') {
+  const words = {
+    under_way: `tenant ${tenantId}: another call of this command is doing it (or was stopped less than half a minute ago). Wait, then call this again.`,
+    done_elsewhere: `tenant ${tenantId}: another call has done it since this one began, here or on a copy of this database. See how it stands: amanat restore check`,
+  };
+  out.result({ reconciled: false, code, tenantId }, () => words[code]);
+  return code === 'under_way' ? exit.busy : exit.found;
+}
+
+function readable({ tenantId, log, holds, acts }: DoneHere): string {
   const rows = acts.map(({ action, done, nothing, failed }) => [action, String(done), String(nothing), String(failed)]);
   return [
     `tenant ${tenantId}: done. The log goes on as ${log}.`,

@@ -53,6 +53,7 @@ const duplicates: Readonly<Record<string, Code>> = {
   audit_id_tiles_pkey: 'conflict',
   audit_checkpoints_pkey: 'conflict',
   audit_expiries_pkey: 'conflict',
+  audit_epochs_pkey: 'conflict',
   idempotent_answers_pkey: 'idempotency_in_flight',
   import_lines_pkey: 'idempotency_in_flight',
 };

@@ -8,14 +8,14 @@ const leaseMs = 30_000;
 
 /**
  * Does a piece of work of a tenant that one process at a time may do; elsewhere it is left alone. `renew` is asked between steps
- * and is false when the work was lost to another: what is not committed then is the other's to do.
+ * and is false when the work was lost to another: what is not committed then is the other's to do. Undefined where another does it.
  */
-export async function underLease(
+export async function underLease<Result>(
   vault: Vault,
   tenantId: string,
   work: string,
-  doing: (renew: () => Promise<boolean>) => Promise<void>,
-): Promise<void> {
+  doing: (renew: () => Promise<boolean>) => Promise<Result>,
+): Promise<Result | undefined> {
   const holder = newId(vault.now());
   const take = async (): Promise<boolean> => {
     const now = vault.now();
@@ -23,9 +23,9 @@ export async function underLease(
     const [rows] = await write(vault, tenantId, [takeLease(tenantId, work, lease)]);
     return rows.length > 0;
   };
-  if (!(await take())) return;
+  if (!(await take())) return undefined;
   try {
-    await doing(take);
+    return await doing(take);
   } finally {
     await write(vault, tenantId, [endLease(tenantId, work, holder, new Date(vault.now()))]).catch(() => undefined);
   }

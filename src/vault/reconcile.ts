@@ -5,10 +5,11 @@ import { insertEpoch } from '../db/auditEpochs.ts';
 import { endLeases } from '../db/reconciliation.ts';
 import { VaultError } from '../errors.ts';
 import { write } from './act.ts';
-import { logSigner } from './epochs.ts';
+import { epochOf, logSigner } from './epochs.ts';
 import { sweepErasuresOf } from './erasure.ts';
 import { openIntegrator } from './integration.ts';
 import { isReapplied, type Reapplied } from './journalActs.ts';
+import { underLease } from './lease.ts';
 import type { Loss } from './loss.ts';
 import { placeLostHolds, type HoldsAgain } from './lostHolds.ts';
 import { operatorLeaf } from './operatorLeaf.ts';
@@ -36,6 +37,7 @@ import {
   withdrawPermissionAgain,
 } from './reappliedRights.ts';
 import { sweepRetention } from './retention.ts';
+import { isSound, standingOf } from './rollback.ts';
 import { macOf } from './rowMac.ts';
 import type { Vault } from './vault.ts';
 import type { Witness } from './witness.ts';
@@ -75,21 +77,29 @@ export interface Done {
   readonly failed: number;
 }
 
-export interface Reconciled {
-  readonly holds: HoldsAgain;
-  readonly acts: readonly Done[];
-}
+/** `under_way`: another call is at it; `done_elsewhere`: another has let this log go on since the loss was read, here or on a copy. */
+export type Reconciled =
+  | { readonly code: 'done'; readonly holds: HoldsAgain; readonly acts: readonly Done[] }
+  | { readonly code: 'under_way' | 'done_elsewhere' };
 
 /**
  * Does again what a restored database does not know of, and lets its log go on under a name of its own. It may stop anywhere and
- * be called again: what is done is not done twice, and only the last step makes the log sound. Throws `WitnessFault`
- * `unknown_log` while the operator of the witness has not confirmed the log that goes on.
+ * be called again: what is done is not done twice, and only the last step makes the log sound. One call at a time does it. Throws
+ * `WitnessFault` `unknown_log` while the operator of the witness has not confirmed the log that goes on.
  */
 export async function reconcile(vault: Vault, witness: Witness, loss: Loss): Promise<Reconciled> {
   const { tenantId } = loss.standing;
+  const done = await underLease(vault, tenantId, 'reconcile', (renew) => doAll(vault, witness, loss, renew));
+  return done ?? { code: 'under_way' };
+}
+
+async function doAll(vault: Vault, witness: Witness, loss: Loss, renew: () => Promise<boolean>): Promise<Reconciled> {
+  const { tenantId } = loss.standing;
   const counts = new Map<string, { done: number; nothing: number; failed: number }>();
+  if ((await epochOf(vault, await vault.keyring.tenant(tenantId))) >= loss.nextEpoch) return { code: 'done_elsewhere' };
   const holds = await placeLostHolds(vault, loss);
   for (const leaf of loss.again) {
+    if (!(await renew())) return { code: 'under_way' };
     const count = counts.get(leaf.action) ?? { done: 0, nothing: 0, failed: 0 };
     count[await doAgain(vault, tenantId, leaf)] += 1;
     counts.set(leaf.action, count);
@@ -98,8 +108,9 @@ export async function reconcile(vault: Vault, witness: Witness, loss: Loss): Pro
   // whoever another's journal says is held stands under no hold again before its own turn.
   await sweepErasuresOf(vault, tenantId).catch(() => undefined);
   await sweepRetention(vault, vault.watch.policy(tenantId), tenantId, { pages: Number.POSITIVE_INFINITY });
-  await goOn(vault, witness, loss);
-  return { holds, acts: [...counts].map(([action, count]) => ({ action, ...count })) };
+  if (!(await renew())) return { code: 'under_way' };
+  if (!(await goesOn(vault, witness, loss))) return { code: 'done_elsewhere' };
+  return { code: 'done', holds, acts: [...counts].map(([action, count]) => ({ action, ...count })) };
 }
 
 async function doAgain(vault: Vault, tenantId: string, leaf: AuditLeaf): Promise<'done' | 'nothing' | 'failed'> {
@@ -121,8 +132,11 @@ async function doAgain(vault: Vault, tenantId: string, leaf: AuditLeaf): Promise
   }
 }
 
-/** First the witness is told that the log under its old name is over; the database's own word for it comes last. */
-async function goOn(vault: Vault, witness: Witness, { standing, ending, nextEpoch }: Loss): Promise<void> {
+/**
+ * First the witness is told that the log under its old name is over; the database's own word for it comes last. False where another
+ * was faster, here (the epoch has its row) or on a copy of this database (the witness has seen another log under the name).
+ */
+async function goesOn(vault: Vault, witness: Witness, { standing, ending, nextEpoch }: Loss): Promise<boolean> {
   const { tenantId, size } = standing;
   const next = originOf(tenantId, nextEpoch);
   if (!ending.ended) await witness.endLog(signEnd({ next, size }, logSigner(vault.keys, tenantId, ending.epoch)));
@@ -130,17 +144,33 @@ async function goOn(vault: Vault, witness: Witness, { standing, ending, nextEpoc
   const now = vault.now();
   const epoch = { number: nextEpoch, size, beganAt: new Date(now) };
   const { label: policyVersion } = vault.watch.policy(tenantId);
-  await write(vault, tenantId, [
+  const deed = {
+    tenantId,
+    policyVersion,
+    action: 'log.reconcile',
+    rule: 'reconcile',
+    recordVersion: nextEpoch,
+  } as const;
+  const begun = write(vault, tenantId, [
     endLeases(tenantId, new Date(now)),
     insertEpoch(tenantId, { ...epoch, mac: macOf(keys, 'audit_epochs', epoch) }),
-    operatorLeaf(
-      { tenantId, policyVersion, action: 'log.reconcile', rule: 'reconcile', recordVersion: nextEpoch },
-      now,
-    ),
+    operatorLeaf(deed, now),
   ]);
+  if (!(await isFirst(begun))) return false;
   await openIntegrator(vault)();
   // The log that goes on is known to the witness before anything is served from it.
   await openPosting(vault, { witness, cosigner: undefined, warn: nothing, onRolledBack: nothing }).post();
+  return isSound(await standingOf(vault, witness, tenantId));
+}
+
+async function isFirst(begun: Promise<unknown>): Promise<boolean> {
+  try {
+    await begun;
+    return true;
+  } catch (error) {
+    if (error instanceof VaultError && error.code === 'conflict') return false;
+    throw error;
+  }
 }
 
 const nothing = (): void => undefined;
