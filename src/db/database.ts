@@ -9,6 +9,11 @@ export interface Database {
   readonly pool: Pool;
   /** Named prepared statements; off behind a pooler in transaction mode. */
   readonly prepare: boolean;
+  /**
+   * One plan of each statement for all values. PostgreSQL plans anew for few values whenever that promises to be cheaper to run,
+   * and planning a look-up by key costs four times the look-up. For statements that find every row by its key.
+   */
+  readonly planOnce?: boolean;
   /** Milliseconds that a commit may take, waiting for a connection included. */
   readonly deadlineMs: number;
   /** Callers that may wait for a connection; the next one is told `overloaded`. */

@@ -53,7 +53,8 @@ export interface Reads {
   leaf(leaf: LeafRow): Promise<void>;
 }
 
-export function openReads(db: Database, now: () => number): Reads {
+export function openReads(database: Database, now: () => number): Reads {
+  const db: Database = { ...database, planOnce: true };
   const time = () => new Date(now());
   const customers = joined(db, (reads: readonly CustomerRead[]) => readCustomers(reads, time()));
   const deliveries = joined(db, (reads: readonly DeliveryRead[]) => readDeliveries(reads, time()));

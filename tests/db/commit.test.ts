@@ -246,6 +246,48 @@ describe('prepared statements', () => {
     expect(names.map((row) => plainName(row.name))).toEqual(['enter_scope', 'insert_note', 'select_prepared']);
   });
 
+  test('planned once, a look-up of few rows has one plan for all of them, and nothing else of the connection has', async () => {
+    const db = open();
+    const noteOf = (id: number): Statement =>
+      statement(
+        'note_of',
+        `select n.body
+           from unnest($1::uuid[], $2::integer[]) as a (tenant_id, id)
+          cross join lateral (
+            select * from amanat.notes n where n.tenant_id = a.tenant_id and n.id = a.id limit 1
+          ) n`,
+        [[tenantA], [id]],
+      );
+    const plans = statement<{ generic: number; custom: number }>(
+      'select_plans',
+      `select p.generic_plans::integer as generic, p.custom_plans::integer as custom
+         from pg_prepared_statements p where p.name like 'note_of%'`,
+      [],
+    );
+    const once = { ...db, planOnce: true };
+    for (let id = 1; id <= 7; id += 1) await commit(once, inA, [noteOf(id)]);
+    expect(await commit(db, inA, [plans])).toEqual([[{ generic: 7, custom: 0 }]]);
+    // Control: left to itself, PostgreSQL plans for each value anew.
+    for (let id = 1; id <= 7; id += 1) await commit(db, inA, [noteOf(id)]);
+    expect(await commit(db, inA, [plans])).toEqual([[{ generic: 7, custom: 7 }]]);
+  });
+
+  test('planned once, a row is found by its key however small its table is', async () => {
+    await wipe();
+    const db = open();
+    await commit(db, inA, [insertNote(tenantA, 1)]);
+    await withClient(place.ownerUrl, (owner) => owner.query('analyze amanat.notes'));
+    const plan = statement<{ 'QUERY PLAN': string }>(
+      'explain_note',
+      `explain (costs off) select n.body from amanat.notes n where n.tenant_id = '${tenantA}' and n.id = 1`,
+      [],
+    );
+    const wayOf = async (way: Database) => (await commit(way, inA, [plan]))[0].map((row) => row['QUERY PLAN']).join();
+    expect(await wayOf({ ...db, planOnce: true })).toContain('Index Scan using notes_pkey');
+    // Control: of a table of one page, PostgreSQL reads the page.
+    expect(await wayOf(db)).toContain('Seq Scan on notes');
+  });
+
   test('none stays behind without prepare', async () => {
     await wipe();
     const db = open({ prepare: false });
