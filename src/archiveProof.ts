@@ -1,4 +1,4 @@
-import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from './config.ts';
 import { isWalMac, walMac, walSecret } from './crypto/backupMac.ts';
@@ -6,7 +6,8 @@ import { archiveName, queueName } from './db/embeddedArchive.ts';
 import { systemIdOf } from './db/embeddedBackup.ts';
 import { unasked } from './keyAccess.ts';
 import type { KeyFolder, RootKey } from './keys/folder.ts';
-import { syncFolder } from './syncFolder.ts';
+import { textOfRegular } from './regularFile.ts';
+import { replaceDurably } from './replaceDurably.ts';
 
 /**
  * Who archives WAL has no key, and whoever has one vouches for it: PostgreSQL leaves the digest of each archived file in its own folder, and
@@ -28,6 +29,7 @@ interface Archiving {
 /** Segments, histories of timelines, and labels of backups. */
 const archivable = /^[0-9A-F]{8}(?:[0-9A-F]{16}(?:\.partial|\.[0-9A-F]{8}\.backup)?|\.history)$/;
 const digest = /^[0-9a-f]{64}\b/;
+const mostProof = 4096;
 
 /** Where WAL is archived by the embedded database; undefined where it is not. */
 export function archivingOf({ databaseUrl, dataDir, backupDir }: Config): Archiving | undefined {
@@ -47,27 +49,15 @@ export async function proveArchived({ dataDir, backupDir }: Archiving, rootOf: (
     if (sha256 === undefined) continue;
     const root = rootOf();
     const mac = walMac(await root.secret(walSecret), { systemId, name, sha256 }).toString('base64');
-    await putProof(archive, name, { rootKeyId: root.id, sha256, mac });
+    const proof: Proof = { rootKeyId: root.id, sha256, mac };
+    await replaceDurably(archive, `${name}${proofSuffix}`, `${JSON.stringify(proof)}\n`);
     proven.push(name);
   }
-  await syncFolder(archive);
   for (const name of proven) await rm(join(queue, name), { force: true });
 }
 
 async function queued(queue: string): Promise<readonly string[]> {
   return (await readdir(queue).catch(() => [])).filter((name) => archivable.test(name));
-}
-
-async function putProof(archive: string, name: string, proof: Proof): Promise<void> {
-  const draft = join(archive, `.${name}${proofSuffix}.${process.pid}`);
-  const file = await open(draft, 'w', 0o600);
-  try {
-    await file.writeFile(`${JSON.stringify(proof)}\n`);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(draft, join(archive, `${name}${proofSuffix}`));
 }
 
 /** The last of it, after PostgreSQL has stopped: with keys that can be had without asking anybody, or else at the next start. */
@@ -85,13 +75,13 @@ export async function proveLast(config: Config): Promise<void> {
   }
 }
 
-/** The digest that a file of the archive has to have, as somebody with a key vouched for it; undefined without a proof that holds. */
+/** The digest that a file of the archive has to have, as somebody with a key vouched for it. */
 export async function provenDigest(
   archive: string,
   file: { readonly systemId: string; readonly name: string },
   roots: Pick<KeyFolder['root'], 'byId'>,
 ): Promise<{ readonly sha256: string } | 'none' | 'broken'> {
-  const text = await readFile(join(archive, `${file.name}${proofSuffix}`), 'utf8').catch(() => undefined);
+  const text = await textOfRegular(join(archive, `${file.name}${proofSuffix}`), mostProof).catch(() => '');
   if (text === undefined) return 'none';
   const proof = proofIn(text);
   const root = proof && roots.byId.get(proof.rootKeyId);

@@ -1,14 +1,18 @@
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { ConfigFault } from './config.ts';
+import { archiveName } from './db/embeddedArchive.ts';
 
 /** Throws `ConfigFault` where whoever takes the one away takes the other with it. */
 export async function refuseKeysBeside(keysDir: string, folder: string): Promise<void> {
-  const [keys, backups] = await Promise.all([realOf(keysDir), realOf(folder)]);
-  if (isWithin(keys, backups) || isWithin(backups, keys)) {
-    throw new ConfigFault([
-      'The backups of the database and the keys folder must not lie in each other: together they open everything.',
-    ]);
+  const keys = await realOf(keysDir);
+  // The archive in it may be a link.
+  for (const backups of await Promise.all([folder, join(folder, archiveName)].map(realOf))) {
+    if (isWithin(keys, backups) || isWithin(backups, keys)) {
+      throw new ConfigFault([
+        'The backups of the database and the keys folder must not lie in each other: together they open everything.',
+      ]);
+    }
   }
 }
 

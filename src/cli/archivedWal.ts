@@ -1,8 +1,10 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { provenDigest } from '../archiveProof.ts';
+import { digestOf } from '../crypto/digest.ts';
 import { digestOfFile } from '../db/embeddedBackup.ts';
 import type { ArchivedFile } from '../db/embeddedRestore.ts';
+import { textOfRegular } from '../regularFile.ts';
 import type { Manifest, Roots } from './backupManifest.ts';
 
 /**
@@ -45,6 +47,9 @@ export function isWaiting({ trouble, beyond, provenBeyond }: ArchivedRun): boole
   return trouble?.code === 'unproven' && !provenBeyond && beyond <= mostWaiting;
 }
 
+/** Looks at a file of the archive, and takes it where nothing is wrong with it. */
+type Take = (name: string) => Promise<ArchivedFile | WalTrouble>;
+
 interface Search {
   readonly archive: string;
   readonly manifest: Pick<Manifest, 'systemId' | 'firstSegment' | 'lastSegment'>;
@@ -66,6 +71,7 @@ interface Timeline {
 const segment = /^[0-9A-F]{24}$/;
 const segmentBytes = 16 * 1024 * 1024;
 const segmentsPerFile = 256;
+const mostHistory = 1024 * 1024;
 const timelineOf = (name: string): string => name.slice(0, 8);
 const numberOf = (name: string): number =>
   Number.parseInt(name.slice(8, 16), 16) * segmentsPerFile + Number.parseInt(name.slice(16, 24), 16);
@@ -78,12 +84,13 @@ export async function archivedRun(search: Search): Promise<ArchivedRun> {
   const there = new Set((await readdir(archive)).filter((name) => segment.test(name) || name.endsWith('.history')));
   const files: ArchivedFile[] = [];
   const unproven: string[] = [];
-  const take = async (name: string): Promise<WalTrouble | undefined> => {
+  const take: Take = async (name) => {
     const found = await lookAt(search, name);
     if (typeof found === 'string') return found;
-    files.push({ name, sha256: found.sha256 });
+    const file = { name, sha256: found.sha256 };
+    files.push(file);
     if (!found.proven) unproven.push(name);
-    return undefined;
+    return file;
   };
   const lines = await timelinesOf(search, there, take);
   const ended = async (
@@ -92,8 +99,7 @@ export async function archivedRun(search: Search): Promise<ArchivedRun> {
     from: number,
   ): Promise<ArchivedRun> => {
     const beyond = [...there].filter((name) => segment.test(name) && numberOf(name) >= from && isOfOne(lines.of, name));
-    const proofs = await Promise.all(beyond.map((name) => provenDigest(archive, { ...manifest, name }, search.roots)));
-    const provenBeyond = proofs.some((proof) => typeof proof === 'object');
+    const provenBeyond = await isAnyProven(search, beyond);
     const newest = lines.of[0]?.name;
     return { files, last, trouble, beyond: beyond.length, provenBeyond, newest, unproven };
   };
@@ -111,8 +117,8 @@ export async function archivedRun(search: Search): Promise<ArchivedRun> {
     // What the backup needs lies in it as well.
     if (name === undefined && number <= numberOf(manifest.lastSegment)) continue;
     const lost = names[0] ?? nameOf(timelineOf(manifest.firstSegment), number);
-    const code = name === undefined ? 'gap' : await take(name);
-    if (code !== undefined) return ended(last, { code, name: name ?? lost }, number);
+    const found = name === undefined ? 'gap' : await take(name);
+    if (typeof found === 'string') return ended(last, { code: found, name: name ?? lost }, number);
     last = name;
   }
   return ended(last, undefined, most + 1);
@@ -120,6 +126,12 @@ export async function archivedRun(search: Search): Promise<ArchivedRun> {
 
 const isOfOne = (lines: readonly Timeline[], name: string): boolean =>
   lines.some((line) => line.name === timelineOf(name) && line.from <= numberOf(name) && numberOf(name) <= line.to);
+
+async function isAnyProven({ archive, manifest, roots }: Search, names: readonly string[]): Promise<boolean> {
+  for (const name of names)
+    if (typeof (await provenDigest(archive, { ...manifest, name }, roots)) === 'object') return true;
+  return false;
+}
 
 async function lookAt(
   { archive, manifest: { systemId }, roots, takeUnproven, whole }: Search,
@@ -138,22 +150,30 @@ async function lookAt(
 async function timelinesOf(
   { archive, manifest }: Search,
   there: ReadonlySet<string>,
-  take: (name: string) => Promise<WalTrouble | undefined>,
+  take: Take,
 ): Promise<{ readonly of: readonly Timeline[]; readonly trouble?: ArchivedRun['trouble'] }> {
   const own = timelineOf(manifest.firstSegment);
   const alone = [{ name: own, from: 0, to: Infinity }];
-  let newest = own;
+  let [newest, text] = [own, ''];
   for (let number = Number.parseInt(own, 16) + 1; there.has(`${hex(number)}.history`); number += 1) {
-    const code = await take(`${hex(number)}.history`);
-    if (code !== undefined) return { of: alone, trouble: { code, name: `${hex(number)}.history` } };
-    newest = hex(number);
+    const name = `${hex(number)}.history`;
+    const found = await take(name);
+    const read = typeof found === 'string' ? found : await historyOf(archive, found);
+    if (typeof read === 'string') return { of: alone, trouble: { code: read, name } };
+    [newest, text] = [hex(number), read.text];
   }
   if (newest === own) return { of: alone };
-  const of = parsedHistory(newest, await readFile(join(archive, `${newest}.history`), 'utf8'));
+  const of = parsedHistory(newest, text);
   const begins = of.find(({ name }) => name === own);
   if (begins === undefined || begins.to < numberOf(manifest.lastSegment))
     return { of: alone, trouble: { code: 'timeline', name: `${newest}.history` } };
   return { of };
+}
+
+/** What was looked at is what is read, whoever puts another in its place meanwhile. */
+async function historyOf(archive: string, { name, sha256 }: ArchivedFile): Promise<{ text: string } | 'altered'> {
+  const text = await textOfRegular(join(archive, name), mostHistory).catch(() => undefined);
+  return text !== undefined && digestOf(Buffer.from(text)).toString('hex') === sha256 ? { text } : 'altered';
 }
 
 /** A line for each timeline that it came from: number, tab, the place where it was left (`16/B374D848`), tab, why. */

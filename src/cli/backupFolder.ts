@@ -52,6 +52,7 @@ export async function backUp(
       files,
     });
     await writeFile(join(draft, manifestName), `${JSON.stringify(manifest)}\n`, { mode: 0o600, flush: true });
+    for (const folder of [join(draft, 'postgres'), draft]) await syncFolder(folder);
     const path = join(to, manifest.startedAt.replaceAll(':', '-'));
     await rename(draft, path);
     await syncFolder(to);

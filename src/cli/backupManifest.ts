@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isManifestMac, manifestMac, manifestSecret } from '../crypto/backupMac.ts';
 import type { CopiedFile } from '../db/embeddedBackup.ts';
 import { VaultError } from '../errors.ts';
 import type { KeyFolder, RootKey } from '../keys/folder.ts';
+import { textOfRegular } from '../regularFile.ts';
 
 /** What `manifest.json` of a backup says. Nothing of a backup is believed but what this lists, and this by its MAC alone. */
 export interface Manifest {
@@ -28,15 +28,20 @@ export interface Manifest {
 
 export type Roots = KeyFolder['root'];
 
-/** `cut_short`: none, or no whole one; `other_keys`: made under a root key that is not here; `altered`: not what was made under it. */
-export type ManifestRefusal = 'cut_short' | 'other_format' | 'other_keys' | 'altered';
+/**
+ * `cut_short`: there is none; `unreadable`: the system does not let it be read, or it is no file; `other_keys`: made under a root key that
+ * is not here; `altered`: not what was made under it.
+ */
+export type ManifestRefusal = 'cut_short' | 'unreadable' | 'other_format' | 'other_keys' | 'altered';
 
 export const refusalWords: Readonly<Record<ManifestRefusal, string>> = {
-  cut_short: 'is no whole backup: it has no manifest that can be read',
+  cut_short: 'is no whole backup: it has no manifest',
+  unreadable: 'has a manifest that cannot be read: no right to it, a fault of the disk, or no file in its place',
   other_format: 'was made by another version: its manifest has another format',
   other_keys:
     'was made under a root key that the keys folder has not: it is another vault’s, or that key was taken away',
-  altered: 'is not as it was made: its manifest does not verify under the root key. Somebody changed it',
+  altered:
+    'is not as it was made: its manifest does not verify under the root key. Somebody changed it, or copied half of it',
 };
 
 export const manifestName = 'manifest.json';
@@ -49,7 +54,7 @@ export async function signedManifest(root: RootKey, content: Omit<Manifest, 'mac
 
 export async function readManifest(backup: string, roots: Pick<Roots, 'byId'>): Promise<Manifest | ManifestRefusal> {
   const parsed = await parsedIn(backup);
-  if (parsed === undefined) return 'cut_short';
+  if (typeof parsed === 'string') return parsed;
   if (parsed.format !== 2 || typeof parsed.mac?.value !== 'string') return 'other_format';
   const { mac, ...content } = parsed as Manifest;
   const root = roots.byId.get(mac.rootKeyId);
@@ -68,11 +73,18 @@ type Unproven = { readonly [member in keyof Manifest]?: unknown } & {
   readonly mac?: { readonly value?: unknown } | null;
 };
 
-async function parsedIn(backup: string): Promise<Unproven | undefined> {
+/** A line for each of a million files. */
+const mostBytes = 256 * 1024 * 1024;
+
+async function parsedIn(backup: string): Promise<Unproven | ManifestRefusal> {
+  const file = join(backup, manifestName);
+  const text = await textOfRegular(file, mostBytes).catch(() => null);
+  if (text === undefined) return 'cut_short';
+  if (text === null) return 'unreadable';
   try {
-    const parsed: unknown = JSON.parse(await readFile(join(backup, manifestName), 'utf8'));
-    return typeof parsed === 'object' && parsed !== null ? parsed : undefined;
+    const parsed: unknown = JSON.parse(text);
+    return typeof parsed === 'object' && parsed !== null ? parsed : 'altered';
   } catch {
-    return undefined;
+    return 'altered';
   }
 }

@@ -94,7 +94,7 @@ async function archiveInto(archive: string, folder: string): Promise<Readonly<Re
   await makeArchive(archive, folder).catch(() => {
     throw new EmbeddedFault(
       'folder_unusable',
-      `${archive} cannot be made or is not ours. Choose another AMANAT_BACKUP_DIR.`,
+      `${archive}, or wal in it, cannot be made, is a link or is not ours. Choose another AMANAT_BACKUP_DIR.`,
     );
   });
   return archiveSettings(archive);

@@ -1,4 +1,5 @@
-import { chmod, chown, mkdir, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { mkdir, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Below the folder for backups: every WAL segment as it is full, or at the latest after a minute in which something was written. */
@@ -18,24 +19,33 @@ export const sha256Of = (file: string): string => `{ sha256sum < ${file} || shas
 
 /**
  * Settings that make the embedded PostgreSQL archive its WAL below `folder`. A segment that is there already is taken for
- * archived only when it is the same; a copy cut short is never taken for whole. The digest is of what PostgreSQL wrote, not of
- * what lies in the archive. PostgreSQL runs the command in the cluster's folder.
+ * archived only when it is the same; a copy cut short is never taken for whole. Nothing is written through what somebody planted there: a
+ * link in the archive's place or the segment's is no archive, and the draft is made anew (`set -C`: O_EXCL). The digest is of what
+ * PostgreSQL wrote, not of what lies in the archive. PostgreSQL runs the command in the cluster's folder.
  */
 export function archiveSettings(folder: string): Readonly<Record<string, string>> {
   const place = join(folder, archiveName);
   const [target, draft] = [`'${place}/%f'`, `'${place}/.%f.new'`];
   const [digest, newDigest] = [`'../${queueName}/%f'`, `'../${queueName}/.%f.new'`];
-  const copy = `if test -f ${target}; then cmp -s '%p' ${target}; else cp '%p' ${draft} && sync ${draft} && mv ${draft} ${target}; fi`;
+  const taken = `test -e ${target} || test -L ${target}`;
+  const same = `test -f ${target} && cmp -s '%p' ${target}`;
+  const copy = `rm -f ${draft} && (set -C; cat '%p' > ${draft}) && sync ${draft} && mv ${draft} ${target} && sync '${place}'`;
   const tell = `${sha256Of(`'%p'`)} > ${newDigest} && sync ${newDigest} && mv ${newDigest} ${digest} && sync '../${queueName}'`;
-  return { archive_mode: 'on', archive_command: `${copy} && ${tell}`, archive_timeout: archiveEvery };
+  const command = `test ! -L '${place}' && if ${taken}; then ${same}; else ${copy}; fi && ${tell}`;
+  return { archive_mode: 'on', archive_command: command, archive_timeout: archiveEvery };
 }
 
-/** Made for whoever the cluster belongs to. */
+/** Made for whoever the cluster belongs to. Throws for a link in the place of a folder: nobody is given what it leads to. */
 export async function makeArchive(folder: string, postgresFolder: string): Promise<void> {
   const owner = await stat(join(postgresFolder, 'cluster')).catch(() => undefined);
   for (const place of [join(folder, archiveName), join(postgresFolder, queueName)]) {
     await mkdir(place, { recursive: true, mode: 0o700 });
-    await chmod(place, 0o700);
-    if (owner !== undefined && process.getuid?.() === 0) await chown(place, owner.uid, owner.gid);
+    const handle = await open(place, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+    try {
+      await handle.chmod(0o700);
+      if (owner !== undefined && process.getuid?.() === 0) await handle.chown(owner.uid, owner.gid);
+    } finally {
+      await handle.close();
+    }
   }
 }

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
-import { mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Client } from 'pg';
+import { bytesOf, isAbsent, openRegular } from '../regularFile.ts';
+import { syncFolder } from '../syncFolder.ts';
 import { databaseName, superuser } from './embeddedCluster.ts';
+import { EmbeddedFault } from './embeddedFault.ts';
 
 /**
  * A consistent copy of the embedded cluster while it serves: PostgreSQL's low-level backup (PostgreSQL 18, section 25.3.4), as
@@ -77,6 +79,7 @@ export async function copyCluster(
     const label = await putDurably(to, 'backup_label', last.label);
     const wal = await copySegments(cluster, to, first.segment, last.segment);
     await syncTree(to);
+    await syncFolder(dirname(to));
     return {
       firstSegment: first.segment,
       lastSegment: last.segment,
@@ -125,11 +128,22 @@ async function contentOf(cluster: string): Promise<{ readonly files: string[]; r
       if (entry.isDirectory()) {
         folders.push(path);
         if (!emptied.has(path)) await walk(path);
-      } else if (entry.isFile()) files.push(path);
+      } else if (entry.isSymbolicLink()) throw linked(path, await readlink(join(cluster, path)).catch(() => ''));
+      else if (entry.isFile()) files.push(path);
     }
   };
   await walk('');
   return { files, folders };
+}
+
+/** What a link leads to would be in no backup, and a tablespace of a backup is restored by nobody: better none than one that is not whole. */
+function linked(path: string, target: string): EmbeddedFault {
+  return new EmbeddedFault(
+    'part_elsewhere',
+    path.startsWith('pg_tblspc/')
+      ? `The database has a tablespace outside of its folder, in ${target}, which no backup of ours holds. Move what is in it and drop it.`
+      : `${path} of the cluster is a link to ${target}, and what is behind it would be in no backup. Move it back into its place.`,
+  );
 }
 
 /** Segments of one timeline are named in their order. */
@@ -157,7 +171,7 @@ async function copyDurably(cluster: string, to: string, path: string): Promise<C
     return { path, ...read };
   } catch (error) {
     // Of the cluster's file: the copy is open.
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    if (!isAbsent(error)) throw error;
     await rm(join(to, path), { force: true });
     return undefined;
   } finally {
@@ -206,17 +220,14 @@ export async function digestOfFile(
   most = Infinity,
   onChunk: (chunk: Buffer) => Promise<void> = () => Promise.resolve(),
 ): Promise<Omit<CopiedFile, 'path'>> {
-  const source = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const source = await openRegular(path, most);
   try {
-    const about = await source.stat();
-    if (!about.isFile() || about.size > most) throw new Error('not the file that was written');
     const hash = createHash('sha256');
     let bytes = 0;
-    // One byte more than it should have is enough to know that it grows.
-    for await (const chunk of source.createReadStream({ autoClose: false, end: most })) {
-      hash.update(chunk as Buffer);
-      bytes += (chunk as Buffer).length;
-      await onChunk(chunk as Buffer);
+    for await (const chunk of bytesOf(source, most)) {
+      hash.update(chunk);
+      bytes += chunk.length;
+      await onChunk(chunk);
     }
     return { bytes, sha256: hash.digest('hex') };
   } finally {
@@ -227,12 +238,5 @@ export async function digestOfFile(
 async function syncTree(folder: string): Promise<void> {
   for (const entry of await readdir(folder, { withFileTypes: true }))
     if (entry.isDirectory()) await syncTree(join(folder, entry.name));
-  for (const path of [folder, dirname(folder)]) {
-    const handle = await open(path);
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-  }
+  await syncFolder(folder);
 }

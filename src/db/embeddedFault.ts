@@ -6,7 +6,8 @@ export type EmbeddedFaultCode =
   | 'binaries_missing'
   | 'init_failed'
   | 'start_failed'
-  | 'orphan_running';
+  | 'orphan_running'
+  | 'part_elsewhere';
 
 /** Why the built-in PostgreSQL does not run. The message is for the operator and says what to do. */
 export class EmbeddedFault extends Error {

@@ -20,7 +20,7 @@ export interface ArchivedFile {
 const listName = 'recovery.sha256';
 
 /**
- * Copies a file that is in the list, and holds the copy against its digest, whatever became of the archive meanwhile: one that is not
+ * Copies a file that is in the list and no pipe, and holds the copy against its digest, whatever became of the archive meanwhile: one that is not
  * listed is not there (1); one that cannot be copied or is another ends recovery, and no start (126; PostgreSQL 18, section 25.3.5): as an end
  * of the archive it would silently cut off what comes after it.
  */
@@ -29,7 +29,7 @@ function restoreCommand(archive: string): string {
     `test -r ../${listName} || exit 126`,
     `d=$(grep -F '  %f' ../${listName} | cut -c1-64)`,
     `test "$d" || exit 1`,
-    `cp '${archive}/%f' '%p' || exit 126`,
+    `test -f '${archive}/%f' && cp '${archive}/%f' '%p' || exit 126`,
     `test "$(${sha256Of(`'%p'`)} | cut -c1-64)" = "$d" || exit 126`,
   ];
   return steps.join('; ');

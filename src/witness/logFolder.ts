@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, open, readFile, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { digestOf } from '../crypto/digest.ts';
+import { replaceDurably } from '../replaceDurably.ts';
 import { syncFolder } from '../syncFolder.ts';
 
 /**
@@ -42,6 +42,7 @@ export function openLogFolder(folder: string): LogFolder {
     const place = placeOf(origin);
     await mkdir(place, { recursive: true, mode: 0o700 });
     await replaceDurably(place, name, note);
+    await syncFolder(dirname(place));
   };
   return {
     async read(origin) {
@@ -68,25 +69,6 @@ async function textOf(path: string): Promise<string | undefined> {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;
   }
-}
-
-export async function replaceDurably(folder: string, name: string, text: string): Promise<void> {
-  const draft = join(folder, `.${name}-${randomBytes(8).toString('hex')}`);
-  try {
-    const handle = await open(draft, 'wx', 0o600);
-    try {
-      await handle.writeFile(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(draft, join(folder, name));
-  } catch (error) {
-    await rm(draft, { force: true }).catch(() => undefined);
-    throw error;
-  }
-  await syncFolder(folder);
-  await syncFolder(join(folder, '..'));
 }
 
 interface Whole {

@@ -1,8 +1,9 @@
 import { randomBytes, createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { mkdir, open, readFile, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { parseVkey, verifierKey, vkeyOf, type NoteSigner, type VerifierKey } from '../crypto/signedNote.ts';
-import { replaceDurably } from './logFolder.ts';
+import { replaceDurably } from '../replaceDurably.ts';
+import { syncFolder } from '../syncFolder.ts';
 
 /**
  * The folder of a witness: `witness.pem` (its Ed25519 key, PKCS#8), `name` (the name that its cosignatures bear), `logs.txt`
@@ -44,6 +45,7 @@ export async function makeWitness(folder: string, name: string): Promise<Verifie
   await replaceDurably(folder, nameFile, `${name}\n`);
   await replaceDurably(folder, logsFile, heading);
   await replaceDurably(folder, keyFile, privateKey);
+  await syncFolder(dirname(folder));
   return (await loadCosigner(folder)).key;
 }
 

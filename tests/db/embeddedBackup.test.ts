@@ -1,9 +1,10 @@
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   appendFileSync,
   cpSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -12,20 +13,21 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { Client } from 'pg';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { proveArchived } from '../../src/archiveProof.ts';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { proveArchived, provenDigest } from '../../src/archiveProof.ts';
 import { archivedRun, isWaiting, type ArchivedRun } from '../../src/cli/archivedWal.ts';
 import { backUp, backupsIn, damagedFiles } from '../../src/cli/backupFolder.ts';
 import { readManifest, type Manifest } from '../../src/cli/backupManifest.ts';
 import { putBack } from '../../src/cli/putBack.ts';
 import { walMac, walSecret } from '../../src/crypto/backupMac.ts';
 import { refuseKeysBeside } from '../../src/keysApart.ts';
-import { isArchivable } from '../../src/db/embeddedArchive.ts';
+import { archiveSettings, isArchivable, makeArchive } from '../../src/db/embeddedArchive.ts';
 import type { Recovery } from '../../src/db/embeddedRestore.ts';
 import { newRootKeyText, parseRootKey } from '../../src/keys/rootKey.ts';
 import { startEmbedded, type Embedded } from '../../src/db/embedded.ts';
@@ -41,8 +43,11 @@ let taken: string;
 let between: Date;
 /** Changed in the copy while it was made, after it was copied. */
 const overwritten = 'postgres/cluster/PG_VERSION';
+let damagedMeanwhile: readonly string[];
 /** Gone from the cluster before they were copied; and what became of a backup whose copy lost a folder meanwhile. */
 let [dropped, cutMeanwhile] = ['', ''];
+/** Of a cluster with a tablespace elsewhere, and of one with another link in it. */
+const outsideCluster: string[] = [];
 
 async function rowsOf({ ownerUrl }: Embedded, ...statements: readonly string[]): Promise<number[]> {
   const client = new Client({ connectionString: ownerUrl });
@@ -125,11 +130,21 @@ beforeAll(async () => {
     }
     if (done === all) writeFileSync(inDraft('PG_VERSION'), 'other');
   };
-  taken = (await backUp(source, backups, contents, root1, meanwhile)).path;
+  const made = await backUp(source, backups, contents, root1, meanwhile);
+  taken = made.path;
+  damagedMeanwhile = await damagedFiles(taken, made.manifest, () => undefined);
+  writeFileSync(join(taken, overwritten), readFileSync(join(folder, 'cluster/PG_VERSION')));
   work.on = false;
   await busy;
   const cut = (done: number): void => (done === 1 ? rmSync(inDraft('base'), { recursive: true }) : undefined);
-  cutMeanwhile = await backUp(source, backups, contents, root1, cut).then(({ path }) => path, String);
+  const attempt = (onFile: (done: number) => void = () => undefined): Promise<string> =>
+    backUp(source, backups, contents, root1, onFile).then(({ path }) => path, String);
+  cutMeanwhile = await attempt(cut);
+  for (const path of ['pg_tblspc/16999', 'pg_xact/0001']) {
+    symlinkSync(root, join(folder, 'cluster', path));
+    outsideCluster.push(await attempt());
+    rmSync(join(folder, 'cluster', path));
+  }
   await rowsOf(embedded, 'insert into public.marks values (2)');
   between = await moment(embedded);
   await rowsOf(embedded, 'insert into public.marks values (3)');
@@ -145,9 +160,8 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 describe('a backup of the embedded database, taken while it is written to', () => {
   test('says what was read of the cluster, whatever somebody does to the copy meanwhile', async () => {
     const manifest = await believed(taken);
-    expect(await damagedFiles(taken, manifest, () => undefined)).toEqual([overwritten]);
-    // Control, and for the tests below: what was read is what the cluster has.
-    writeFileSync(join(taken, overwritten), readFileSync(join(folder, 'cluster/PG_VERSION')));
+    expect(damagedMeanwhile).toEqual([overwritten]);
+    // Control: put right, it is what was read of the cluster.
     expect(await damagedFiles(taken, manifest, () => undefined)).toEqual([]);
     expect(cutMeanwhile).toContain('ENOENT');
     expect(readdirSync(backups).filter((name) => name !== basename(taken))).toEqual(['wal']);
@@ -164,6 +178,11 @@ describe('a backup of the embedded database, taken while it is written to', () =
     expect({ trouble, last }).toEqual({ trouble: undefined, last: segments().at(-1) });
     expect(await restored({ archive: { folder: wal, files }, until: between })).toEqual([1, 2]);
     expect(await restored({ archive: { folder: wal, files }, until: undefined })).toEqual([1, 2, 3]);
+  });
+
+  test('is none of a cluster of which a part lies elsewhere', () => {
+    expect(outsideCluster).toEqual([expect.stringContaining('tablespace'), expect.stringContaining('pg_xact/0001')]);
+    expect(outsideCluster.every((said) => said.includes(root))).toBe(true);
   });
 
   test('lists every file with its checksum, and a changed, cut or missing one is found', async () => {
@@ -269,6 +288,27 @@ describe('whoever can write where the backups are, and has no key', () => {
     expect(await readManifest(copy, roots)).toEqual(manifest);
   });
 
+  test('keeps nobody waiting by a pipe, a link or a file without end in the place of a manifest', async () => {
+    const file = join(copy, 'manifest.json');
+    const text = readFileSync(file);
+    const plants = [
+      () => execFileSync('mkfifo', [file]),
+      () => symlinkSync('/dev/zero', file),
+      () => symlinkSync(join(taken, 'manifest.json'), file),
+      () => [writeFileSync(file, ''), truncateSync(file, 2 ** 30)],
+    ];
+    for (const plant of plants) {
+      rmSync(file);
+      plant();
+      expect(await readManifest(copy, roots)).toBe('unreadable');
+    }
+    rmSync(file);
+    writeFileSync(file, text.subarray(0, text.length / 2));
+    expect(await readManifest(copy, roots)).toBe('altered');
+    writeFileSync(file, text);
+    expect(await readManifest(copy, roots)).toEqual(await believed(taken));
+  });
+
   test('puts no link, no pipe and no growing file in the place of one that is listed', async () => {
     const manifest = await believed(copy);
     const [version, label] = ['PG_VERSION', 'backup_label'].map((name) => join(cluster, name)) as [string, string];
@@ -367,6 +407,10 @@ describe('whoever can write where the WAL is archived, and has no key', () => {
     change();
     // PostgreSQL 18, section 25.3.4: an exit code above 125 ends recovery, and is no start.
     expect(fetched(last())).toBe(126);
+    rmSync(join(copy, last()));
+    execFileSync('mkfifo', [join(copy, last())]);
+    expect(fetched(last())).toBe(126);
+    repair(last());
     writeFileSync(join(copy, '000000010000000F00000001'), 'planted');
     expect(fetched('000000010000000F00000001')).toBe(1);
     // Control: without the list, as the archive has it.
@@ -374,6 +418,90 @@ describe('whoever can write where the WAL is archived, and has no key', () => {
     rmSync(join(copy, '000000010000000F00000001'));
     rmSync(place, { recursive: true });
     repair(last());
+  });
+});
+
+describe('whoever plants links and pipes where WAL is archived', () => {
+  const planted = join(root, 'planted');
+  const [archive, cluster, precious] = [
+    join(planted, 'wal'),
+    join(planted, 'postgres/cluster'),
+    join(planted, 'precious'),
+  ];
+  const [name, text] = ['000000010000000000000007', 'a segment of WAL'];
+  const [target, draft] = [join(archive, name), join(archive, `.${name}.new`)];
+  /** As PostgreSQL runs it. */
+  const archived = (): number | null => {
+    const command = (archiveSettings(planted)['archive_command'] ?? '')
+      .replaceAll('%f', name)
+      .replaceAll('%p', `pg_wal/${name}`);
+    return spawnSync('sh', ['-c', command], { cwd: cluster, timeout: 20_000 }).status;
+  };
+  beforeEach(async () => {
+    mkdirSync(join(cluster, 'pg_wal'), { recursive: true });
+    writeFileSync(join(cluster, 'pg_wal', name), text);
+    writeFileSync(precious, 'precious');
+    await makeArchive(planted, join(planted, 'postgres'));
+  });
+  afterEach(() => rmSync(planted, { recursive: true }));
+
+  test('has nothing written through them', () => {
+    const links = [() => symlinkSync(precious, draft), () => execFileSync('mkfifo', [draft])];
+    for (const plant of links) {
+      plant();
+      expect([archived(), readFileSync(target, 'utf8'), readFileSync(precious, 'utf8')]).toEqual([0, text, 'precious']);
+      expect(lstatSync(target).isFile()).toBe(true);
+      expect(archived(), 'the same once more').toBe(0);
+      rmSync(target);
+    }
+    // Control: a plain copy goes through it.
+    symlinkSync(precious, draft);
+    execFileSync('cp', [join(cluster, 'pg_wal', name), draft]);
+    expect(readFileSync(precious, 'utf8')).toBe(text);
+  });
+
+  test('has nothing taken for archived that is not there, and keeps nobody waiting', () => {
+    const plants = [
+      () => symlinkSync(join(planted, 'nowhere'), target),
+      () => symlinkSync(precious, target),
+      () => mkdirSync(target),
+      () => execFileSync('mkfifo', [target]),
+      () => writeFileSync(target, 'another segment'),
+    ];
+    for (const plant of plants) {
+      plant();
+      expect(archived()).toBe(1);
+      rmSync(target, { recursive: true });
+    }
+    expect(readdirSync(planted).toSorted()).toEqual(['postgres', 'precious', 'wal']);
+    rmSync(archive, { recursive: true });
+    mkdirSync(join(planted, 'elsewhere'));
+    symlinkSync(join(planted, 'elsewhere'), archive);
+    expect([archived(), readdirSync(join(planted, 'elsewhere'))]).toEqual([1, []]);
+  });
+
+  test('is given no folder that a link leads to, and no vouching goes through one', async () => {
+    writeFileSync(join(planted, 'pg_control'), Buffer.alloc(8));
+    mkdirSync(join(cluster, 'global'));
+    renameSync(join(planted, 'pg_control'), join(cluster, 'global/pg_control'));
+    expect(archived()).toBe(0);
+    for (const plant of [`${name}.mac`, `.${name}.mac.${process.pid}`]) symlinkSync(precious, join(archive, plant));
+    await proveArchived({ dataDir: planted, backupDir: planted }, () => root1);
+    expect(readFileSync(precious, 'utf8')).toBe('precious');
+    expect(lstatSync(`${target}.mac`).isFile()).toBe(true);
+    expect(await provenDigest(archive, { systemId: '0', name }, roots)).toHaveProperty('sha256');
+    rmSync(archive, { recursive: true });
+    const keys = join(planted, 'keys');
+    mkdirSync(keys, { mode: 0o755 });
+    symlinkSync(keys, archive);
+    await expect(makeArchive(planted, join(planted, 'postgres'))).rejects.toThrow();
+    expect(statSync(keys).mode & 0o777).toBe(0o755);
+    await expect(refuseKeysBeside(keys, planted)).rejects.toThrow('must not lie in each other');
+    await expect(refuseKeysBeside(keys, join(planted, 'postgres')), 'control').resolves.toBeUndefined();
+    rmSync(archive);
+    mkdirSync(archive, { mode: 0o755 });
+    await makeArchive(planted, join(planted, 'postgres'));
+    expect(statSync(archive).mode & 0o777, 'control').toBe(0o700);
   });
 });
 
@@ -391,8 +519,8 @@ describe('an archive that does not follow', () => {
     const mac = walMac(await root1.secret(walSecret), { systemId: '7', name, sha256 }).toString('base64');
     if (proven) writeFileSync(join(archive, `${name}.mac`), JSON.stringify({ rootKeyId: root1.id, sha256, mac }));
   };
-  const look = () =>
-    archivedRun({ archive, manifest, roots, whole: true, takeUnproven: false, onFile: () => undefined });
+  const look = (whole = true) =>
+    archivedRun({ archive, manifest, roots, whole, takeUnproven: false, onFile: () => undefined });
   afterEach(() => rmSync(archive, { recursive: true, force: true }));
 
   test('a segment that is missing, and one that waits for its proof, are told apart', async () => {
@@ -438,8 +566,18 @@ describe('an archive that does not follow', () => {
     ]);
     await put('00000002.history', true, '1\t0/FD000028\tbefore the backup\n');
     expect((await look()).trouble).toEqual({ code: 'timeline', name: '00000002.history' });
-    rmSync(join(archive, '00000002.history.mac'));
+    const proof = join(archive, '00000002.history.mac');
+    rmSync(proof);
     expect((await look()).trouble).toEqual({ code: 'unproven', name: '00000002.history' });
+    // A pipe in the place of either keeps nobody waiting.
+    const altered = { code: 'altered', name: '00000002.history' };
+    execFileSync('mkfifo', [proof]);
+    expect((await look()).trouble).toEqual(altered);
+    rmSync(proof);
+    await put('00000002.history');
+    rmSync(join(archive, '00000002.history'));
+    execFileSync('mkfifo', [join(archive, '00000002.history')]);
+    for (const whole of [true, false]) expect((await look(whole)).trouble).toEqual(altered);
   });
 });
 
