@@ -24,7 +24,7 @@ export const backupPrune: Command = {
     keep: 'ISO 8601 duration instead of that of the policies (P14D); never a longer one',
     'dry-run': 'only say what would go; changes nothing',
   },
-  found: 'the newest backup is damaged, and nothing was deleted; or something of that age is not believed, and stays',
+  found: 'the newest backup is damaged, and nothing was deleted; or something is not believed, and stays',
   more: [
     'Deletes backups of the embedded database that are older than the shortest `retention.backup` of the policies in force, and',
     'archived WAL that no kept backup needs. The newest whole backup always stays, and is held against its checksums before',
@@ -41,7 +41,7 @@ export const backupPrune: Command = {
     return withWatch(config, async (db, watch, _keyring, keys) => {
       const keep = termOf(args, watch);
       const now = new Date();
-      const found = await pruningOf(folder, keys.root, (madeAt) => (addDuration(madeAt, keep) ?? now) < now);
+      const found = await pruningOf(folder, keys.root, (madeAt) => (addDuration(madeAt, keep) ?? now) < now, now);
       const told = { keep, dryRun: dry, ...(await toldOf(found)) };
       const [damaged] = dry ? [] : await pruneOnRecord(db, watch, found, now);
       if (damaged !== undefined) {
@@ -87,14 +87,20 @@ async function pruneOnRecord(db: Database, watch: Watch, found: Pruning, now: Da
   }).finally(() => bar.end());
 }
 
-async function toldOf({ folder, due, kept, last, drafts, wal, left }: Pruning) {
-  const sizes = await Promise.all(wal.map(async (name) => (await stat(join(folder, archiveName, name))).size));
+async function toldOf({ folder, due, kept, last, drafts, wal, walStays, left }: Pruning) {
+  const sizeOf = (name: string): Promise<number> =>
+    stat(join(folder, archiveName, name)).then(
+      ({ size }) => size,
+      () => 0,
+    );
+  const sizes = await Promise.all(wal.map(sizeOf));
   const ofBackups = due.flatMap(({ manifest }) => manifest.files.map(({ bytes }) => bytes));
   return {
     folder,
     backups: due.map(({ manifest }) => manifest.startedAt),
     cutShort: drafts.length,
     wal: wal.length,
+    walStays,
     bytes: [...ofBackups, ...sizes].reduce((sum, one) => sum + one, 0),
     kept: kept.length,
     newest: kept[0].manifest.startedAt,
@@ -112,7 +118,7 @@ const leftWords: Readonly<Record<LeftCode, string>> = {
 function readable(
   told: { readonly keep: string; readonly dryRun: boolean } & Awaited<ReturnType<typeof toldOf>>,
 ): string {
-  const { keep, dryRun, folder, backups, cutShort, wal, bytes, kept, newest, newestIsOver, left } = told;
+  const { keep, dryRun, folder, backups, cutShort, wal, walStays, bytes, kept, newest, newestIsOver, left } = told;
   return [
     `${dryRun ? 'Would go' : 'Gone'} from ${folder}, older than ${keep}: ${backups.length} backups, ${cutShort} that were cut short,`,
     `${wal} files of WAL; ${Math.ceil(bytes / 1e6)} MB. ${kept} ${kept === 1 ? 'backup stays' : 'backups stay'}, the newest of ${newest}.`,
@@ -120,5 +126,8 @@ function readable(
       ? ['WARNING: it is older than that, and stays because it is the only one. Run: amanat backup']
       : []),
     ...left.map(({ name, code }) => `LEFT: ${name} ${leftWords[code]}.`),
+    ...(walStays
+      ? ['No WAL goes while that is there: it may be needed with it. Move it away, or delete it by hand.']
+      : []),
   ].join('\n');
 }

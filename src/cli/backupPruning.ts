@@ -24,7 +24,9 @@ export interface Pruning {
   readonly drafts: readonly string[];
   /** Names of archived WAL that no kept backup is followed by, the oldest first. */
   readonly wal: readonly string[];
-  /** What should have gone by its name, and is not believed. */
+  /** All of it, because something that has a backup's name is not believed. */
+  readonly walStays: boolean;
+  /** What has a backup's name and is not believed, or should have gone and has another name. */
   readonly left: readonly { readonly name: string; readonly code: LeftCode }[];
 }
 
@@ -34,11 +36,19 @@ const backupName = /^(\d{4}-\d\d-\d\dT\d\d)-(\d\d)-(\d\d\.\d{3}Z)$/;
 const draftName = /^\.backup-(\d{13})-\d+$/;
 const prunedPrefix = '.pruned-';
 /** A segment (timeline, then its place in the WAL), a partial one, a backup's label; what is written beside it, and drafts of all these. */
-const walName = /^\.?[0-9A-F]{8}([0-9A-F]{16})(?:\.partial|\.[0-9A-F]{8}\.backup)?(?:\.mac)?(?:\.new|\.\d+)?$/;
+const walName = /^\.?[0-9A-F]{8}([0-9A-F]{16})(?:\.partial|\.[0-9A-F]{8}\.backup)?(?:\.mac)?(?:\.new|-[0-9a-f]{16})?$/;
+/** A copy that is being made is younger, whatever the time for backups. */
+const draftMs = 24 * 3_600_000;
 
 /** Throws `ConfigFault` for a folder that others may write to, or in which this vault has no backup. */
-export async function pruningOf(at: string, roots: Roots, isOver: (madeAt: Date) => boolean): Promise<Pruning> {
+export async function pruningOf(
+  at: string,
+  roots: Roots,
+  isOver: (madeAt: Date) => boolean,
+  now: Date,
+): Promise<Pruning> {
   const folder = await ownFolder(at);
+  const isAbandoned = (begunAt: Date): boolean => isOver(begunAt) && begunAt.getTime() + draftMs <= now.getTime();
   const entries = await readdir(folder, { withFileTypes: true });
   const [backups, renamed, left]: [Backup[], Backup[], { name: string; code: LeftCode }[]] = [[], [], []];
   for (const { name, ...entry } of entries.map((one) => ({ name: one.name, isFolder: one.isDirectory() }))) {
@@ -46,7 +56,7 @@ export async function pruningOf(at: string, roots: Roots, isOver: (madeAt: Date)
     const manifest =
       entry.isFolder && !name.startsWith('.') ? await readManifest(join(folder, name), roots) : 'no_folder';
     if (typeof manifest === 'string') {
-      if (named !== undefined && isOver(named)) left.push({ name, code: manifest });
+      if (named !== undefined) left.push({ name, code: manifest });
     } else if (named?.toISOString() === manifest.startedAt) backups.push({ path: join(folder, name), manifest });
     else {
       renamed.push({ path: join(folder, name), manifest });
@@ -59,13 +69,16 @@ export async function pruningOf(at: string, roots: Roots, isOver: (madeAt: Date)
   const over = ({ manifest }: Backup): boolean => isOver(new Date(manifest.startedAt));
   const due = older.filter(over);
   const kept = [newest, ...older.filter((one) => !over(one))] as const;
+  // It may be a backup all the same, of a root key that is put back, and WAL that follows on it goes for good.
+  const walStays = left.some(({ code }) => code !== 'renamed');
   return {
     folder,
     due: due.toReversed(),
     kept,
     last: over(newest),
-    drafts: entries.filter((one) => one.isDirectory() && isDraft(one.name, isOver)).map(({ name }) => name),
-    wal: await walBefore(folder, [...kept, ...renamed]),
+    drafts: entries.filter((one) => one.isDirectory() && isDraft(one.name, isAbandoned)).map(({ name }) => name),
+    wal: walStays ? [] : await walBefore(folder, [...kept, ...renamed]),
+    walStays,
     left,
   };
 }
@@ -87,10 +100,10 @@ function timeOf(name: string): Date | undefined {
   return time === undefined || Number.isNaN(time.getTime()) ? undefined : time;
 }
 
-function isDraft(name: string, isOver: (madeAt: Date) => boolean): boolean {
+function isDraft(name: string, isAbandoned: (begunAt: Date) => boolean): boolean {
   if (name.startsWith(prunedPrefix)) return timeOf(name.slice(prunedPrefix.length)) !== undefined;
   const [, begun] = draftName.exec(name) ?? [];
-  return begun !== undefined && isOver(new Date(Number(begun)));
+  return begun !== undefined && isAbandoned(new Date(Number(begun)));
 }
 
 /**

@@ -27,6 +27,7 @@ const key = parseRootKey('root-1.key', newRootKeyText());
 const roots = { current: key, byId: new Map([[key.id, key]]) };
 const limit = new Date('2026-03-01T00:00:00Z');
 const isOver = (madeAt: Date): boolean => madeAt < limit;
+const now = new Date('2026-04-05T00:00:00Z');
 let [folder, wal, outside] = ['', '', ''];
 
 beforeEach(() => {
@@ -82,7 +83,7 @@ const steps = {
 };
 
 async function pruned() {
-  const found = await pruningOf(folder, roots, isOver);
+  const found = await pruningOf(folder, roots, isOver, now);
   expect(await prune(found, steps)).toEqual([]);
   return found;
 }
@@ -129,7 +130,6 @@ describe('what had its time', () => {
     const found = await pruned();
     expect([found.last, found.kept.map(({ path }) => path)]).toEqual([true, [last]]);
     expect(there()).toEqual([nameAt('2026-01-20'), nameAt('2026-03-20')]);
-    expect(readdirSync(wal).toSorted()).toEqual([segment(5), segment(89)]);
     // Control: one that is believed takes its place.
     await backup('2026-03-21', 91);
     await pruned();
@@ -146,6 +146,16 @@ describe('what had its time', () => {
     expect(found.drafts.toSorted()).toEqual([old, `.pruned-${nameAt('2026-01-10')}`].toSorted());
     expect(there()).toEqual([young, nameAt('2026-03-20')]);
   });
+
+  test('is at least a day old where it is a copy cut short, however short the time for backups', async () => {
+    await backup('2026-03-20', 30);
+    const day = 24 * 3_600_000;
+    const [dayOld, running] = [`.backup-${now.getTime() - day}-7`, `.backup-${now.getTime() - day + 1}-7`];
+    for (const name of [dayOld, running]) mkdirSync(join(folder, name));
+    const found = await pruningOf(folder, roots, (madeAt) => madeAt < now, now);
+    expect(await prune(found, steps)).toEqual([]);
+    expect(there()).toEqual([running, nameAt('2026-03-20')]);
+  });
 });
 
 describe('nothing else goes', () => {
@@ -154,7 +164,7 @@ describe('nothing else goes', () => {
     const newest = join(await backup('2026-03-20', 30), 'postgres', 'cluster', 'a');
     archive(segment(4));
     writeFileSync(newest, '2026-03-21');
-    const found = await pruningOf(folder, roots, isOver);
+    const found = await pruningOf(folder, roots, isOver, now);
     const before = [records, there(), readdirSync(wal)];
     expect(await prune(found, steps)).toEqual([newest]);
     writeFileSync(newest, '2026-03-20');
@@ -179,6 +189,8 @@ describe('nothing else goes', () => {
     mkdirSync(join(wal, segment(2)));
     archive(segment(3));
     const found = await pruned();
+    rmSync(join(folder, nameAt('2026-01-11')));
+    await pruned();
     expect(existsSync(victim), 'control: what is ours went').toBe(false);
     expect(existsSync(join(wal, segment(3)))).toBe(false);
     expect(readFileSync(join(outside, 'precious'), 'utf8')).toBe('x');
@@ -201,7 +213,6 @@ describe('nothing else goes', () => {
     rmSync(join(await backup('2026-01-06', 6), 'manifest.json'));
     mkdirSync(join(folder, 'photos'));
     await backup('2026-03-20', 30);
-    archive(segment(2), segment(3), segment(4));
     const before = there();
     const found = await pruned();
     expect(there()).toEqual(before);
@@ -212,7 +223,32 @@ describe('nothing else goes', () => {
       [nameAt('2026-01-05')]: 'renamed',
       [nameAt('2026-01-06')]: 'cut_short',
     });
-    expect(readdirSync(wal).toSorted(), 'what a renamed one is followed by stays').toEqual([segment(3), segment(4)]);
+  });
+
+  test('no WAL while something of a backup’s name is not believed, and none that a renamed one needs', async () => {
+    await backup('2026-01-03', 3);
+    renameSync(join(folder, nameAt('2026-01-03')), join(folder, 'before-the-upgrade'));
+    await backup('2026-03-20', 30);
+    const young = nameAt('2026-04-04');
+    const plants = [
+      () => backup('2026-04-04', 2, { by: parseRootKey('root-1.key', newRootKeyText()) }),
+      async () => mkdirSync(join(folder, young)),
+      async () => symlinkSync(outside, join(folder, young)),
+      async () => [mkdirSync(join(folder, young)), symlinkSync('/dev/zero', join(folder, young, 'manifest.json'))],
+      async () => [mkdirSync(join(folder, young)), writeFileSync(join(folder, young, 'manifest.json'), '{"format":2,')],
+    ];
+    const codes: unknown[] = [];
+    for (const plant of plants) {
+      archive(segment(2), segment(3));
+      await plant();
+      const found = await pruned();
+      codes.push(...found.left.filter(({ name }) => name === young).map(({ code }) => code));
+      expect([found.walStays, readdirSync(wal)]).toEqual([true, [segment(2), segment(3)]]);
+      rmSync(join(folder, young), { recursive: true });
+    }
+    expect(codes).toEqual(['other_keys', 'cut_short', 'no_folder', 'unreadable', 'altered']);
+    const found = await pruned();
+    expect([found.walStays, readdirSync(wal)], 'control').toEqual([false, [segment(3)]]);
   });
 
   test('not in a folder without a backup of this vault, nor in one that others may write to', async () => {
@@ -226,8 +262,9 @@ describe('nothing else goes', () => {
     }
     expect(existsSync(join(wal, segment(1)))).toBe(true);
     chmodSync(folder, 0o750);
+    rmSync(join(folder, nameAt('2026-01-01')));
     await pruned();
     expect(existsSync(join(wal, segment(1))), 'control').toBe(false);
-    await expect(pruningOf(join(folder, 'nowhere'), roots, isOver)).rejects.toThrow(ConfigFault);
+    await expect(pruningOf(join(folder, 'nowhere'), roots, isOver, now)).rejects.toThrow(ConfigFault);
   });
 });
