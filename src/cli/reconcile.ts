@@ -26,8 +26,7 @@ export const reconcile: Command = {
     ends: 'the installation whose log ends, where another one than this served it last: it will not serve any more',
     'dry-run': 'only show what is missing and what would be done',
   },
-  found:
-    'the logs are not sound yet: not confirmed, damaged, done by another call meanwhile, or the witness does not know the log that goes on',
+  found: 'the logs are not sound yet: not confirmed, damaged, done elsewhere meanwhile, or the next log is not trusted',
   more: [
     'For a database that is older than what its witness has seen: after a restore, before anything is served. Shows what is',
     'missing, does again what took something away (erasures, revocations, closed grants, withdrawn consents …), tells what',

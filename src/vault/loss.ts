@@ -7,6 +7,7 @@ import { logKeys } from './epochs.ts';
 import { leavesFrom, openPiece, type OpenedPiece } from './journal.ts';
 import { isDoneAgain } from './journalActs.ts';
 import type { LogStanding } from './rollback.ts';
+import { sharedLog, type SharedLog } from './sharedLog.ts';
 import type { Vault } from './vault.ts';
 import type { Witness } from './witness.ts';
 
@@ -34,6 +35,8 @@ export interface Loss {
 interface Stretch {
   readonly origin: string;
   readonly epoch: number;
+  /** The last piece of its journal that the database knows whole, and where it ends. */
+  readonly nearest: OpenedPiece | undefined;
   readonly after: number;
   readonly head: OpenedPiece | undefined;
   /** The witness has seen something of it. */
@@ -43,14 +46,16 @@ interface Stretch {
 
 /** Throws `WitnessFault`. */
 export async function lossOf(vault: Vault, witness: Witness, standing: LogStanding): Promise<Loss> {
-  const stretches = await stretchesOf(vault, witness, standing);
+  const shared = await sharedLog(vault, witness, standing);
+  const stretches = await stretchesOf(vault, witness, standing, shared);
   const pieces: { readonly stretch: Stretch; readonly found: readonly OpenedPiece[] }[] = [];
   for (const stretch of stretches) pieces.push({ stretch, found: await piecesOf(vault, witness, stretch) });
-  const acts = pieces.flatMap(({ stretch, found }) =>
+  const told = pieces.flatMap(({ stretch, found }) =>
     found.flatMap(({ content }) => content.acts.filter(({ index }) => index >= stretch.after)),
   );
-  const leaves = acts.map(({ leaf }) => decodeLeaf(leaf)).filter(({ tenantId }) => tenantId === standing.tenantId);
-  const known = await knownOf(vault, standing, pieces[0]?.found ?? []);
+  const { leaves, forked } = await lackedOf(standing, shared, told);
+  const nearest = stretches[0]?.nearest;
+  const known = await knownOf(vault, standing, nearest, forked ? (nearest?.to ?? 0) : standing.size);
   const heads = stretches.flatMap(({ head }) => head ?? []);
   const last = stretches.at(-1);
   const open = stretches.findLast(({ begun }) => begun) ?? stretches[0];
@@ -66,6 +71,24 @@ export async function lossOf(vault: Vault, witness: Witness, standing: LogStandi
     ending: { origin: open?.origin ?? standing.origin, epoch: open?.epoch ?? standing.epoch, ended: last !== open },
     nextEpoch: last === undefined ? standing.epoch + 1 : last.epoch + (last.begun ? 1 : 0),
   };
+}
+
+/** Each act once that the database does not have; logs that went on tell again of what they began with. */
+async function lackedOf(
+  { tenantId, size, code }: LogStanding,
+  { has }: SharedLog,
+  told: readonly { readonly index: number; readonly leaf: Buffer }[],
+): Promise<{ readonly leaves: readonly AuditLeaf[]; readonly forked: boolean }> {
+  const lacked = new Map<string, AuditLeaf>();
+  let forked = code === 'forked';
+  for (const act of told) {
+    const leaf = decodeLeaf(act.leaf);
+    if (leaf.tenantId !== tenantId || lacked.has(leaf.id)) continue;
+    if (await has(act.index, act.leaf)) continue;
+    if (act.index < size) forked = true;
+    lacked.set(leaf.id, leaf);
+  }
+  return { leaves: [...lacked.values()], forked };
 }
 
 /** What the confirmation is bound to: it holds for this loss and for no other. */
@@ -85,20 +108,26 @@ export function codeOf(losses: readonly Loss[]): string {
 }
 
 /** The database's log, and those that went on after it. */
-async function stretchesOf(vault: Vault, witness: Witness, standing: LogStanding): Promise<readonly Stretch[]> {
+async function stretchesOf(
+  vault: Vault,
+  witness: Witness,
+  standing: LogStanding,
+  shared: SharedLog,
+): Promise<readonly Stretch[]> {
   const stretches: Stretch[] = [];
   let { origin, epoch } = standing;
-  let after = standing.code === 'behind' || standing.code === 'ended' ? standing.size : 0;
   for (;;) {
     const kept = (await witness.read(origin)) ?? {};
     const head = kept.head === undefined ? undefined : openPiece(vault, origin, kept.head);
     const begun = kept.checkpoint !== undefined || kept.head !== undefined;
     // Each log has a size of its own: the one that was left may have been longer.
     const signed = openCheckpoint(kept.checkpoint ?? '', logKeys(vault.keys, origin))?.size ?? 0;
-    stretches.push({ origin, epoch, after, head, begun, seen: Math.max(signed, head?.to ?? 0) });
+    const nearest = begun ? await shared.pieceOf(origin) : undefined;
+    const after = nearest?.to ?? 0;
+    stretches.push({ origin, epoch, nearest, after, head, begun, seen: Math.max(signed, head?.to ?? 0) });
     const end = kept.end === undefined ? undefined : openEnd(kept.end, logKeys(vault.keys, origin));
     if (end === undefined || end.next !== originOf(standing.tenantId, epoch + 1)) return stretches;
-    [origin, epoch, after] = [end.next, epoch + 1, Math.min(after, end.size)];
+    [origin, epoch] = [end.next, epoch + 1];
   }
 }
 
@@ -129,13 +158,13 @@ function isWhole({ after, head, begun, seen }: Stretch, found: readonly OpenedPi
   return (newest || head.to <= after) && head.to >= seen;
 }
 
-/** What the database itself has, by action: from the nearest piece of the journal on, leaf by leaf. */
+/** What the database has of the witness's log, by action: from the nearest piece of the journal on, leaf by leaf. */
 async function knownOf(
   vault: Vault,
-  { tenantId, size, code }: LogStanding,
-  pieces: readonly OpenedPiece[],
+  { tenantId }: LogStanding,
+  nearest: OpenedPiece | undefined,
+  size: number,
 ): Promise<{ readonly tally: Readonly<Record<string, number>>; readonly at: number | undefined }> {
-  const nearest = code === 'behind' ? pieces.findLast(({ to }) => to <= size) : undefined;
   const tally: Record<string, number> = { ...nearest?.content.tally };
   let at = nearest?.content.at;
   for (let index = nearest?.to ?? 0; index < size;) {

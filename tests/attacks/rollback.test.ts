@@ -485,6 +485,16 @@ describe('a database that was restored', () => {
     const told: LogStanding[] = [];
     await openPosting(fork.vault, { ...options, onRolledBack: (standing) => void told.push(standing) }).post();
     expect(told.map(({ code }) => code)).toEqual(['forked']);
+    // A fork that was outgrown looks like a database that is behind: what was done where both have leaves is lost to it all the same.
+    await leave(stays);
+    for (const of of [fork, fork, fork, fork, vault, vault, vault, vault, vault]) await grow(of);
+    await posting.post();
+    const outgrown = await standingOf(fork.vault, elsewhere, vault.tenantId);
+    expect(outgrown).toMatchObject({ code: 'behind' });
+    const { again: lost, missing, whole } = await lossOf(fork.vault, elsewhere, outgrown);
+    expect(lost.map(({ action, subjectId }) => [action, subjectId])).toEqual([['requests.decide', stays.id]]);
+    expect([missing['requests.decide'], whole]).toEqual([1, true]);
+    for (const of of [fork, fork, fork]) await grow(of);
     await withClient(fork.db.superuserUrl, async (client) => {
       await client.query('alter table amanat.audit_tiles disable trigger all');
       await client.query(
