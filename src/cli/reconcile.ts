@@ -15,15 +15,23 @@ import type { Vault } from '../vault/vault.ts';
 import { WitnessFault, type Witness } from '../vault/witness.ts';
 import { openWitness } from '../witnessConfig.ts';
 import { exit, noWords, type Arguments, type Command, type Output } from './command.ts';
+import { lostPolicies, orderLine, textOf, viewOf } from './lossView.ts';
 import { table } from './table.ts';
 import { withDatabase } from './vaultDatabase.ts';
 
 export const reconcile: Command = {
   words: '',
-  options: { confirm: { type: 'string' }, ends: { type: 'string' }, 'dry-run': { type: 'boolean' } },
+  options: {
+    confirm: { type: 'string' },
+    ends: { type: 'string' },
+    'older-policy': { type: 'string', multiple: true },
+    'dry-run': { type: 'boolean' },
+  },
   help: {
     confirm: 'the code that a first call prints: without it, and without somebody at a terminal, nothing is done',
     ends: 'the installation whose log ends, where another one than this served it last: it will not serve any more',
+    'older-policy':
+      'the policy version that will be in force, where a later one is lost: it may show more; may be repeated',
     'dry-run': 'only show what is missing and what would be done',
   },
   found: 'the logs are not sound yet: not confirmed, damaged, done elsewhere meanwhile, or the next log is not trusted',
@@ -68,6 +76,14 @@ export const reconcile: Command = {
         out.result(told, () => otherWords(other, installation));
         return exit.found;
       }
+      const older = olderOf(losses).filter((version) => !args.list('older-policy').includes(version));
+      if (older.length > 0) {
+        out.result(
+          { reconciled: false, code: 'older_policy', confirm: code, inForce: older, tenants: losses.map(viewOf) },
+          () => olderWords(older),
+        );
+        return exit.found;
+      }
       if (args.flag('dry-run') || !(await isConfirmed(args, out, code))) {
         out.result({ reconciled: false, code, tenants: losses.map(viewOf) }, () => confirmBy(code));
         return exit.found;
@@ -88,6 +104,20 @@ function otherWords(other: Installation, here: Installation): string {
     'If that one is to go on, stop here: reconciling would end its log, and it would not serve any more. To try something, give',
     'a copy a witness of its own (docs/operations.md, A copy to try things on).',
     `If this one takes its place for good: amanat reconcile --ends ${other.id} --confirm …`,
+  ].join('\n');
+}
+
+/** Versions that will be in force where a later one, or the notice that let it take effect, is lost. */
+function olderOf(losses: readonly Loss[]): readonly string[] {
+  return [...new Set(losses.filter((loss) => lostPolicies(loss).length > 0).map((loss) => loss.policyVersion))];
+}
+
+function olderWords(older: readonly string[]): string {
+  return [
+    `A later policy is lost. Until it is published again ${older.join(', ')} of the backup is in force: it may show more, and let more leave.`,
+    'Nothing was done. Have the text of the lost version at hand (its SHA-256 stands above), let the service listen for nobody but the',
+    'protection officer (AMANAT_HOST=127.0.0.1), publish, give notice again, then open. Knowing that:',
+    `amanat reconcile ${older.map((version) => `--older-policy ${version}`).join(' ')} --confirm …`,
   ].join('\n');
 }
 
@@ -159,53 +189,30 @@ function elsewhere(out: Output, tenantId: string, code: 'under_way' | 'done_else
   return code === 'under_way' ? exit.busy : exit.found;
 }
 
-function readable({ tenantId, log, holds, acts }: DoneHere): string {
+const toDo = {
+  lost: 'register it anew, with the letter in hand',
+  to_approve: 'its approvals have ended: hold it against the letter, then approve it anew',
+  earlier: 'it stands as it was before: look at what is lost of it',
+} as const;
+
+function readable({ tenantId, log, holds, acts, orders }: DoneHere): string {
   const rows = acts.map(({ action, done, nothing, failed }) => [action, String(done), String(nothing), String(failed)]);
   return [
     `tenant ${tenantId}: done. The log goes on as ${log}.`,
     `holds: ${holds.placed} placed again, ${holds.prolonged} made longer; each stands for a week. Register their orders by then.`,
     ...(rows.length === 0 ? [] : [table(['again', 'done', 'nothing to do', 'not possible'], rows)]),
+    ...(orders.length === 0
+      ? []
+      : [
+          table(
+            ['legal order', 'lost of it', 'by hand'],
+            orders.map((order) => [...orderLine(order), toDo[order.standing]]),
+          ),
+        ]),
   ].join('\n');
 }
 
 function tell(out: Output, losses: readonly Loss[], code: string): void {
   for (const loss of losses) out.line(`${textOf(loss)}\n`);
   out.line(`code ${code}`);
-}
-
-export function viewOf({ standing, missing, from, until, again, byHand, by, whole, nextEpoch }: Loss) {
-  return {
-    ...standing,
-    missing,
-    from: time(from),
-    until: time(until),
-    again: counted(again),
-    byHand: counted(byHand),
-    servedBy: by,
-    whole,
-    nextEpoch,
-  };
-}
-
-export function textOf(loss: Loss): string {
-  const { missing, from, until, again, byHand, whole } = viewOf(loss);
-  const rows = Object.entries(missing).toSorted(([a], [b]) => a.localeCompare(b));
-  return [
-    wordsOf(loss.standing),
-    `missing: what happened from ${from ?? 'the beginning'} to ${until ?? 'an unknown time'}`,
-    table(
-      ['act', 'missing', 'done again', 'by hand'],
-      rows.map(([action, n]) => [action, String(n), String(again[action] ?? ''), String(byHand[action] ?? '')]),
-    ),
-    ...(whole ? [] : ['WARNING: the journal does not tell of everything that the witness has seen.']),
-  ].join('\n');
-}
-
-const time = (at: number | undefined): string | undefined =>
-  at === undefined ? undefined : new Date(at).toISOString();
-
-function counted(leaves: Loss['again']): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const { action } of leaves) counts[action] = (counts[action] ?? 0) + 1;
-  return counts;
 }

@@ -7,7 +7,8 @@ import { openEveryTenant } from '../prepare.ts';
 import { WitnessFault } from '../vault/witness.ts';
 import { openWitness } from '../witnessConfig.ts';
 import { exit, noWords, type Command } from './command.ts';
-import { surveyOf, textOf, viewOf } from './reconcile.ts';
+import { textOf, viewOf } from './lossView.ts';
+import { surveyOf } from './reconcile.ts';
 import { withDatabase } from './vaultDatabase.ts';
 
 export const restoreCheck: Command = {

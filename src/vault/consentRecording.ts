@@ -9,7 +9,7 @@ import {
 } from '../db/consents.ts';
 import type { Statement } from '../db/statement.ts';
 import { afterGiving } from '../policy/consent.ts';
-import type { Channel } from '../policy/profile.ts';
+import { channels as allChannels, type Channel } from '../policy/profile.ts';
 import type { Deed } from './audit.ts';
 import type { Doer } from './caller.ts';
 import { headOf, signedHead, standingKey, type Head, type Standings } from './consentHead.ts';
@@ -31,6 +31,8 @@ export interface Recording {
   readonly lines: readonly Line[];
   readonly suppress: readonly SuppressionRow[];
   readonly lift: readonly SuppressionRow[];
+  /** What the leaf says of it, where that is more than the act. */
+  readonly rule?: string;
 }
 
 /** Events of one commit, on the head as it stands now, in the name of whoever brings them. Aborts with `conflict` when another came first. */
@@ -40,7 +42,7 @@ export async function recorded(
   doer: Doer,
   policy: Policy,
   customerId: string,
-  { lines, suppress, lift }: Recording,
+  { lines, suppress, lift, rule }: Recording,
 ): Promise<{ readonly deed: Deed; readonly statements: readonly Statement[]; readonly standings: Standings }> {
   const { tenantId } = keys;
   const at = new Date(vault.now());
@@ -54,6 +56,7 @@ export async function recorded(
     purpose: lines.length === 1 ? lines[0]?.purpose : undefined,
     digest: digestOf(signed.mac),
     recordVersion: head.number,
+    rule,
   };
   const statements = [
     moveConsentHead(tenantId, signed, before.number),
@@ -62,6 +65,13 @@ export async function recorded(
     insertSuppressions(tenantId, suppress, keys.hashVersion, at),
   ];
   return { deed, statements, standings: head.standings };
+}
+
+/** By which channels a leaf says that somebody wants no more of it: its rule names them after its last dot, or it was all of them. */
+export function channelsOf(rule: string): readonly Channel[] {
+  const named = rule.slice(rule.lastIndexOf('.') + 1).split('+');
+  const known = allChannels.filter((channel) => named.includes(channel));
+  return known.length === named.length ? known : allChannels;
 }
 
 /** The person wants no more of it: of these purposes, by these channels. */
@@ -86,6 +96,7 @@ export function withdrawing(
     ),
     suppress: hashesOf(keys, contacts, purposes, channels),
     lift: [],
+    ...(channels.length === allChannels.length ? {} : { rule: `consents.withdraw.${channels.join('+')}` }),
   };
 }
 

@@ -32,9 +32,16 @@ export type Reapplied = (typeof reapplied)[number];
 /** Acts that somebody has to do again by hand: what they put there is lost, and no leaf holds it. */
 export const byHand = [
   'policies.publish',
+  'policies.notice',
   'legal_orders.register',
+  'legal_orders.patch',
+  'legal_documents.upload',
   'legal_orders.approve',
   'legal_orders.reject',
+  'legal_orders.secrecy',
+  'legal_orders.review',
+  'exports.create',
+  'exports.reissue',
   'requests.create',
   'misuse_reports.create',
   'webhooks.patch',
@@ -52,7 +59,11 @@ export const isDoneAgain = ({ action, subjectId }: Pick<AuditLeaf, 'action' | 's
   isReapplied(action) && (action !== 'incidents.contain' || subjectId !== undefined);
 export const isByHand = (action: string): action is ByHand => (byHand as readonly string[]).includes(action);
 
-/** What the journal tells of. A refusal changed nothing. */
-export function isJournaled({ action, outcome }: Pick<AuditLeaf, 'action' | 'outcome'>): boolean {
-  return outcome === 'allowed' && journaled.has(action);
+/** What the journal tells of. A refusal changed nothing; of an execution the leaf of the export tells, not one for each person. */
+export function isJournaled({
+  action,
+  outcome,
+  subjectId,
+}: Pick<AuditLeaf, 'action' | 'outcome' | 'subjectId'>): boolean {
+  return outcome === 'allowed' && journaled.has(action) && (action !== 'exports.create' || subjectId === undefined);
 }

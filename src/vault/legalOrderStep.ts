@@ -54,6 +54,6 @@ export function sealStep(keys: TenantKeys, row: LegalOrderRow, file: LegalOrderF
   return { sealed, status: columns.status, statement: stepLegalOrder(keys.tenantId, step, from) };
 }
 
-export function deedOf({ id, digest, version }: Pick<SealedRecord, 'id' | 'digest' | 'version'>): Deed {
-  return { object: { kind: 'legal_orders', id }, legalOrderId: id, digest, recordVersion: version };
+export function deedOf({ id, digest, version }: Pick<SealedRecord, 'id' | 'digest' | 'version'>) {
+  return { object: { kind: 'legal_orders', id }, legalOrderId: id, digest, recordVersion: version } satisfies Deed;
 }

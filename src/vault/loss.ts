@@ -22,6 +22,8 @@ export interface Loss {
   /** To be done again, in their order. */
   readonly again: readonly AuditLeaf[];
   readonly byHand: readonly AuditLeaf[];
+  /** The policy version that the database has in force. */
+  readonly policyVersion: string;
   /** Who told the witness last of the log that has to end; undefined where the journal does not say. */
   readonly by: Installation | undefined;
   /** Every act that the witness has seen is told of. */
@@ -66,6 +68,7 @@ export async function lossOf(vault: Vault, witness: Witness, standing: LogStandi
     until: heads.length === 0 ? undefined : Math.max(...heads.map(({ content }) => content.at)),
     again: leaves.filter(isDoneAgain),
     byHand: leaves.filter((leaf) => !isDoneAgain(leaf)),
+    policyVersion: vault.watch.policy(standing.tenantId).label,
     by: open?.head?.content.by,
     whole: pieces.every(({ stretch, found }) => isWhole(stretch, found)),
     ending: { origin: open?.origin ?? standing.origin, epoch: open?.epoch ?? standing.epoch, ended: last !== open },

@@ -22,8 +22,8 @@ export interface OperatorDeed {
     | 'backups.prune'
     | Reapplied
     | Extract<Action, 'clients.create' | 'policies.explain'>;
-  /** `operator`, or that it was done again after a restore. */
-  readonly rule?: 'operator' | 'reconcile';
+  /** `operator`, or that it was done again after a restore; of a withdrawn consent with the channels. */
+  readonly rule?: 'operator' | 'reconcile' | `reconcile.${string}`;
   readonly subjectId?: string;
   readonly object?: { readonly kind: string; readonly id: string };
   readonly digest?: Buffer;

@@ -40,7 +40,7 @@ export interface Lost {
 /** What is written, all or nothing, and told. */
 export interface Again {
   readonly statements: readonly Statement[];
-  readonly deed: Pick<OperatorDeed, 'subjectId' | 'object' | 'digest' | 'recordVersion'>;
+  readonly deed: Pick<OperatorDeed, 'rule' | 'subjectId' | 'object' | 'digest' | 'recordVersion'>;
 }
 
 /** Undefined where there is nothing to do: it stands so already, or what it was done to is not there. */

@@ -21,12 +21,11 @@ import { changeRecipient, selectRecipient } from '../db/recipients.ts';
 import { closeOpenShipment } from '../db/shipments.ts';
 import { revokeUndertaking, selectUndertakings } from '../db/undertakings.ts';
 import { ledgerPurposes } from '../policy/consent.ts';
-import { channels } from '../policy/profile.ts';
 import { load } from './act.ts';
 import type { Deed } from './audit.ts';
 import { disabled } from './clientChange.ts';
 import { digestOfClient, signed as signedClient } from './clients.ts';
-import { recorded, withdrawing } from './consentRecording.ts';
+import { channelsOf, recorded, withdrawing } from './consentRecording.ts';
 import { contactPointsOf } from './contactPoints.ts';
 import { changeOf, deedOf as deedOfHold } from './holds.ts';
 import { holdsAtRevocation } from './legalHolds.ts';
@@ -75,7 +74,7 @@ export const endSecretsAgain: Reapplying = async (lost) => {
   return { statements: [takeClientForRenewal(next), endSecrets(keys.tenantId, row.id, ending)], deed: told(leaf) };
 };
 
-/** By every channel: the leaf does not say which. A withdrawal too many the person can take back. */
+/** By every channel where the leaf does not say which. A withdrawal too many the person can take back. */
 export const withdrawConsentAgain: Reapplying = async ({ vault, policy, keys, leaf }) => {
   const { tenantId } = keys;
   if (leaf.subjectId === undefined) return undefined;
@@ -88,9 +87,10 @@ export const withdrawConsentAgain: Reapplying = async ({ vault, policy, keys, le
     role: leaf.role as 'dpo',
     actor: leaf.actor === '' ? undefined : leaf.actor,
   };
+  const channels = channelsOf(leaf.rule);
   const recording = withdrawing(keys, contactPointsOf(keys, row), purposes, channels, 'restore');
   const { statements, deed } = await recorded(vault, keys, doer, policy, leaf.subjectId, recording);
-  return { statements, deed: { ...told(leaf), ...stored(deed) } };
+  return { statements, deed: { ...told(leaf), ...stored(deed), rule: `reconcile.${channels.join('+')}` } };
 };
 
 export const withdrawPermissionAgain: Reapplying = async ({ vault, keys, leaf }) => {

@@ -12,6 +12,7 @@ import { isReapplied, type Reapplied } from './journalActs.ts';
 import { underLease } from './lease.ts';
 import type { Loss } from './loss.ts';
 import { placeLostHolds, type HoldsAgain } from './lostHolds.ts';
+import { endLostApprovals, type LostOrderStanding } from './lostOrders.ts';
 import { operatorLeaf } from './operatorLeaf.ts';
 import {
   closeAgain,
@@ -79,7 +80,12 @@ export interface Done {
 
 /** `under_way`: another call is at it; `done_elsewhere`: another has let this log go on since the loss was read, here or on a copy. */
 export type Reconciled =
-  | { readonly code: 'done'; readonly holds: HoldsAgain; readonly acts: readonly Done[] }
+  | {
+      readonly code: 'done';
+      readonly holds: HoldsAgain;
+      readonly acts: readonly Done[];
+      readonly orders: readonly LostOrderStanding[];
+    }
   | { readonly code: 'under_way' | 'done_elsewhere' };
 
 /**
@@ -104,13 +110,14 @@ async function doAll(vault: Vault, witness: Witness, loss: Loss, renew: () => Pr
     count[await doAgain(vault, tenantId, leaf)] += 1;
     counts.set(leaf.action, count);
   }
+  const orders = await endLostApprovals(vault, loss);
   // Whom the acts above put out of reach, and whatever has had its time meanwhile, goes before anything is served. This tenant's alone:
   // whoever another's journal says is held stands under no hold again before its own turn.
   await sweepErasuresOf(vault, tenantId).catch(() => undefined);
   await sweepRetention(vault, vault.watch.policy(tenantId), tenantId, { pages: Number.POSITIVE_INFINITY });
   if (!(await renew())) return { code: 'under_way' };
   if (!(await goesOn(vault, witness, loss))) return { code: 'done_elsewhere' };
-  return { code: 'done', holds, acts: [...counts].map(([action, count]) => ({ action, ...count })) };
+  return { code: 'done', holds, acts: [...counts].map(([action, count]) => ({ action, ...count })), orders };
 }
 
 async function doAgain(vault: Vault, tenantId: string, leaf: AuditLeaf): Promise<'done' | 'nothing' | 'failed'> {

@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { textOf, viewOf } from '../../src/cli/lossView.ts';
 import { openCheckpoint, originOf } from '../../src/crypto/checkpoint.ts';
+import { digestOf } from '../../src/crypto/digest.ts';
 import { refuseRolledBack } from '../../src/logFault.ts';
 import { sweepErasures } from '../../src/vault/erasure.ts';
 import { logKeys } from '../../src/vault/epochs.ts';
@@ -18,6 +20,7 @@ import { openWitness, type WitnessConfig } from '../../src/witnessConfig.ts';
 import { openLogFolder } from '../../src/witness/logFolder.ts';
 import { witnessBehind } from '../../src/witness/witnessClient.ts';
 import { answering, type Ask } from '../../src/witness/witnessing.ts';
+import { policyText } from '../support/policyTexts.ts';
 import { withClient, type TestDatabase } from '../support/postgres.ts';
 import { databaseUrl } from '../support/testCluster.ts';
 import { orderBody } from '../http/legalDesk.ts';
@@ -122,6 +125,8 @@ let subscriber: Person;
 let stopped: Person;
 /** Asked before the backup, taken back after it. */
 let takenBack: string;
+/** Approved over three fields before the backup; corrected to one after it, and approved again. */
+let narrowed: string;
 let renewed: TestClient;
 let revoked: TestClient;
 
@@ -192,6 +197,11 @@ beforeAll(async () => {
   made(await backend.post(`/v1/customers/${subscriber.id}/consents`, agreed));
   [renewed, revoked] = [await vault.client('marketing'), await vault.client('support', { actor: 'staff-7' })];
   neighbour = await newNeighbour();
+  const { legal_registrar: registrar, legal_approver: approver } = shop.staff;
+  narrowed = made(await registrar.post('/v1/legal-orders', orderBody(vault, [{ customerId: stays.id }]))).id;
+  made(await approver.post(`/v1/legal-orders/${narrowed}/approve`), 200);
+  const both = { ...agreed, channels: ['sms', 'email'] };
+  made(await backend.post(`/v1/customers/${stays.id}/consents`, both));
   vault.advance(leadMs);
   await settle(vault.vault);
   [before, again] = [await snapshot(), await snapshot()];
@@ -239,6 +249,10 @@ async function forget(): Promise<void> {
   await keep(held);
   made(await approver.post(`/v1/legal-orders/${await keep(stays)}/revoke`, { reason: 'لغو شد' }), 200);
   await leave(held);
+  made(await registrar.patch(`/v1/legal-orders/${narrowed}`, { scope: { fields: ['mobile'] } }, 2), 200);
+  made(await approver.post(`/v1/legal-orders/${narrowed}/approve`), 200);
+  made(await backend.post(`/v1/customers/${stays.id}/consents/withdraw`, { channels: ['email'] }), 200);
+  made(await officer().post('/v1/policies', { policy: policyText({ '/title/en': 'Next' }), material: true }));
   made(await officer().post(`/v1/recipients/${ids.recipient}/revoke`), 200);
   made(await officer().post(`/v1/staff-undertakings/${ids.undertaking}/revoke`), 200);
   made(await backend.post(`/v1/orders/${ids.order}/cancel`), 200);
@@ -274,6 +288,10 @@ async function known(of: TestVault): Promise<Record<string, unknown>> {
     consent: made(await backend.get(`/v1/customers/${subscriber.id}/consents`), 200).states.find(
       (state: { purpose: string; channel: string }) => state.purpose === 'marketing' && state.channel === 'sms',
     ).state,
+    ofChannels: made(await backend.get(`/v1/customers/${stays.id}/consents`), 200)
+      .states.filter(({ purpose }: { purpose: string }) => purpose === 'marketing')
+      .map(({ channel, state }: Record<string, string>) => `${channel} ${state}`)
+      .toSorted(),
     clientDisabled: await one(
       'select c.disabled_at is not null from amanat.clients c where c.id = k.id',
       staff.support.id,
@@ -309,6 +327,8 @@ const after = () => ({
   stays: 200,
   grantClosed: true,
   consent: 'withdrawn',
+  // By the one that was named, and by no other.
+  ofChannels: expect.arrayContaining(['email withdrawn', 'sms explicit']),
   clientDisabled: true,
   oldSecret: 401,
   revokedToken: 401,
@@ -335,6 +355,7 @@ describe('a database that was restored', () => {
       decided: 200,
       grantClosed: false,
       consent: 'explicit',
+      ofChannels: expect.arrayContaining(['email explicit', 'sms explicit']),
       clientDisabled: false,
       oldSecret: 200,
       revokedToken: 200,
@@ -368,6 +389,11 @@ describe('a database that was restored', () => {
       'grants.close': 1,
     });
     expect(Object.values(loss.missing).reduce((sum, n) => sum + n, 0)).toBe(standing.seen - standing.size);
+    // What of a policy is lost is told with the digest of its text, so that whoever publishes it again publishes the same.
+    const sha256 = digestOf(Buffer.from(policyText({ '/title/en': 'Next' }))).toString('hex');
+    const lost = [{ number: 2, act: 'publication', at: expect.any(String), sha256 }];
+    expect(viewOf(loss).policy).toEqual({ inForce: 'kalak/1', lost });
+    expect(textOf(loss)).toContain(narrowed);
     // Who was stopped, and whose account, only files and reports say that are lost.
     const byHand = loss.byHand.map(({ action }) => action);
     expect(byHand).toEqual(expect.arrayContaining(['incidents.contain', 'misuse_reports.create']));
@@ -394,6 +420,10 @@ describe('a database that was restored', () => {
     // The first call had done the acts already, and was stopped by the witness.
     expect(done && failedOf(done)).toEqual([]);
     expect(both.map(({ code }) => code).toSorted()).toEqual(['done', 'under_way']);
+    const orders = done?.code === 'done' ? done.orders : [];
+    const acts = ['legal_orders.patch', 'legal_orders.approve'];
+    expect(orders).toContainEqual({ id: narrowed, acts, standing: 'to_approve' });
+    expect(orders.map(({ standing }) => standing).toSorted()).toEqual(['lost', 'lost', 'to_approve']);
     expect(await reconcile(restored.vault, witness, loss)).toEqual({ code: 'done_elsewhere' });
     const epochs = 'select number from amanat.audit_epochs where tenant_id = $1';
     expect(await atDatabase(restored, epochs, [vault.tenantId])).toEqual([{ number: 2 }]);
@@ -415,6 +445,12 @@ describe('a database that was restored', () => {
     const kept = await witness.read(originOf(vault.tenantId, 2));
     const keys = logKeys(restored.vault.keys, originOf(vault.tenantId, 2));
     expect(openCheckpoint(kept?.checkpoint ?? '', keys)?.size).toBeGreaterThan(loss.standing.size);
+    // Nothing leaves under an order that is back as wide as it was, before somebody has approved it anew.
+    const [registrar, approver] = [at(restored, shop.staff.legal_registrar), at(restored, shop.staff.legal_approver)];
+    const execute = () => registrar.post('/v1/exports', { legalOrderId: narrowed });
+    expect((await execute()).body.code).toBe('legal_order_not_approved');
+    made(await approver.post(`/v1/legal-orders/${narrowed}/approve`), 200);
+    made(await execute());
     // Every act that was done again has its own leaf.
     const leaves = made(await at(restored, shop.staff.dpo).get('/v1/audit?limit=100'), 200).items;
     const redone = leaves.filter(({ rule }: { rule: string }) => rule === 'reconcile');
@@ -442,6 +478,9 @@ describe('a database that was restored', () => {
 
   test('a second restore of the same backup is told the history of both', async () => {
     const second = await on(again);
+    // Control: unreconciled, everything leaves that the wider order said.
+    const wider = made(await at(second, shop.staff.legal_registrar).post('/v1/exports', { legalOrderId: narrowed }));
+    expect(wider.records).toBe(1);
     // A call there that had read the loss before the other was through ends on a name that is taken, and says so.
     expect(await reconcile(second.vault, witness, readBefore)).toEqual({ code: 'done_elsewhere' });
     const standing = await standingOf(second.vault, witness, vault.tenantId);

@@ -4,6 +4,7 @@ import { join, relative } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { synthetic } from '../../src/cli/synthetic.ts';
 import { amanat, refusedStart, startService, temporaryFolder } from './process.ts';
+import { policyText } from '../support/policyTexts.ts';
 import { clientOf } from '../support/vault.ts';
 
 /** The drill: make people, back up, erase one, lose the disk, restore; with the programs that are shipped, without a witness's machine. */
@@ -54,6 +55,8 @@ test('a restored database does not serve before reconciliation; then erased peop
   const officer = await login(service.url, dpo, 'staff-1');
   expect((await officer.post(`/v1/requests/${id}/decide`, { outcome: 'done' })).status).toBe(200);
   expect((await amanat(['clients', 'disable', cut.id], env)).code).toBe(0);
+  const next = { policy: policyText({ '/title/en': 'Next' }), material: true };
+  expect((await officer.post('/v1/policies', next)).status).toBe(201);
   // The log's tree has come to the newest leaf, and with it to everything before; then the witness is to know as much.
   const newest = (await officer.get('/v1/audit?limit=1')).body.items[0].id as string;
   while ((await officer.get(`/v1/audit/proof/inclusion?leaf=${newest}`)).status !== 200);
@@ -75,20 +78,31 @@ test('a restored database does not serve before reconciliation; then erased peop
   expect((await amanat(['restore', '--from', backup.json.path], env)).code).toBe(0);
   expect(await refusedStart(env)).toMatchObject({ code: 65, stderr: expect.stringContaining('amanat reconcile') });
   const shown = await amanat(['reconcile', '--json'], env);
-  expect(shown).toMatchObject({ code: 1, json: { reconciled: false } });
-  expect((await amanat(['reconcile', '--confirm', '00000000'], env)).code).toBe(1);
+  // What is in force now is older than what was: nothing is done before somebody has said which that is.
+  expect(shown).toMatchObject({
+    code: 1,
+    json: {
+      reconciled: false,
+      code: 'older_policy',
+      inForce: ['kalak/1'],
+      tenants: [{ policy: { lost: [{ number: 2 }] } }],
+    },
+  });
+  const older = ['--older-policy', 'kalak/1'];
+  expect((await amanat(['reconcile', '--confirm', shown.json.confirm, '--json'], env)).json.code).toBe('older_policy');
+  expect((await amanat(['reconcile', '--confirm', '00000000', ...older], env)).code).toBe(1);
   // From a copy of all this at another place, with the same keys and the same witness: the log that is served would end.
   const mark = join(data, 'installation');
   const own = readFileSync(mark, 'utf8');
   writeFileSync(mark, 'another\n');
-  const elsewhere = await amanat(['reconcile', '--confirm', shown.json.code, '--json'], env);
+  const elsewhere = await amanat(['reconcile', '--confirm', shown.json.confirm, ...older, '--json'], env);
   expect(elsewhere).toMatchObject({
     code: 1,
     json: { code: 'other_installation', endsLogOf: { id: expect.any(String) } },
   });
   writeFileSync(mark, own);
   expect((await refusedStart(env)).code).toBe(65);
-  const done = await amanat(['reconcile', '--confirm', shown.json.code, '--json'], env);
+  const done = await amanat(['reconcile', '--confirm', shown.json.confirm, ...older, '--json'], env);
   expect(done).toMatchObject({ code: 0 });
 
   const again = await startService(env);
