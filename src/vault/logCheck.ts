@@ -41,7 +41,7 @@ export function checkLog(
   /** Up to here a signed checkpoint agrees. */
   let signed = start.size;
   let verified = 0;
-  const turn = keyTurn();
+  const turn = keyTurn(keys);
   // Which leaf of those since the last checkpoint that agrees was changed, the hashes alone cannot say.
   const between = (code: Breach['code'], kind: Breach['kind'], size: number): Breach => ({
     code,
@@ -86,11 +86,14 @@ export function checkLog(
 }
 
 /**
- * Keys come and go in one direction: while one takes the place of another both sign, then the newer alone. One that has signed, and then
- * has not, vouches for nothing by itself any more, whoever may have it by then.
+ * Keys come and go in one direction: while processes get the next one, one after the other, each of them signs with what it has, then the
+ * newer alone. One that was not there beside a newer one vouches for nothing by itself any more, whoever may have it by then. Newer is
+ * what signed for the first time later; of two that did at once, what comes first in `keys`.
  */
-function keyTurn(): { allows(opened: OpenedCheckpoint, ofHead: boolean): boolean } {
-  const known = new Set<string>();
+function keyTurn(keys: readonly VerifierKey[]): { allows(opened: OpenedCheckpoint, ofHead: boolean): boolean } {
+  const listed = keys.map(({ publicKey }) => keyThumbprint(publicKey));
+  /** From the oldest on. */
+  const known: string[] = [];
   const ended = new Set<string>();
   return {
     allows({ signatures }, ofHead) {
@@ -98,8 +101,10 @@ function keyTurn(): { allows(opened: OpenedCheckpoint, ofHead: boolean): boolean
       if (ofHead && own.every(({ former }) => former === true)) return false;
       const signers = new Set(own.map(({ publicKey }) => keyThumbprint(publicKey)));
       if ([...signers].every((signer) => ended.has(signer))) return false;
-      for (const key of known) if (!signers.has(key)) ended.add(key);
-      for (const key of signers) known.add(key);
+      const fresh = [...signers].filter((signer) => !known.includes(signer));
+      known.push(...fresh.sort((x, y) => listed.indexOf(y) - listed.indexOf(x)));
+      const newest = known.findLastIndex((key) => signers.has(key));
+      for (const key of known.slice(0, newest)) if (!signers.has(key)) ended.add(key);
       return true;
     },
   };

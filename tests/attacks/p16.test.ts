@@ -458,6 +458,22 @@ describe('P16: a commit that comes late', () => {
     expect((await sweepOf(vault)).flaw).toBeUndefined();
   });
 
+  test('of a request that was under way when the retirement began comes through, and is counted', async () => {
+    const late = await wrapped();
+    await rotateData(turner(undefined));
+    const stores: unknown[] = [];
+    // Control: the same, asked for after the waiting, is refused.
+    const settle = async () => void stores.push(await outcome(late.row));
+    const [waited] = await retire(turner(undefined, { settle }), 'data');
+    expect([stores, waited]).toMatchObject([['stored'], { destroyed: false, rests: { incidents: 1 } }]);
+    expect(
+      await outcome({ ...late.row, values: [vault.tenantId, newId(vault.vault.now()), ...late.row.values.slice(2)] }),
+    ).toBe('42501');
+    await rotateData(turner(undefined));
+    expect(await retire(turner(undefined), 'data')).toMatchObject([{ destroyed: true }]);
+    expect((await sweepOf(vault)).flaw).toBeUndefined();
+  });
+
   test('control: stored all the same under a version that is gone, it is lost', async () => {
     const lost = await wrapped();
     await rotateData(turner(undefined));
