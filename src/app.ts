@@ -66,6 +66,7 @@ import { liveKeyring } from './vault/liveKeyring.ts';
 import { openPeers } from './vault/processes.ts';
 import { openReads } from './vault/reads.ts';
 import { openSeal } from './vault/seal.ts';
+import { openSealing } from './vault/sealing.ts';
 import { newThrottle } from './vault/throttle.ts';
 import type { Vault } from './vault/vault.ts';
 import { openWatch } from './vault/watch.ts';
@@ -93,6 +94,8 @@ export interface Parts {
   readonly witnessState?: Vault['witnessState'];
   readonly cosigned?: Vault['cosigned'];
   readonly installation?: Vault['installation'];
+  /** May much be sealed in a thread beside this one? False where every core has a process of its own. */
+  readonly sealsBeside?: boolean;
   /** The vault was sealed, or opened again. */
   readonly onSeal?: (sealed: boolean) => void;
 }
@@ -114,7 +117,9 @@ export function openVault(parts: Parts): Vault {
   const rootById: Pick<ReadonlyMap<string, RootKey>, 'get'> = { get: (id) => keys.root.byId.get(id) };
   const isSealed = (): boolean => keys.sealed;
   const limits = { isSealed, lifetimeMs: parts.keyLifetimeMs ?? hourMs, now };
-  const keyring = liveKeyring(openKeyring(db, rootById, now), limits);
+  const sealing =
+    parts.sealsBeside === false ? undefined : openSealing(() => log.event('fault', { code: 'sealing_thread_gone' }));
+  const keyring = liveKeyring(openKeyring(db, rootById, now, sealing), limits);
   const seal = openSeal({ db, keys, keyring, now, reload, onChange: onSeal });
   const memory = { keyring, grants: grantMemory(), deliveries: deliveryMemory() };
   const onBroken = (kind: string): void => notice('integrity_failure', kind);

@@ -1,4 +1,5 @@
 import { createServer } from 'node:http';
+import { availableParallelism } from 'node:os';
 import { createApp, openVault } from './app.ts';
 import { ConfigFault, type Config } from './config.ts';
 import { closeDatabase, openDatabase } from './db/database.ts';
@@ -54,7 +55,8 @@ export async function serve(
   const senders = openSenders(config.sending);
   const outside = await openOutside(config);
   const parts = { db, keys, issuer: order.issuer, now: Date.now, log: counted, senders, ...outside.parts };
-  const vault = openVault({ ...parts, ...keySettings(config), onSeal: tell(log, onSeal) });
+  const sealsBeside = config.workers < availableParallelism();
+  const vault = openVault({ ...parts, ...keySettings(config), sealsBeside, onSeal: tell(log, onSeal) });
   const stopTelling = outside.begin(vault, counted);
   metrics?.watch(vault);
   if (order.unseal === true && keys !== undefined) await vault.seal.open(keys);

@@ -17,7 +17,7 @@ import { submissionOf, uncovered } from './submission.ts';
 import type { Vault } from './vault.ts';
 import type { Policy } from './watch.ts';
 
-/** Customers sealed before other requests get a turn: about 10 ms of ciphers. */
+/** Customers checked, or sealed, before other requests get a turn. */
 const turn = 25;
 /** Tries to write a batch while others take identifiers of it away. */
 const tries = 5;
@@ -72,20 +72,26 @@ export async function prepareBatch(
 ): Promise<Batch> {
   const policy = vault.watch.policy(caller.tenantId);
   const keys = await vault.keyring.tenant(caller.tenantId);
-  const results: ItemResult[] = [];
-  const prepared: Prepared[] = [];
-  for (const [at, item] of items.entries()) {
-    if (at % turn === turn - 1) await new Promise(setImmediate);
-    const outcome = prepare(vault, caller, act, policy, keys, at, item);
-    if ('row' in outcome) {
-      prepared.push(outcome);
-      results.push(outcome.result);
-    } else results.push(outcome);
+  const outcomes: (Prepared | ItemResult)[] = [];
+  let sealing: Promise<readonly (Prepared | ItemResult)[]> = Promise.resolve([]);
+  for (let from = 0; from < items.length; from += turn) {
+    const slice = items.slice(from, from + turn);
+    const next = slice.map((item, i) => prepare(vault, caller, act, policy, keys, from + i, item));
+    // One slice is checked here while the one before it is sealed.
+    outcomes.push(...(await sealing));
+    sealing = Promise.all(next);
+    // Thrown where it is awaited, whatever is thrown before.
+    sealing.catch(() => undefined);
+    await new Promise(setImmediate);
   }
-  return { results, prepared };
+  outcomes.push(...(await sealing));
+  return {
+    results: outcomes.map((outcome) => ('row' in outcome ? outcome.result : outcome)),
+    prepared: outcomes.filter((outcome) => 'row' in outcome),
+  };
 }
 
-function prepare(
+async function prepare(
   vault: Vault,
   caller: Caller,
   act: Act,
@@ -93,20 +99,21 @@ function prepare(
   keys: TenantKeys,
   at: number,
   item: BatchItem,
-): Prepared | ItemResult {
+): Promise<Prepared | ItemResult> {
   try {
     if (item instanceof VaultError) throw item;
     const data = checkCustomer(policy, item);
     const now = vault.now();
     const submission = submissionOf(policy, caller, item, new Date(now));
     const id = newId(now);
-    const sealed = sealCustomer(keys, policy, id, data, submission);
+    const tags = tagsOf(keys, policy, id, data);
+    const sealed = await sealCustomer(keys, policy, id, data, submission);
     const leaf = leafOf(vault, caller, act, { subjectId: id, digest: sealed.digest, recordVersion: 1 });
     const warnings = [...data.warnings, ...uncovered(policy, item.source)];
     return {
       at,
       row: rowOf(caller.tenantId, item.kind, item.source, sealed, new Date(now)),
-      tags: tagsOf(keys, policy, id, data),
+      tags,
       leaf,
       result: { status: 201, id, version: 1, warnings, leafHash: leaf.leafHash.toString('hex') },
     };

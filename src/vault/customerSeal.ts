@@ -6,7 +6,7 @@ import type { CustomerData } from './customerRecord.ts';
 import { keysOf } from './customerRecord.ts';
 import type { PartyKind, SingleField } from './customerFields.ts';
 import type { TenantKeys } from './keyring.ts';
-import { forResealing, headerOf, sealNew, sealNext } from './record.ts';
+import { forResealing, headerOf, sealNewBeside, sealNext } from './record.ts';
 import type { OpenRecord, SealedRecord, Value, Values } from './record.ts';
 import { originsAfter, submissionsOf, type Origins, type Submission } from './submission.ts';
 import type { Policy } from './watch.ts';
@@ -89,9 +89,9 @@ export function sealCustomer(
   id: string,
   data: CustomerData,
   submission: Omit<Submission, 'version'>,
-): SealedRecord {
+): Promise<SealedRecord> {
   const origins = { submissions: [{ version: 1, ...submission }] };
-  return sealNew(keys, 'customer', id, withHeader(policy, data, valuesOf(data), origins));
+  return sealNewBeside(keys, 'customer', id, withHeader(policy, data, valuesOf(data), origins));
 }
 
 function withHeader(policy: Policy, data: CustomerData, values: Map<string, Value>, origins: Origins): Values {

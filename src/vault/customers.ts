@@ -44,19 +44,19 @@ export async function createCustomer(vault: Vault, caller: Caller, act: Act, inp
       warnings: [...data.warnings, ...uncovered(policy, input.source)],
     },
   };
-  const seal = () => {
-    const sealed = sealCustomer(keys, policy, id, data, submission);
+  const seal = async () => {
+    const sealed = await sealCustomer(keys, policy, id, data, submission);
     const row = rowOf(caller.tenantId, input.kind, input.source, sealed, at);
     const deed: Deed = { policy, subjectId: id, digest: sealed.digest, recordVersion: 1 };
     return { row, tags: tagsOf(keys, policy, id, data), deed };
   };
   try {
     if (act.idempotency !== undefined) {
-      const { row, tags, deed } = seal();
+      const { row, tags, deed } = await seal();
       return await commitAct(vault, caller, act, deed, [insertCustomers([row]), insertTags(tags)], answer);
     }
-    return await vault.writes.create(caller.tenantId, () => {
-      const { deed, ...stored } = seal();
+    return await vault.writes.create(caller.tenantId, async () => {
+      const { deed, ...stored } = await seal();
       return { ...stored, leaf: leafOf(vault, caller, act, deed), answer };
     });
   } catch (error) {
@@ -160,7 +160,7 @@ export async function patchCustomer(
       const { edit, deed, answer } = seal();
       return await commitAct(vault, caller, act, deed, editStatements([edit]), answer);
     }
-    return await vault.writes.edit(caller.tenantId, () => {
+    return await vault.writes.edit(caller.tenantId, async () => {
       const { edit, deed, answer } = seal();
       return { ...edit, leaf: leafOf(vault, caller, act, deed), answer };
     });

@@ -7,6 +7,7 @@ import type { Statement } from '../db/statement.ts';
 import { insertTenantKey, selectTenantKeys, type TenantKeyRow } from '../db/tenants.ts';
 import { VaultError } from '../errors.ts';
 import type { RootKey } from '../keys/folder.ts';
+import type { Sealing } from './sealing.ts';
 import {
   heldKeys,
   tenantKeys,
@@ -92,14 +93,15 @@ async function firstVersion(
   return insertTenantKey({ tenantId, use, version: 1, state: 'current', rootId: root.id, wrapped, createdAt });
 }
 
-export function openKeyring(db: Database, roots: Roots, now: () => number): Keyring {
+/** Without `sealing` every record is sealed in this thread. */
+export function openKeyring(db: Database, roots: Roots, now: () => number, sealing?: Sealing): Keyring {
   const tenants = new Map<string, Promise<HeldKeys>>();
   const givenOut = new Set<HeldKeys>();
   const dataKeys = dataKeyMemory(now);
 
   async function load(tenantId: string): Promise<TenantKeys> {
     const [rows] = await commit(db, { tenantIds: [tenantId] }, [selectTenantKeys([tenantId])]);
-    return tenantKeys(tenantId, await liveKeys(roots, rows), dataKeys.open);
+    return tenantKeys(tenantId, await liveKeys(roots, rows), dataKeys.open, sealing?.seal);
   }
 
   function held(tenantId: string): Promise<HeldKeys> {
@@ -131,6 +133,7 @@ export function openKeyring(db: Database, roots: Roots, now: () => number): Keyr
       givenOut.clear();
       tenants.clear();
       dataKeys.forgetAll();
+      sealing?.forget();
     },
   };
 }

@@ -1,6 +1,6 @@
 import { packRecord, unpackRecord } from '../crypto/container.ts';
-import { digestOf } from '../crypto/digest.ts';
 import type { RecordKind } from '../crypto/label.ts';
+import { sealValues } from '../crypto/recordSeal.ts';
 import { openerOf, sealerOf, type DataKey } from '../crypto/seal.ts';
 import { VaultError } from '../errors.ts';
 import type { Verdict } from '../policy/judge.ts';
@@ -46,6 +46,20 @@ export function sealNew(keys: TenantKeys, kind: RecordKind, id: string, values: 
   );
 }
 
+/**
+ * The same, together with what else is sealed at this moment: where that is much, by the thread beside this one (sealing.ts). Throws
+ * `sealed` when the vault was sealed meanwhile.
+ */
+export async function sealNewBeside(
+  keys: TenantKeys,
+  kind: RecordKind,
+  id: string,
+  values: Values,
+): Promise<SealedRecord> {
+  const { wrapped, keyVersion, sealed, digest } = await keys.newRecord(kind, id, [...inJson(values)]);
+  return { id, version: 1, keyVersion, dataKey: wrapped, sealed, digest };
+}
+
 /** Seals every value of a record anew, as its next version, so that no value of an older version opens in its place. */
 export function sealNext(keys: TenantKeys, kind: RecordKind, stored: StoredRecord, values: Values): SealedRecord {
   const key = keyOf(keys, kind, stored);
@@ -60,11 +74,12 @@ function sealWith(
   values: Values,
 ): SealedRecord {
   const { id, version, keyVersion, dataKey } = record;
-  const seal = sealerOf(key, { tenantId, kind, recordId: id, version });
-  const entries = new Map<string, Buffer>();
-  for (const [field, value] of values) entries.set(field, seal(field, JSON.stringify(value)));
-  const sealed = packRecord(entries);
-  return { id, version, keyVersion, dataKey, sealed, digest: digestOf(sealed) };
+  const made = sealValues(key, { tenantId, kind, recordId: id, version }, inJson(values));
+  return { id, version, keyVersion, dataKey, ...made };
+}
+
+function* inJson(values: Values): Iterable<[label: string, json: string]> {
+  for (const [label, value] of values) yield [label, JSON.stringify(value)];
 }
 
 /**

@@ -1,7 +1,8 @@
 import type { KeyObject } from 'node:crypto';
 import { indexSubkey, indexTag, keyedHash } from '../crypto/blindIndex.ts';
 import type { RecordKind } from '../crypto/label.ts';
-import { dataKey, newDataKeyMaterial, type DataKey } from '../crypto/seal.ts';
+import { newDataKey, sealNewRecord, type NewRecord, type SealedNew } from '../crypto/recordSeal.ts';
+import type { DataKey } from '../crypto/seal.ts';
 import { unwrapKey, wrapContext, wrapKey, type TenantKeyState, type TenantKeyUse } from '../crypto/wrap.ts';
 import { VaultError } from '../errors.ts';
 
@@ -26,6 +27,12 @@ export interface TenantKeys {
     kind: RecordKind,
     id: string,
   ): { readonly wrapped: Buffer; readonly keyVersion: number; readonly key: DataKey };
+  /** A record sealed under a new data key, together with others that are sealed at this moment. */
+  newRecord(
+    kind: RecordKind,
+    id: string,
+    values: NewRecord['values'],
+  ): Promise<SealedNew & { readonly keyVersion: number }>;
   dataKey(record: WrappedDataKey): DataKey;
   /** The same data key, wrapped under the version in use. */
   rewrapped(record: WrappedDataKey): { readonly wrapped: Buffer; readonly keyVersion: number };
@@ -56,11 +63,17 @@ export interface LiveKey {
 /** Opens a record's data key, or has it in memory. */
 export type OpenDataKey = (tenantId: string, wrapping: KeyObject, record: WrappedDataKey) => DataKey;
 
+/** Seals a new record under a data key that this one wraps. */
+export type SealNew = (wrapping: KeyObject, record: NewRecord) => Promise<SealedNew>;
+
+const sealHere: SealNew = async (wrapping, record) => sealNewRecord(wrapping, record);
+
 /** Throws `sealed` where a key is missing or none of its versions is in use. */
 export function tenantKeys(
   tenantId: string,
   live: Readonly<Record<TenantKeyUse, readonly LiveKey[]>>,
   openDataKey: OpenDataKey,
+  sealNew: SealNew = sealHere,
 ): TenantKeys {
   const data = currentOf(live.data);
   currentOf(live.index);
@@ -72,10 +85,10 @@ export function tenantKeys(
   const hashSubkeys = subkeys(hashKey.key);
   return {
     tenantId,
-    newDataKey(kind, id) {
-      const material = newDataKeyMaterial();
-      const wrapped = wrapKey(data.key, wrapContext.dataKey(tenantId, kind, id), material);
-      return { wrapped, keyVersion: data.version, key: dataKey(material, id) };
+    newDataKey: (kind, id) => ({ ...newDataKey(data.key, tenantId, kind, id), keyVersion: data.version }),
+    async newRecord(kind, recordId, values) {
+      const sealed = await sealNew(data.key, { tenantId, kind, recordId, values });
+      return { ...sealed, keyVersion: data.version };
     },
     dataKey: (record) => openDataKey(tenantId, versionOf(live.data, record.keyVersion), record),
     rewrapped({ kind, id, keyVersion, wrapped }) {
@@ -129,6 +142,11 @@ export function heldKeys(first: TenantKeys): HeldKeys {
     keys: {
       tenantId: first.tenantId,
       newDataKey: (kind, id) => here().newDataKey(kind, id),
+      async newRecord(kind, id, values) {
+        const made = await here().newRecord(kind, id, values);
+        here();
+        return made;
+      },
       dataKey: (record) => here().dataKey(record),
       rewrapped: (record) => here().rewrapped(record),
       versions: (use) => here().versions(use),
