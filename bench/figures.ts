@@ -2,9 +2,11 @@ import { readFile, stat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { load, type Work } from './load.ts';
+import type { Row } from './measure.ts';
 import { startService, type Service } from './processes.ts';
+import { sealingRatio } from './sealing.ts';
 
-/** What is no ratio. */
+/** What is no ratio of records a second. */
 export interface Figure {
   readonly name: string;
   readonly value: number;
@@ -62,6 +64,43 @@ const figure = (name: string, value: number, unit: string, goal?: string): Figur
   value: Math.round(value),
   unit,
   ...(goal === undefined ? {} : { goal }),
+});
+
+/** Times to answer, to the floor's. */
+export function latencies(rows: readonly Row[]): readonly Figure[] {
+  const masked = (connections: number) =>
+    rows.find((row) => row.work === 'masked read' && row.connections === connections && row.processes === 1);
+  const [alone, many] = [masked(1), masked(32)];
+  return [
+    ...(alone === undefined
+      ? []
+      : [
+          ratio(
+            'p50 of a masked read at one connection, to the floor’s',
+            alone.vault.p50 / alone.floor.p50,
+            '2.0, at most 3.0',
+          ),
+        ]),
+    ...(many === undefined
+      ? []
+      : [
+          ratio(
+            'p99 of a masked read at 32 connections, to the floor’s',
+            many.vault.p99 / many.floor.p99,
+            '1.3, at most 1.8',
+          ),
+        ]),
+  ];
+}
+
+export const sealing = (): Figure =>
+  ratio('sealing and opening twelve fields, to bare GCM calls', sealingRatio(), '1.2, at least 0.9');
+
+const ratio = (name: string, value: number, goal: string): Figure => ({
+  name,
+  value: Math.round(value * 100) / 100,
+  unit: '×',
+  goal,
 });
 
 /** Started again on what is stored: how long it takes, how the first second goes, how late the event loop is under load. */

@@ -1,10 +1,10 @@
 import { Client } from 'pg';
 import { runningOwnerUrl } from '../src/db/embeddedAttach.ts';
 import { freePort } from '../src/worker.ts';
-import { mostMemory, sizes, startedAgain, type Figure } from './figures.ts';
+import { latencies, mostMemory, sealing, sizes, startedAgain, type Figure } from './figures.ts';
 import { floorWorks, seedFloor } from './floorWorks.ts';
-import { measure, type Row, type Terms } from './measure.ts';
-import { startFloor, startService, type Service } from './processes.ts';
+import { measure, weighed, type Row, type Terms } from './measure.ts';
+import { startFloor, startService, startUnaudited, type Service } from './processes.ts';
 import { balancer } from './balancer.ts';
 import { growth } from './growth.ts';
 import { overload } from './overload.ts';
@@ -24,7 +24,7 @@ const quick = words.delete('quick');
 const publish = words.delete('publish');
 words.delete('profile');
 const size = quick ? 3_000 : 10_000;
-const base: Terms = { rounds: quick ? 3 : 5, seconds: quick ? 1 : 2, connections: 32, processes: 1 };
+const base: Terms = { rounds: quick ? 3 : 5, seconds: quick ? 1 : 2, connections: 32, processes: 1, judged: true };
 
 const everything: readonly VaultWork[] = [
   'masked read',
@@ -49,7 +49,9 @@ interface Part {
 
 const onOneProcess: readonly Part[] = [
   { terms: base, works: everything },
-  ...(quick ? [] : [1, 8].map((connections) => ({ terms: { ...base, rounds: 3, connections }, works: ways }))),
+  ...(quick
+    ? []
+    : [1, 8].map((connections) => ({ terms: { ...base, rounds: 3, connections, judged: false }, works: ways }))),
 ];
 const onTwo: Part = { terms: { ...base, rounds: 3, processes: 2 }, works: [...reads, 'create'] };
 
@@ -102,9 +104,11 @@ async function main(): Promise<void> {
     const { result, megabytes } = await mostMemory(service, async () => {
       const found: Row[] = [];
       for (const part of onOneProcess) found.push(...(await rowsOf(first, part)));
+      if (words.size === 0) found.push(...(await auditWeighed(first)));
       return found;
     });
     rows.push(...result);
+    figures.push(...latencies(rows), ...(quick ? [] : [sealing()]));
     figures.push({
       name: 'memory of the process, at most',
       value: Math.round(megabytes),
@@ -131,6 +135,22 @@ async function main(): Promise<void> {
   console.log(`\n${table(results)}\n\n${judgement(results)}`);
   await writeResults('dist-bench', results);
   if (publish) await writeResults('docs/bench', results);
+}
+
+/** What the audit costs a read: to the same reads of a process that leaves none. */
+async function auditWeighed(side: Side): Promise<Row[]> {
+  const without = await startUnaudited(side.service, side.ownerUrl);
+  try {
+    const rows: Row[] = [];
+    for (const work of ['masked read', 'granted read, all fields'] as const) {
+      const goals = work === 'masked read' ? { goal: 1.15, least: 1 } : {};
+      rows.push(await weighed(side.vault[work], `${work}, to one without audit`, goals, without, base));
+      console.log(lineOf(rows.at(-1)!));
+    }
+    return rows;
+  } finally {
+    await without.stop();
+  }
 }
 
 /** A schema of the floor's own in the same PostgreSQL. */

@@ -1,5 +1,6 @@
 import type { FloorWork } from './floorWorks.ts';
 import { load, median, type Measured, type Work } from './load.ts';
+import type { Started } from './processes.ts';
 import type { Named } from './vaultWorks.ts';
 
 export interface Terms {
@@ -7,12 +8,15 @@ export interface Terms {
   readonly seconds: number;
   readonly connections: number;
   readonly processes: number;
+  /** The goals are set for these terms. */
+  readonly judged: boolean;
 }
 
 export interface Row extends Pick<Terms, 'connections' | 'processes'> {
   readonly work: string;
-  readonly goal: number;
-  readonly least: number;
+  /** Ratios; absent where none is set for this many connections. */
+  readonly goal?: number;
+  readonly least?: number;
   /** Median of the rounds' ratios of records a second, vault to floor. */
   readonly ratio: number;
   /** How far the rounds' ratios lie apart, as a share of the median. */
@@ -29,13 +33,25 @@ export const noisy = 0.35;
 const connectionsOf = ({ records = 1 }: Work, connections: number): number =>
   records === 1 ? connections : Math.max(1, connections / 8);
 
+/** The same work on two servers: `audited` to what it costs without its leaf. */
+export function weighed(
+  { work }: Named,
+  name: string,
+  goals: Named['goals'],
+  without: Started,
+  terms: Terms,
+): Promise<Row> {
+  return measure({ name, goals, against: 'read', work }, { read: { ...work, url: without.url } }, terms);
+}
+
 /** Interleaved rounds, turned about, so that drift of the machine hits both alike. */
 export async function measure(
-  { name, goal, least, against, work }: Named,
-  floorWorks: Readonly<Record<FloorWork, Work>>,
-  { rounds, seconds, connections, processes }: Terms,
+  { name, goals, against, work }: Named,
+  floorWorks: Readonly<Partial<Record<FloorWork, Work>>>,
+  { rounds, seconds, connections, processes, judged }: Terms,
 ): Promise<Row> {
   const floorWork = floorWorks[against];
+  if (floorWork === undefined) throw new Error(`the floor does not ${against}`);
   const seen: { floor: Measured; vault: Measured }[] = [];
   for (let round = 0; round < rounds; round += 1) {
     const one = {
@@ -58,7 +74,7 @@ export async function measure(
     failures: 0,
   });
   const [floor, vault] = [middle((one) => one.floor), middle((one) => one.vault)];
-  return { work: name, goal, least, connections, processes, ratio, spread, floor, vault };
+  return { work: name, ...(judged ? goals : {}), connections, processes, ratio, spread, floor, vault };
 }
 
 const loaded = (work: Work, connections: number, seconds: number): Promise<Measured> =>

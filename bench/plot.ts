@@ -3,16 +3,17 @@ import type { Row } from './measure.ts';
 /** A bar a row: its ratio to the floor, with a tick at the least that is accepted and a line at the floor itself. */
 export function plot(rows: readonly Row[]): string {
   const [left, width, height, top] = [330, 420, 22, 40];
-  const most = Math.max(1.2, ...rows.map((row) => Math.max(row.ratio, row.least)));
+  const most = Math.max(1.2, ...rows.map((row) => Math.max(row.ratio, row.least ?? 0)));
   const x = (ratio: number): number => left + (ratio / most) * width;
   const bars = rows.map((row, i) => {
     const y = top + i * height;
-    const colour = row.ratio >= row.goal ? '#2f7d5b' : row.ratio >= row.least ? '#5a8fb8' : '#b8655a';
     const label = `${row.work} · ${row.connections} conn. · ${row.processes} proc.`;
     return [
       `<text x="${left - 8}" y="${y + 14}" text-anchor="end">${escaped(label)}</text>`,
-      `<rect x="${left}" y="${y + 3}" width="${(x(row.ratio) - left).toFixed(1)}" height="${height - 8}" fill="${colour}"/>`,
-      `<line x1="${x(row.least).toFixed(1)}" x2="${x(row.least).toFixed(1)}" y1="${y}" y2="${y + height - 2}" stroke="#222" stroke-width="2"/>`,
+      `<rect x="${left}" y="${y + 3}" width="${(x(row.ratio) - left).toFixed(1)}" height="${height - 8}" fill="${colourOf(row)}"/>`,
+      row.least === undefined
+        ? ''
+        : `<line x1="${x(row.least).toFixed(1)}" x2="${x(row.least).toFixed(1)}" y1="${y}" y2="${y + height - 2}" stroke="#222" stroke-width="2"/>`,
       `<text x="${(x(row.ratio) + 6).toFixed(1)}" y="${y + 14}">${row.ratio.toFixed(2)}</text>`,
     ].join('');
   });
@@ -28,6 +29,13 @@ export function plot(rows: readonly Row[]): string {
     '</svg>',
     '',
   ].join('\n');
+}
+
+/** Green reaches its goal, blue its least, red neither; grey where none is set. */
+function colourOf({ ratio, goal, least }: Row): string {
+  if (goal === undefined || least === undefined) return '#8a8f98';
+  if (ratio >= goal) return '#2f7d5b';
+  return ratio >= least ? '#5a8fb8' : '#b8655a';
 }
 
 function escaped(text: string): string {

@@ -81,12 +81,23 @@ export async function startService(workers: number, again?: string, metricsPort?
   };
 }
 
+/** A process beside a running service, on its data: reads that leave no leaf (unaudited.ts). */
+export async function startUnaudited({ folder }: Service, ownerUrl: string): Promise<Started> {
+  const env = { UNAUDITED_URL: ownerUrl, AMANAT_DATA_DIR: folder, AMANAT_RATE_LIMIT: '10000000' };
+  return startBeside('unaudited.js', { ...env, AMANAT_ISSUER: 'http://127.0.0.1' });
+}
+
 export async function startFloor(databaseUrl: string, workers = 1): Promise<Started> {
-  const child = spawn(process.execPath, [join(root, 'dist-bench/bench/floor.js')], {
+  return startBeside('floor.js', { FLOOR_URL: databaseUrl, FLOOR_WORKERS: String(workers) });
+}
+
+/** A program of this folder that prints its port. */
+async function startBeside(program: string, env: Readonly<Record<string, string>>): Promise<Started> {
+  const child = spawn(process.execPath, [join(root, 'dist-bench/bench', program)], {
     cwd: root,
-    env: { PATH: process.env['PATH'], FLOOR_URL: databaseUrl, FLOOR_WORKERS: String(workers) },
+    env: { PATH: process.env['PATH'], ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const port = await firstLine(child, (line) => line);
+  const port = await firstLine(child, (line) => (/^\d+$/.test(line) ? line : undefined));
   return { url: `http://127.0.0.1:${port}`, stop: () => end(child) };
 }

@@ -31,11 +31,11 @@ export const lineOf = (r: Row): string =>
     `${r.connections}`,
     `${r.processes}`,
     `**${number(r.ratio)}**`,
-    number(r.goal),
-    number(r.least),
+    r.goal === undefined ? '' : number(r.goal),
+    r.least === undefined ? '' : number(r.least),
     `${number(r.spread)}${r.spread > noisy ? ' noisy' : ''}`,
     `${number(r.floor.rate, 0)} / ${number(r.vault.rate, 0)}`,
-    `${number(r.floor.p50, 0)} / ${number(r.vault.p50, 0)}`,
+    `${number(r.floor.p50, 1)} / ${number(r.vault.p50, 1)}`,
     `${number(r.floor.p99, 0)} / ${number(r.vault.p99, 0)}`,
   ]
     .join(' | ')
@@ -52,7 +52,7 @@ export function table({ rows, figures }: Results): string {
 /** What a reader has to know before believing a row. */
 export function judgement({ rows }: Results): string {
   const shaky = rows.filter((row) => row.spread > noisy);
-  const short = rows.filter((row) => row.ratio < row.least && row.spread <= noisy);
+  const short = rows.filter((row) => row.least !== undefined && row.ratio < row.least && row.spread <= noisy);
   const noise =
     shaky.length === 0
       ? 'The machine was quiet enough to judge every row.'
