@@ -177,8 +177,9 @@ export function selectLeft(
 }
 
 /**
- * Destroys a customer: key and values, former states, tags, references of grants and their accounts, what its contact points were taken for. Guarded: conflict unless it is leaving and
- * stands at the version that was read. Aborts with conflict as well while a hold stands.
+ * Destroys a customer: key and values, former states, tags, references of grants and their accounts, what its contact points were
+ * taken for. Guarded: conflict unless it is leaving and stands at the version that was read. Aborts with conflict as well while a
+ * hold stands.
  */
 export function destroyCustomer(tenantId: string, { id, version }: Pick<LeavingRow, 'id' | 'version'>, at: Date) {
   return [

@@ -39,8 +39,9 @@ export interface Decision {
 
 /**
  * May this reader see this field, and how? Pure. Of a customer who is frozen (a report of misuse) nothing personal is full, not
- * even to the person's own token, which may be in other hands: what would be is masked, for the reason `deactivated`. What no cell of the profile allows is withheld; a value is full only under
- * an open grant of a kind the cell lists, save for the person's own view and for what the profile calls impersonal.
+ * even to the person's own token, which may be in other hands: what would be is masked, for the reason `deactivated`. What no
+ * cell of the profile allows is withheld; a value is full only under an open grant of a kind the cell lists, save for the
+ * person's own view and for what the profile calls impersonal.
  */
 export function judge(
   profile: Profile,

@@ -60,9 +60,9 @@ export type DisclosurePack = PackageBody & {
 const title = 'صورت داده‌های ارائه‌شده';
 
 /**
- * The package as a Persian document to read and print. The canonical JSON of the body, without `exportId` and
- * `controller`, stands in it as `#amanat-export`; the digest that the document names is the SHA-256 of that JSON. Throws `internal` for what JSON
- * cannot carry unchanged.
+ * The package as a Persian document to read and print. The canonical JSON of the body, without `exportId` and `controller`,
+ * stands in it as `#amanat-export`; the digest that the document names is the SHA-256 of that JSON. Throws `internal` for what
+ * JSON cannot carry unchanged.
  */
 export function disclosureDocument({ exportId, controller, ...body }: DisclosurePack): string {
   const json = canonicalJson(body);

@@ -74,8 +74,9 @@ export interface Release extends Person {
 }
 
 /**
- * Lets one hold go before its time. By an approver who is another client and another person than whoever registered or
- * changed its order (`self_approval`); a revoked or rejected order lets go of all its holds by itself. Throws `conflict` for one that is over.
+ * Lets one hold go before its time. By an approver who is another client and another person than whoever registered or changed
+ * its order (`self_approval`); a revoked or rejected order lets go of all its holds by itself. Throws `conflict` for one that is
+ * over.
  */
 export async function releaseHold(vault: Vault, caller: Caller, act: Act, id: string, reason: string): Promise<Answer> {
   permit(caller, 'holds.release');

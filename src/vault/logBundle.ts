@@ -22,7 +22,8 @@ import type { Breach } from './breach.ts';
  * | last       | `leaves`     | how many lines of leaves and expired leaves                                               |
  * |            | `checkpoints`| how many lines of checkpoints                                                             |
  *
- * An expiry stands before the first leaf in the file that it names. A checkpoint stands right behind the leaf that completes its size; the last one is over `size`.
+ * An expiry stands before the first leaf in the file that it names. A checkpoint stands right behind the leaf that completes its
+ * size; the last one is over `size`.
  */
 export const bundleFormat = 'amanat-audit-bundle/1';
 

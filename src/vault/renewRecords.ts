@@ -1,7 +1,8 @@
 /**
- * Records get new data keys while any number of processes serve: here customers and orders, the others in renewOwn.ts. One commit a record: its values as its next version, its former states,
- * the words in other rows that stand under its key; the key of before is then nowhere, and opens nothing that is stored. Optimistic:
- * where anything of it changed since it was read, nothing happens and it is read again.
+ * Records get new data keys while any number of processes serve: here customers and orders, the others in renewOwn.ts. One commit
+ * a record: its values as its next version, its former states, the words in other rows that stand under its key; the key of
+ * before is then nowhere, and opens nothing that is stored. Optimistic: where anything of it changed since it was read, nothing
+ * happens and it is read again.
  */
 import { digestOf } from '../crypto/digest.ts';
 import { requireAllRenewed, type AttachedRow } from '../db/attachedWords.ts';

@@ -52,9 +52,9 @@ export interface Pace {
 }
 
 /**
- * One round of a tenant: what has had its time goes, a page in one commit with a leaf for each row (of the log's leaves for each page); where values are destroyed,
- * not those of customers under a hold. Any number of processes may do it at once, and stop anywhere: what is done is due
- * no more, and of two that take the same page one is undone whole.
+ * One round of a tenant: what has had its time goes, a page in one commit with a leaf for each row (of the log's leaves for each
+ * page); where values are destroyed, not those of customers under a hold. Any number of processes may do it at once, and stop
+ * anywhere: what is done is due no more, and of two that take the same page one is undone whole.
  */
 export async function sweepRetention(
   vault: Vault,
