@@ -222,11 +222,7 @@ describe('twins, of whom one is held', () => {
           const from = twins.sent.length;
           const answer = await by.get(`/v1/customers/${shop.ids.customer}/statement${query}`);
           expect(answer.status).toBe(200);
-          // The clock at which the page was made.
-          seen.push([
-            plain(bytesOf(answer)).replace(/[۰-۹]{2}:[۰-۹]{2}:[۰-۹]{2}/g, '<clock>'),
-            twins.statementsSince(from),
-          ]);
+          seen.push([plain(bytesOf(answer)), twins.statementsSince(from)]);
         }
       }
       return seen;

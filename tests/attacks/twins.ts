@@ -79,6 +79,9 @@ export function normaliser(shop: { readonly side: { readonly tenantId: string } 
       .replaceAll(shop.side.tenantId, '<tenant>')
       .replace(uuid, (id) => known.get(id) ?? (known.set(id, `<id ${known.size}>`), `<id ${known.size - 1}>`))
       .replace(instant, '<time>')
+      // The same as a person reads it, Jalali: date and clock.
+      .replace(/[۰-۹]{4}\/[۰-۹]{2}\/[۰-۹]{2}/g, '<date>')
+      .replace(/[۰-۹]{2}:[۰-۹]{2}(?::[۰-۹]{2})?/g, '<clock>')
       // Of the log's tree, what its leaves make of it; how many there are stands.
       .replace(/"checkpoint":"[^"]*"/g, '"checkpoint":"<checkpoint>"')
       .replace(/amanat\/<tenant>\+[0-9a-f]{8}\+/g, 'amanat/<tenant>+<key>+')

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import type { TestProject } from 'vitest/node';
+import { parse } from 'yaml';
 import { startEmbedded, type Embedded } from '../../src/db/embedded.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { databaseUrl, migratedTemplate, type TestCluster } from './testCluster.ts';
@@ -28,6 +29,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const door = createServer((socket) => serve(socket, answer));
   await new Promise<void>((resolve) => door.listen(0, '127.0.0.1', resolve));
   const address = door.address();
+  project.provide('openapi', parse(readFileSync(new URL('../../openapi.yaml', import.meta.url), 'utf8')));
   project.provide('postgresDoor', typeof address === 'object' && address !== null ? address.port : 0);
   return async () => {
     door.close();

@@ -10,6 +10,8 @@ export interface TestCluster {
 declare module 'vitest' {
   export interface ProvidedContext {
     readonly postgresDoor: number;
+    /** openapi.yaml, parsed: most of a second each time. */
+    readonly openapi: unknown;
   }
 }
 
