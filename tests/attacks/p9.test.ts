@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { assert, asyncProperty, constantFrom, nat } from 'fast-check';
 import { Client } from 'pg';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { problems } from '../../src/errors.ts';
 import type { Role } from '../../src/policy/profile.ts';
 import { operations, type Operation } from '../support/openapi.ts';
@@ -14,6 +14,9 @@ import { openShop, tokenOf, type Shop } from './shop.ts';
 import { nodeOf, placesIn, spoilt, textOf, ways } from './spoil.ts';
 
 /** P9: bad input is a 4xx that names place and reason, is never repeated, never a 5xx, and changes nothing. */
+
+// Some of them send every body in every way, one after the other.
+vi.setConfig({ testTimeout: 300_000 });
 
 let vault: TestVault;
 let shop: Shop;
