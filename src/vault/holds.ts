@@ -16,7 +16,7 @@ import type { Doer } from './caller.ts';
 import { holdKindOf, lapseOf, officersPauseMs, termOf, undecidedUntil, type HoldingRecord } from './holdTerm.ts';
 import { newId } from './ids.ts';
 import type { TenantKeys } from './keyring.ts';
-import { believes, isGenuine, macOf } from './rowMac.ts';
+import { believes, hashOfMac, isGenuine, macOf } from './rowMac.ts';
 import type { Vault } from './vault.ts';
 
 /**
@@ -177,7 +177,7 @@ export function deedOf(hold: HoldRow, recordVersion: 1 | 2) {
     subjectId: hold.customerId,
     object: { kind: 'holds', id: hold.id },
     legalOrderId: hold.legalOrderId,
-    digest: hold.mac,
+    digest: hashOfMac(hold.mac),
     recordVersion,
   } satisfies Deed;
 }

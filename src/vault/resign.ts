@@ -31,7 +31,7 @@ async function resignAll(turning: Turning): Promise<number> {
     const anew = page.flatMap((row) => {
       const found = placeOf(keys, kind, row);
       if (found === undefined && row.mac !== null) turning.onBroken(kind, row.at.join(' '));
-      return found === undefined || found.place === 0 || row.mac === null
+      return found === undefined || row.mac === null || row.mac.equals(found.current)
         ? []
         : [{ at: row.at, was: row.mac, mac: found.current }];
     });

@@ -12,6 +12,11 @@ export type { RowKind };
  * checked wherever it is believed. Whoever edits the tables can take a row away or put back an older one, but not make,
  * widen or move one.
  *
+ * | bytes | of a MAC as it is stored                                                                 |
+ * | ----- | ----------------------------------------------------------------------------------------- |
+ * | 4     | version of the mac key, big-endian, so that the database can turn away what is stored late |
+ * | 32    | keyed hash; in rows of an older version of the vault this alone                                    |
+ *
  * | part | of the keyed hash `row/<kind>` (crypto/blindIndex.ts: each part behind its length)                          |
  * | ---- | ------------------------------------------------------------------------------------------------------------ |
  * | 1    | tenant id                                                                                                    |
@@ -28,7 +33,7 @@ export type { RowKind };
 export type Unsigned<Kind extends RowKind> = Pick<Rows[Kind], Fixed<Kind>>;
 export type Signed<Kind extends RowKind> = Unsigned<Kind> & { readonly mac: Buffer | null };
 /** What MACs are made with. */
-export type MacKeys = Pick<TenantKeys, 'tenantId' | 'macs'>;
+export type MacKeys = Pick<TenantKeys, 'tenantId' | 'macs' | 'macVersions'>;
 
 /** Under the version in use. */
 export function macOf<Kind extends RowKind>(keys: MacKeys, kind: Kind, row: Unsigned<Kind>): Buffer {
@@ -38,24 +43,44 @@ export function macOf<Kind extends RowKind>(keys: MacKeys, kind: Kind, row: Unsi
 }
 
 /** Under each version, the one in use first; what is not asked for is not computed. */
-function macsOf<Kind extends RowKind>(keys: MacKeys, kind: Kind, row: Unsigned<Kind>): Iterable<Buffer> {
+function* macsOf<Kind extends RowKind>(keys: MacKeys, kind: Kind, row: Unsigned<Kind>): Iterable<Buffer> {
   const names = Object.keys(rowMembers[kind]).sort() as Fixed<Kind>[];
-  return keys.macs(`row/${kind}`, keys.tenantId, ...names.map((name) => canonical(row[name])));
+  const versions = keys.macVersions;
+  let place = 0;
+  for (const hash of keys.macs(`row/${kind}`, keys.tenantId, ...names.map((name) => canonical(row[name])))) {
+    const mac = Buffer.alloc(versionBytes + hashBytes);
+    mac.writeUInt32BE(versions[place] ?? 0);
+    hash.copy(mac, versionBytes);
+    place += 1;
+    yield mac;
+  }
 }
+
+/** Constant time in the MAC. */
+function isMac(stored: Buffer | null, mac: Buffer): boolean {
+  if (stored === null) return false;
+  return sameBytes(stored, mac) || sameBytes(stored, hashOfMac(mac));
+}
+
+/** What a leaf says of a row that is vouched for by nothing but its MAC (32 bytes). */
+export const hashOfMac = (mac: Buffer): Buffer => mac.subarray(-hashBytes);
+
+const versionBytes = 4;
+const hashBytes = 32;
 
 function canonical(value: unknown): string {
   if (value instanceof Date) return canonicalJson(value.toISOString());
   return canonicalJson(Buffer.isBuffer(value) ? value.toString('hex') : value);
 }
 
-/** Which live version made the row's MAC: its place among them, 0 for the one in use. Undefined for a row that is not genuine. */
+/** Which live version made the row's MAC: its place among them, 0 for the one in use, and what it would be. Undefined for a row that is not genuine. */
 export function macPlaceOf<Kind extends RowKind>(
   keys: MacKeys,
   kind: Kind,
   row: Signed<Kind>,
 ): { readonly place: number; readonly current: Buffer } | undefined {
   const macs = [...macsOf(keys, kind, row)];
-  const place = macs.findIndex((mac) => row.mac !== null && sameBytes(row.mac, mac));
+  const place = macs.findIndex((mac) => isMac(row.mac, mac));
   const [current] = macs;
   return place === -1 || current === undefined ? undefined : { place, current };
 }
@@ -64,7 +89,7 @@ export function macPlaceOf<Kind extends RowKind>(
 export function isGenuine<Kind extends RowKind>(keys: MacKeys, kind: Kind, row: Signed<Kind>): boolean {
   try {
     if (row.mac === null) return false;
-    for (const mac of macsOf(keys, kind, row)) if (sameBytes(row.mac, mac)) return true;
+    for (const mac of macsOf(keys, kind, row)) if (isMac(row.mac, mac)) return true;
     return false;
   } catch {
     // A value that none of ours could be, `infinity` for a time, say.

@@ -8,9 +8,15 @@ import { decodeLeaf } from '../../src/crypto/leaf.ts';
 import { synthetic } from '../../src/cli/synthetic.ts';
 import { commit } from '../../src/db/commit.ts';
 import { DbFault } from '../../src/db/fault.ts';
+import { disableClient, selectClient } from '../../src/db/clients.ts';
 import { insertTags } from '../../src/db/indexTags.ts';
+import { macTableOf } from '../../src/db/integritySweep.ts';
 import { statement, type Statement } from '../../src/db/statement.ts';
+import { disabled } from '../../src/vault/clientChange.ts';
+import { enrolClient } from '../../src/vault/clients.ts';
 import { newId } from '../../src/vault/ids.ts';
+import { isGenuine } from '../../src/vault/rowMac.ts';
+import { rowMembers } from '../../src/vault/rowMembers.ts';
 import { sealNew } from '../../src/vault/record.ts';
 import { checkpointKey } from '../../src/crypto/checkpoint.ts';
 import { addNextKey, keepFormer, loadKeyFolder, removeKeyFiles } from '../../src/keys/folder.ts';
@@ -481,6 +487,112 @@ describe('P16: a commit that comes late', () => {
     await withClient(vault.db.superuserUrl, (client) => client.query(lost.row.text, [...lost.row.values]));
     expect((await sweepOf(vault)).flaw).toEqual({ code: 'value_does_not_open', kind: 'incidents', id: lost.id });
     await atDatabase(vault, 'delete from amanat.incidents where id = $1', [lost.id]);
+  });
+});
+
+describe('P16: a late commit under a former mac key', () => {
+  const outcome = (...late: readonly Statement[]): Promise<unknown> =>
+    commit(vault.vault.db, { tenantIds: [vault.tenantId] }, late).then(
+      () => 'stored',
+      (error: unknown) => (error instanceof DbFault ? (error.guard ?? error.sqlstate) : error),
+    );
+  /** A client whose row was signed now, to be stored later. */
+  async function enrolled() {
+    const keys = await vault.vault.keyring.tenant(vault.tenantId);
+    const asked = { name: 'late', role: 'support', authMethod: 'client_secret' } as const;
+    const { id, row, statements } = enrolClient(
+      vault.vault.watch.policy(vault.tenantId).profile,
+      keys,
+      asked,
+      vault.vault.now(),
+    );
+    const now = new Date(vault.vault.now());
+    return { id, store: statements, disable: disableClient(disabled(keys, row, now), now) };
+  }
+  const turned = async () => {
+    await rotateMac(turner(undefined));
+    return (await retire(turner(undefined), 'mac')).map(({ destroyed }) => destroyed);
+  };
+
+  test('can be stored in no table: each kind of row that carries a MAC is looked at', async () => {
+    const guarded = (name: string) =>
+      atDatabase<{ table: string }>(
+        vault,
+        `select p.tablename as table from pg_policies p
+          where p.policyname = $1 and p.permissive = 'RESTRICTIVE' and p.cmd = 'INSERT'
+            and exists (select 1 from pg_trigger t where t.tgname = $1 and t.tgrelid = ('amanat.' || p.tablename)::regclass)`,
+        [name],
+      );
+    const tables = Object.keys(rowMembers).map((kind) => macTableOf(kind).table);
+    expect(new Set((await guarded('open_mac')).map(({ table }) => table))).toEqual(new Set(tables));
+    expect(await guarded('open_code_mac')).toEqual([{ table: 'shipments' }]);
+  });
+
+  test('of a process that was frozen between signing and storing is refused, and may be asked again', async () => {
+    const [early, late, there] = [await enrolled(), await enrolled(), await enrolled()];
+    expect(await outcome(...there.store)).toBe('stored');
+    await rotateMac(turner(undefined));
+    // Control: while the former version is open it is stored, and is in the way of the retirement.
+    expect(await outcome(...early.store)).toBe('stored');
+    expect(await retire(turner(undefined), 'mac')).toMatchObject([{ destroyed: false, rests: { clients: 1 } }]);
+    expect(await outcome(...late.store)).toBe('42501');
+    expect(await turned()).toEqual([true]);
+    expect([await outcome(...late.store), await outcome(there.disable)]).toEqual(['42501', 'conflict']);
+    expect(await outcome(...(await enrolled()).store)).toBe('stored');
+    expect((await sweepOf(vault)).flaw).toBeUndefined();
+  });
+
+  test('of a transaction that is open meanwhile is waited for and counted', async () => {
+    const held = await enrolled();
+    await rotateMac(turner(undefined));
+    await withClient(vault.db.serviceUrl, async (client) => {
+      await client.query('begin');
+      await client.query(`select set_config('amanat.tenants', '{${vault.tenantId}}', true)`);
+      for (const { text, values } of held.store) await client.query(text, [...values]);
+      const hung = await retire(turner(undefined, { patienceMs: 0 }), 'mac');
+      expect(hung).toMatchObject([{ destroyed: false, rests: { 'transactions that have not ended': 1 } }]);
+      await client.query('commit');
+    });
+    expect(await retire(turner(undefined), 'mac')).toMatchObject([{ destroyed: false, rests: { clients: 1 } }]);
+    expect(await turned()).toEqual([true]);
+    const keys = await vault.vault.keyring.tenant(vault.tenantId);
+    const [[row]] = await commit(vault.vault.db, { tenantIds: [vault.tenantId] }, [
+      selectClient(vault.tenantId, held.id),
+    ]);
+    expect(row !== undefined && isGenuine(keys, 'clients', row)).toBe(true);
+  });
+
+  test('control: stored all the same under a version that is gone, it is nobody’s', async () => {
+    const lost = await enrolled();
+    expect(await turned()).toEqual([true]);
+    await withClient(vault.db.superuserUrl, async (client) => {
+      for (const { text, values } of lost.store) await client.query(text, [...values]);
+    });
+    expect((await sweepOf(vault)).flaw).toEqual({ code: 'row_not_genuine', kind: 'clients', id: lost.id });
+    for (const [table, column] of [
+      ['client_secrets', 'client_id'],
+      ['clients', 'id'],
+    ])
+      await atDatabase(vault, `delete from amanat.${table} where ${column} = $1`, [lost.id]);
+  });
+
+  test('a row of an older version of the vault, whose MAC names no version, is believed, and signed anew with the next turn', async () => {
+    const old = await enrolled();
+    expect(await outcome(...old.store)).toBe('stored');
+    await atDatabase(vault, 'update amanat.clients set mac = substr(mac, 5) where id = $1', [old.id]);
+    const lengthOf = async () =>
+      (await atDatabase(vault, 'select octet_length(mac) as bytes from amanat.clients where id = $1', [old.id]))[0];
+    expect(await lengthOf()).toEqual({ bytes: 32 });
+    expect((await sweepOf(vault)).flaw).toBeUndefined();
+    expect(await turned()).toEqual([true]);
+    expect(await lengthOf()).toEqual({ bytes: 36 });
+    // Whoever writes another version before it wins nothing.
+    await atDatabase(vault, `update amanat.clients set mac = '\\x000000ff'::bytea || substr(mac, 5) where id = $1`, [
+      old.id,
+    ]);
+    expect((await sweepOf(vault)).flaw).toEqual({ code: 'row_not_genuine', kind: 'clients', id: old.id });
+    await atDatabase(vault, 'delete from amanat.client_secrets where client_id = $1', [old.id]);
+    await atDatabase(vault, 'delete from amanat.clients where id = $1', [old.id]);
   });
 });
 

@@ -747,7 +747,7 @@ describe('the MAC', () => {
       expiresAt: null,
     };
     const mac = macOf(keys, 'client_secrets', row);
-    expect(mac).toHaveLength(32);
+    expect(mac).toHaveLength(36);
     expect(isGenuine(keys, 'client_secrets', { ...row, mac })).toBe(true);
     const { clientId, id } = row;
     const others = [
