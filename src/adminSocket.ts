@@ -70,6 +70,9 @@ async function replied(text: string, answer: (request: AdminRequest) => Promise<
   }
 }
 
+/** Does a service run on this data folder? It says nothing of one whose path was too long for a socket. */
+export const isServed = (dataDir: string): Promise<boolean> => isAnswered(socketIn(dataDir));
+
 function isAnswered(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path);

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { archiveName } from '../db/embeddedArchive.ts';
 import type { DurabilityState } from '../db/backupState.ts';
-import { archivedRun, isWaiting, walTroubles } from './archivedWal.ts';
+import { archivedRun, isWaiting, mostWaiting, segmentsBetween, walTroubles } from './archivedWal.ts';
 import type { Backup } from './backupFolder.ts';
 import type { Roots } from './backupManifest.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
@@ -18,7 +18,7 @@ export function ofArchiver(state: DurabilityState, own: boolean, folder: string 
     const { failedWal } = state;
     const taken = folder !== undefined && failedWal !== null && existsSync(join(folder, archiveName, failedWal));
     const why = taken
-      ? 'another file of that name is there: another database archives there, or one of an earlier restore did. Move wal away, then: amanat backup'
+      ? `another file of that name is there: another database archives there, or one of an earlier restore did. ${mends}`
       : `what the command said is in ${own ? 'postgres.log' : 'the server’s log'}: a full disk, a folder that is gone or not writable`;
     const tried = `${failedWal}, last tried at ${state.archiveFailedAt.toISOString()}, archived last: ${last}`;
     return fail('archive', `archiving fails: ${tried}; ${why}`);
@@ -50,10 +50,16 @@ export async function ofArchivedWal(
   const run = await archivedRun(search);
   const { trouble, last, beyond, provenBeyond, newest } = run;
   if (newest !== undefined && current !== null && current.slice(0, 8) !== newest) {
-    const says = `the archive goes on in timeline ${newest}, the database writes ${current.slice(0, 8)}: one of them is of another restore. Move wal away, then: amanat backup`;
+    const says = `the archive goes on in timeline ${newest}, the database writes ${current.slice(0, 8)}: one of them is of another restore. ${mends}`;
     return fail('wal_timeline', says);
   }
   if (trouble === undefined || isWaiting(run)) {
+    const behind = current === null ? 0 : segmentsBetween(last ?? manifest.lastSegment, current) - beyond;
+    // A command that hangs has not failed, and what the server tells of failures somebody in the database can clear.
+    if (behind > mostWaiting) {
+      const says = `the database writes ${current}, and ${behind} segments before it are not in the archive. Does its disk answer?`;
+      return fail('wal_behind', says);
+    }
     return ok(
       'wal',
       last === undefined ? 'none follows on the newest backup yet' : `follows on the newest backup to ${last}`,
@@ -65,8 +71,12 @@ export async function ofArchivedWal(
       `wal_${code}`,
       `${beyond} segments from ${name} on wait for the service to vouch for them: is it sealed, or not running?`,
     );
+  const mend = code === 'timeline' ? mends : 'Make another: amanat backup';
   return fail(
     `wal_${code}`,
-    `${name} ${walTroubles[code]}: ${beyond} segments are of no use to the newest backup. Make another: amanat backup`,
+    `${name} ${walTroubles[code]}: ${beyond} segments are of no use to the newest backup. ${mend}`,
   );
 }
+
+/** A new backup alone would be followed by the same. */
+const mends = 'Move wal away, start the service anew, then: amanat backup';

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { provenDigest } from '../archiveProof.ts';
 import { digestOf } from '../crypto/digest.ts';
-import { digestOfFile } from '../db/embeddedBackup.ts';
+import { digestOfFile } from '../db/copiedFile.ts';
 import type { ArchivedFile } from '../db/embeddedRestore.ts';
 import { textOfRegular } from '../regularFile.ts';
 import type { Manifest, Roots } from './backupManifest.ts';
@@ -40,7 +40,7 @@ export interface ArchivedRun {
 }
 
 /** The service vouches every two seconds, and a busy database fills a segment in less than one. */
-const mostWaiting = 16;
+export const mostWaiting = 16;
 
 /** Ends it at what was archived last and waits to be vouched for? Whoever takes proofs away can make it look so of this much and no more. */
 export function isWaiting({ trouble, beyond, provenBeyond }: ArchivedRun): boolean {
@@ -75,6 +75,8 @@ const mostHistory = 1024 * 1024;
 const timelineOf = (name: string): string => name.slice(0, 8);
 const numberOf = (name: string): number =>
   Number.parseInt(name.slice(8, 16), 16) * segmentsPerFile + Number.parseInt(name.slice(16, 24), 16);
+/** Segments between the two, whatever their timelines. */
+export const segmentsBetween = (earlier: string, later: string): number => numberOf(later) - numberOf(earlier) - 1;
 const hex = (value: number): string => value.toString(16).toUpperCase().padStart(8, '0');
 const nameOf = (timeline: string, number: number): string =>
   `${timeline}${hex(Math.floor(number / segmentsPerFile))}${hex(number % segmentsPerFile)}`;

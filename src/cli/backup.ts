@@ -26,9 +26,9 @@ export const backup: Command = {
   async run(args, out) {
     noWords(args);
     const config = readConfig(process.env);
+    refuseOwn(config);
     const to = backupFolder(config, args, 'to');
     await refuseKeysBeside(config.keysDir, to);
-    refuseOwn(config);
     const { root } = await keysOf(config);
     const bar = progress();
     const made = await withDatabase(config, async (db) => {
@@ -65,7 +65,7 @@ export function backupFolder(config: Config, args: Arguments, option: string): s
 export function refuseOwn(config: Config): void {
   if (config.databaseUrl !== undefined)
     throw new ConfigFault([
-      'AMANAT_DATABASE_URL names a PostgreSQL of your own: back it up with pg_basebackup or pg_dump.',
+      'AMANAT_DATABASE_URL names a PostgreSQL of your own: back it up and restore it with its own tools (docs/operations.md).',
     ]);
 }
 

@@ -96,7 +96,7 @@ async function ofBackups(
   const { backups, refused } = await backupsIn(folder, roots);
   const [newest] = backups;
   const changed = refused.map(({ path, code }) =>
-    (code === 'altered' ? fail : warn)(`backup_${code}`, `${path} ${refusalWords[code]}`),
+    (code === 'altered' || code === 'unreadable' ? fail : warn)(`backup_${code}`, `${path} ${refusalWords[code]}`),
   );
   if (newest === undefined) return [...changed, fail('backup', `${folder} holds no whole backup. Run: amanat backup`)];
   const { path, manifest } = newest;

@@ -1,8 +1,10 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { copyCluster, isAsWritten, putDurably } from '../db/embeddedBackup.ts';
+import { isAsWritten, putDurably } from '../db/copiedFile.ts';
+import { copyCluster } from '../db/embeddedBackup.ts';
 import type { RootKey } from '../keys/folder.ts';
 import {
+  folderName,
   manifestName,
   readManifest,
   signedManifest,
@@ -10,6 +12,8 @@ import {
   type ManifestRefusal,
   type Roots,
 } from './backupManifest.ts';
+import { ConfigFault } from '../config.ts';
+import { isAbsent } from '../regularFile.ts';
 import { syncFolder } from '../syncFolder.ts';
 
 /**
@@ -33,8 +37,10 @@ export async function backUp(
 ): Promise<{ readonly path: string; readonly manifest: Manifest }> {
   await mkdir(to, { recursive: true, mode: 0o700 });
   const draft = join(to, `.backup-${Date.now()}-${process.pid}`);
+  // Not through a link that somebody put there before.
+  await mkdir(draft, { mode: 0o700 });
   try {
-    await mkdir(join(draft, 'postgres'), { recursive: true, mode: 0o700 });
+    await mkdir(join(draft, 'postgres'), { mode: 0o700 });
     const copy = await copyCluster(source.folder, source.port, join(draft, 'postgres', 'cluster'), onFile);
     const files = copy.files.map((file) => ({ ...file, path: `postgres/cluster/${file.path}` }));
     for (const name of secrets) {
@@ -53,7 +59,7 @@ export async function backUp(
     });
     await writeFile(join(draft, manifestName), `${JSON.stringify(manifest)}\n`, { mode: 0o600, flush: true });
     for (const folder of [join(draft, 'postgres'), draft]) await syncFolder(folder);
-    const path = join(to, manifest.startedAt.replaceAll(':', '-'));
+    const path = join(to, folderName(manifest));
     await rename(draft, path);
     await syncFolder(to);
     return { path, manifest };
@@ -76,7 +82,10 @@ export async function backupsIn(
   readonly backups: readonly Backup[];
   readonly refused: readonly { readonly path: string; readonly code: ManifestRefusal }[];
 }> {
-  const names = await readdir(folder).catch(() => []);
+  const names = await readdir(folder).catch((error: unknown) => {
+    if (isAbsent(error)) throw new ConfigFault([`There is no folder ${folder}.`]);
+    throw error;
+  });
   const backups: Backup[] = [];
   const refused: { readonly path: string; readonly code: ManifestRefusal }[] = [];
   for (const path of names.map((name) => join(folder, name))) {

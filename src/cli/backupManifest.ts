@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { isManifestMac, manifestMac, manifestSecret } from '../crypto/backupMac.ts';
-import type { CopiedFile } from '../db/embeddedBackup.ts';
+import type { CopiedFile } from '../db/copiedFile.ts';
 import { VaultError } from '../errors.ts';
 import type { KeyFolder, RootKey } from '../keys/folder.ts';
 import { textOfRegular } from '../regularFile.ts';
@@ -8,7 +8,7 @@ import { textOfRegular } from '../regularFile.ts';
 /** What `manifest.json` of a backup says. Nothing of a backup is believed but what this lists, and this by its MAC alone. */
 export interface Manifest {
   readonly format: 2;
-  /** RFC 3339, by PostgreSQL's clock. What was committed before `startedAt` is in it. */
+  /** RFC 3339, by the machine's clock. What was committed before `startedAt` is in it. */
   readonly startedAt: string;
   readonly endedAt: string;
   /** Which PostgreSQL cluster: it makes the number when it is made, and its WAL bears it. */
@@ -35,7 +35,7 @@ export type Roots = KeyFolder['root'];
 export type ManifestRefusal = 'cut_short' | 'unreadable' | 'other_format' | 'other_keys' | 'altered';
 
 export const refusalWords: Readonly<Record<ManifestRefusal, string>> = {
-  cut_short: 'is no whole backup: it has no manifest',
+  cut_short: 'is no whole backup: it has no manifest. A backup is a folder named by its time',
   unreadable: 'has a manifest that cannot be read: no right to it, a fault of the disk, or no file in its place',
   other_format: 'was made by another version: its manifest has another format',
   other_keys:
@@ -45,6 +45,9 @@ export const refusalWords: Readonly<Record<ManifestRefusal, string>> = {
 };
 
 export const manifestName = 'manifest.json';
+
+/** A backup's folder is named by its time. */
+export const folderName = ({ startedAt }: Pick<Manifest, 'startedAt'>): string => startedAt.replaceAll(':', '-');
 
 export async function signedManifest(root: RootKey, content: Omit<Manifest, 'mac'>): Promise<Manifest> {
   const signed = { ...content, mac: { rootKeyId: root.id } };

@@ -34,9 +34,9 @@ export const backupPrune: Command = {
   async run(args, out) {
     noWords(args);
     const config = readConfig(process.env);
+    refuseOwn(config);
     const folder = backupFolder(config, args, 'in');
     await refuseKeysBeside(config.keysDir, folder);
-    refuseOwn(config);
     const dry = args.flag('dry-run');
     return withWatch(config, async (db, watch, _keyring, keys) => {
       const keep = termOf(args, watch);

@@ -4,7 +4,7 @@ import { ConfigFault } from '../config.ts';
 import { archiveName } from '../db/embeddedArchive.ts';
 import { syncFolder } from '../syncFolder.ts';
 import { damagedFiles, type Backup } from './backupFolder.ts';
-import { readManifest, type ManifestRefusal, type Roots } from './backupManifest.ts';
+import { folderName, readManifest, type ManifestRefusal, type Roots } from './backupManifest.ts';
 
 /**
  * What of a folder for backups has had its time. Believed is only what this vault made: a folder named by the time that its
@@ -151,7 +151,7 @@ export async function prune(pruning: Pruning, { record, onFile, onGone }: Prunin
     gone();
   }
   for (const { path, manifest: of } of due) {
-    const half = join(folder, prunedPrefix + of.startedAt.replaceAll(':', '-'));
+    const half = join(folder, prunedPrefix + folderName(of));
     await rename(path, half);
     await syncFolder(folder);
     await rm(half, { recursive: true, force: true });

@@ -50,12 +50,23 @@ function vaultExit(error: VaultError): Exit {
   return error.status === 503 ? exit.unavailable : exit.software;
 }
 
-/** What a fault means to a person; of any other error only its class is told. */
+/** What a fault means to a person; of any other error but the system's own only its class is told. */
 export function messageOf(error: unknown): string {
   if (error instanceof VaultError)
     return [error.code, ...error.faults.map((f) => `${f.pointer} ${f.code}`)].join('\n  ');
   if (error instanceof WitnessFault) return `the witness did not answer, or took nothing: ${error.code}`;
   if (error instanceof DbFault) return `the database answered: ${error.message}`;
   if (error instanceof Error && known.some((kind) => error instanceof kind)) return error.message;
+  if (isOfSystem(error)) return error.message;
   return error instanceof Error ? `unexpected ${error.name}` : 'unexpected fault';
+}
+
+/** Of a file or a folder, as Node words it: code, what it means, what was tried, path. */
+function isOfSystem(error: unknown): error is Error {
+  return (
+    error instanceof Error &&
+    'syscall' in error &&
+    'code' in error &&
+    error.message.startsWith(`${String(error.code)}: `)
+  );
 }

@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ConfigFault } from '../config.ts';
-import { isAsWritten } from '../db/embeddedBackup.ts';
+import { isAsWritten } from '../db/copiedFile.ts';
+import { lockFolder } from '../db/embeddedLock.ts';
 import { configureRestored, isConfiguration, type Recovery } from '../db/embeddedRestore.ts';
 import type { Manifest } from './backupManifest.ts';
 import { syncFolder } from '../syncFolder.ts';
@@ -11,7 +13,7 @@ const clusterPath = 'postgres/cluster/';
 /**
  * Puts a backup where the service finds it: what its manifest lists, each file held against its digest while it is copied, with a
  * configuration of ours. Returns the files that are not as they were written; then nothing was put anywhere. Throws `ConfigFault`
- * where something stands already.
+ * where something stands already, and `EmbeddedFault` folder_in_use where another restore is at work.
  */
 export async function putBack(
   { path: backup, manifest }: { readonly path: string; readonly manifest: Manifest },
@@ -19,11 +21,18 @@ export async function putBack(
   recovery: Recovery,
   onFile: (done: number, all: number) => void = () => undefined,
 ): Promise<readonly string[]> {
-  if ((await stat(folder).catch(() => undefined)) !== undefined)
-    throw new ConfigFault([`${folder} is there. Move it away first: nothing is overwritten.`]);
-  const draft = `${folder}.restoring`;
-  await rm(draft, { recursive: true, force: true });
+  const place = `${folder}.restoring`;
+  const draft = join(place, 'postgres');
+  await mkdir(dirname(folder), { recursive: true, mode: 0o700 });
+  await mkdir(place, { mode: 0o700 }).catch((error: unknown) => {
+    if (!existsSync(place)) throw error;
+  });
+  const lock = await lockFolder(place);
   try {
+    if ((await stat(folder).catch(() => undefined)) !== undefined)
+      throw new ConfigFault([`${folder} is there. Move it away first: nothing is overwritten.`]);
+    // Of one that was stopped on the way.
+    await rm(draft, { recursive: true, force: true });
     const damaged = await copyListed(backup, manifest, draft, onFile);
     if (damaged.length > 0) return damaged;
     await configureRestored(join(draft, 'cluster'), recovery);
@@ -32,6 +41,8 @@ export async function putBack(
     return [];
   } finally {
     await rm(draft, { recursive: true, force: true });
+    await lock.release();
+    await rm(place, { recursive: true, force: true });
   }
 }
 

@@ -1,12 +1,14 @@
 import { statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { readConfig } from '../config.ts';
+import { basename, join, resolve } from 'node:path';
+import { isServed } from '../adminSocket.ts';
+import { readConfig, type Config } from '../config.ts';
 import { archiveName, isArchivable } from '../db/embeddedArchive.ts';
+import { EmbeddedFault } from '../db/embeddedFault.ts';
 import type { Recovery } from '../db/embeddedRestore.ts';
 import { archivedRun, isWaiting, walTroubles, type ArchivedRun } from './archivedWal.ts';
 import { keysOf } from '../keyAccess.ts';
 import { KeyFault } from '../keys/keyFault.ts';
-import { readManifest, refusalWords, type Manifest, type Roots } from './backupManifest.ts';
+import { folderName, readManifest, refusalWords, type Manifest, type Roots } from './backupManifest.ts';
 import { refuseOwn } from './backup.ts';
 import { exit, noWords, required, UsageFault, type Arguments, type Command } from './command.ts';
 import { progress } from './progress.ts';
@@ -38,18 +40,17 @@ export const restore: Command = {
     noWords(args);
     const config = readConfig(process.env);
     refuseOwn(config);
-    const from = required(args, 'from');
+    const from = folderGiven('from', required(args, 'from'));
     const asked = askedFor(args);
+    await refuseServed(config);
     const keys = await keysOf(config);
     const manifest = await readManifest(from, keys.root);
     if (typeof manifest === 'string') {
       out.result({ restored: false, code: manifest }, () => `Not restored. ${from} ${refusalWords[manifest]}.`);
       return exit.found;
     }
-    const missing = manifest.rootKeyIds.find((id) => !keys.root.byId.has(id));
-    if (missing !== undefined)
-      throw new KeyFault('keys_wrong', `The backup opens with root key ${missing}, which is not in ${config.keysDir}.`);
-    const run = asked.archive === undefined ? undefined : await walOf(asked, manifest, keys.root);
+    refuseUnfit(manifest, asked, keys.root, config);
+    const run = asked.archive === undefined ? undefined : await walOf(asked.archive, asked, manifest, keys.root);
     // What was archived last may wait for its vouching when the disk goes: it is left out and told. Anything else is asked about.
     if (run?.trouble !== undefined && asked.unproven !== 'stop' && !isWaiting(run)) {
       const { trouble, beyond } = run;
@@ -75,9 +76,11 @@ export const restore: Command = {
       return exit.found;
     }
     const wal = run && { last: run.last, left: run.beyond, leftFrom: run.trouble?.name, unproven: run.unproven };
-    out.result({ restored: true, folder, startedAt: manifest.startedAt, ...(wal && { wal }) }, () =>
+    const misnamed = basename(from) !== folderName(manifest);
+    out.result({ restored: true, folder, startedAt: manifest.startedAt, misnamed, ...(wal && { wal }) }, () =>
       [
         `Restored the backup of ${manifest.startedAt} to ${folder}.`,
+        ...(misnamed ? [`WARNING: ${from} is not named by that time. Is it the one you meant?`] : []),
         ...(run === undefined ? [] : walWords(run)),
         'Next: amanat restore check',
       ].join('\n'),
@@ -86,15 +89,29 @@ export const restore: Command = {
   },
 };
 
+/** Its cluster may have been moved away under it, and it would go on with that. */
+async function refuseServed({ dataDir }: Config): Promise<void> {
+  if (await isServed(dataDir)) throw new EmbeddedFault('folder_in_use', `A service runs on ${dataDir}. Stop it first.`);
+}
+
+function refuseUnfit(manifest: Manifest, { until }: Asked, roots: Roots, { keysDir }: Config): void {
+  const missing = manifest.rootKeyIds.find((id) => !roots.byId.has(id));
+  if (missing !== undefined)
+    throw new KeyFault('keys_wrong', `The backup opens with root key ${missing}, which is not in ${keysDir}.`);
+  if (until instanceof Date && until < new Date(manifest.endedAt))
+    throw new UsageFault(`--until is before ${manifest.endedAt}, when this backup was complete: take an earlier one`);
+}
+
 interface Asked {
   readonly archive: string | undefined;
   readonly until: Recovery['until'];
   readonly unproven: 'stop' | 'take' | undefined;
 }
 
-async function walOf({ archive = '', unproven }: Asked, manifest: Manifest, roots: Roots): Promise<ArchivedRun> {
+/** Throws `UsageFault` for a folder in which there is none. */
+async function walOf(archive: string, { unproven }: Asked, manifest: Manifest, roots: Roots): Promise<ArchivedRun> {
   const bar = progress();
-  return archivedRun({
+  const run = await archivedRun({
     archive,
     manifest,
     roots,
@@ -102,6 +119,8 @@ async function walOf({ archive = '', unproven }: Asked, manifest: Manifest, root
     whole: true,
     onFile: (done, all) => bar.at(done / all, `${done} of ${all} segments of WAL`),
   }).finally(() => bar.end());
+  if (run.files.length > 0 || run.trouble !== undefined) return run;
+  throw new UsageFault(`no WAL in ${archive} follows on the backup; to its own moment: without --wal`);
 }
 
 function walRefusal({ code, name }: NonNullable<ArchivedRun['trouble']>, beyond: number): string {
@@ -117,7 +136,7 @@ function walRefusal({ code, name }: NonNullable<ArchivedRun['trouble']>, beyond:
 function walWords({ last, trouble, beyond, unproven }: ArchivedRun): string[] {
   return [
     last === undefined
-      ? 'No archived WAL follows on it.'
+      ? 'WARNING: no archived WAL follows on it.'
       : `PostgreSQL will roll forward to the end of ${last} at most.`,
     ...(trouble === undefined
       ? []
@@ -126,13 +145,18 @@ function walWords({ last, trouble, beyond, unproven }: ArchivedRun): string[] {
   ];
 }
 
+function folderGiven(option: string, path: string): string {
+  const folder = resolve(path);
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true)
+    throw new UsageFault(`--${option}: ${folder} is no folder`);
+  return folder;
+}
+
 function askedFor(args: Arguments): Asked {
   const [wal, until, unproven] = [args.text('wal'), args.text('until'), args.text('unproven')];
   // PostgreSQL reads it from a folder of its own, and takes a file that it does not find for the end of the archive.
-  const archive = wal === undefined ? undefined : resolve(wal);
+  const archive = wal === undefined ? undefined : folderGiven('wal', wal);
   if (archive !== undefined && !isArchivable(archive)) throw new UsageFault('--wal is no usable path');
-  if (archive !== undefined && statSync(archive, { throwIfNoEntry: false })?.isDirectory() !== true)
-    throw new UsageFault(`--wal: ${archive} is no folder`);
   if (until !== undefined && archive === undefined) throw new UsageFault('--until goes with --wal');
   if (unproven !== undefined && archive === undefined) throw new UsageFault('--unproven goes with --wal');
   if (unproven !== undefined && unproven !== 'stop' && unproven !== 'take')

@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto';
-import { mkdir, open, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, readlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Client } from 'pg';
-import { bytesOf, isAbsent, openRegular } from '../regularFile.ts';
 import { syncFolder } from '../syncFolder.ts';
+import { copyDurably, putDurably, type CopiedFile } from './copiedFile.ts';
 import { databaseName, superuser } from './embeddedCluster.ts';
 import { EmbeddedFault } from './embeddedFault.ts';
+import { connectFault, DbFault, dbFault } from './fault.ts';
 
 /**
  * A consistent copy of the embedded cluster while it serves: PostgreSQL's low-level backup (PostgreSQL 18, section 25.3.4), as
@@ -15,21 +15,13 @@ export interface ClusterCopy {
   /** Names of the first and the last WAL segment that the copy needs. */
   readonly firstSegment: string;
   readonly lastSegment: string;
-  /** By PostgreSQL's clock. */
+  /** By this machine's clock, which is PostgreSQL's: nobody in the database has a say in it. */
   readonly startedAt: Date;
   readonly endedAt: Date;
   /** The cluster's own number. */
   readonly systemId: string;
   readonly folders: readonly string[];
   readonly files: readonly CopiedFile[];
-}
-
-export interface CopiedFile {
-  /** Below the copy, with slashes. */
-  readonly path: string;
-  readonly bytes: number;
-  /** Hexadecimal. */
-  readonly sha256: string;
 }
 
 /** Their content is of the running server only (section 25.3.4.3); the folders themselves are needed. */
@@ -43,9 +35,13 @@ const emptied = new Set([
   'pg_stat_tmp',
   'pg_subtrans',
 ]);
-const leftOut = /^(?:postmaster\.(?:pid|opts)|pg_internal\.init|pgsql_tmp.*|backup_label.*|.*\.signal)$/;
+const leftOut =
+  /^(?:postmaster\.(?:pid|opts)|pg_internal\.init|pgsql_tmp.*|(?:backup_label|tablespace_map).*|.*\.signal)$/;
 /** Copied last: it says from where recovery begins. */
 const control = 'global/pg_control';
+
+/** The first row. Throws `DbFault`. */
+type Ask = (text: string) => Promise<{ readonly segment?: string; readonly label?: string } | undefined>;
 
 /** `to` must not be there yet. `onFile` hears of each file, and how many there are. */
 export async function copyCluster(
@@ -60,22 +56,27 @@ export async function copyCluster(
     application_name: 'amanat backup',
   });
   client.on('error', () => undefined);
-  await client.connect();
-  try {
-    // Keeps the WAL from now on; goes with this connection, however it ends.
-    await client.query(`select pg_create_physical_replication_slot('amanat_backup', true, true)`);
-    const begun = await client.query<{ segment: string; at: Date }>(
-      `select pg_walfile_name(pg_backup_start('amanat', true)) as segment, clock_timestamp() as at`,
+  const ask: Ask = (text) =>
+    client.query(text).then(
+      ({ rows }) => rows[0],
+      (error: unknown) => Promise.reject(dbFault(error)),
     );
+  await client.connect().catch((error: unknown) => Promise.reject(connectFault(error)));
+  try {
+    // Names mean PostgreSQL's own, whatever else somebody made in the database.
+    await ask(`set search_path = ''`);
+    await reserveWal(ask);
+    const startedAt = new Date();
+    const first = await ask(`select pg_walfile_name(pg_backup_start('amanat', true)) as segment`);
     const cluster = join(folder, 'cluster');
     const { files, folders } = await copyFiles(cluster, to, onFile);
-    const ended = await client.query<{ segment: string; label: string; at: Date }>(
-      `select pg_walfile_name(b.lsn) as segment, b.labelfile as label, clock_timestamp() as at
-         from pg_backup_stop(false) b`,
+    const last = await ask(
+      `select pg_walfile_name(b.lsn) as segment, b.labelfile as label from pg_backup_stop(false) b`,
     );
-    await client.query(`select pg_switch_wal()`);
-    const [first, last] = [begun.rows[0], ended.rows[0]];
-    if (first === undefined || last === undefined) throw new Error('PostgreSQL did not begin or end the backup');
+    const endedAt = new Date();
+    await ask(`select pg_switch_wal()`);
+    if (first?.segment === undefined || last?.segment === undefined || last.label === undefined)
+      throw new Error('PostgreSQL did not begin or end the backup');
     const label = await putDurably(to, 'backup_label', last.label);
     const wal = await copySegments(cluster, to, first.segment, last.segment);
     await syncTree(to);
@@ -83,8 +84,8 @@ export async function copyCluster(
     return {
       firstSegment: first.segment,
       lastSegment: last.segment,
-      startedAt: first.at,
-      endedAt: last.at,
+      startedAt,
+      endedAt,
       systemId: await systemIdOf(cluster),
       folders,
       files: [...files, label, ...wal],
@@ -92,6 +93,16 @@ export async function copyCluster(
   } finally {
     await client.end().catch(() => undefined);
   }
+}
+
+/** Keeps the WAL from now on; goes with this connection, however it ends. Throws `EmbeddedFault` while another backup is made. */
+async function reserveWal(ask: Ask): Promise<void> {
+  await ask(`select pg_create_physical_replication_slot('amanat_backup', true, true)`).catch((error: unknown) => {
+    // duplicate_object
+    if (error instanceof DbFault && error.sqlstate === '42710')
+      throw new EmbeddedFault('folder_in_use', 'Another backup of this database is being made.');
+    throw error;
+  });
 }
 
 async function copyFiles(
@@ -157,82 +168,6 @@ async function copySegments(cluster: string, to: string, first: string, last: st
   }
   if (!copied.some(({ path }) => path === `pg_wal/${first}`)) throw new Error('the WAL of the backup is gone already');
   return copied;
-}
-
-/**
- * Says what was read of the cluster, not what is in the copy by then: whoever can write where backups are may have put something else
- * there. Undefined for a file that was dropped meanwhile: the WAL knows of it.
- */
-async function copyDurably(cluster: string, to: string, path: string): Promise<CopiedFile | undefined> {
-  const target = await open(join(to, path), 'wx', 0o600);
-  try {
-    const read = await digestOfFile(join(cluster, path), Infinity, (chunk) => target.writeFile(chunk));
-    await target.sync();
-    return { path, ...read };
-  } catch (error) {
-    // Of the cluster's file: the copy is open.
-    if (!isAbsent(error)) throw error;
-    await rm(join(to, path), { force: true });
-    return undefined;
-  } finally {
-    await target.close();
-  }
-}
-
-/** The same of what is not copied but written. */
-export async function putDurably(folder: string, path: string, content: string | Buffer): Promise<CopiedFile> {
-  await writeFile(join(folder, path), content, { mode: 0o600, flag: 'wx', flush: true });
-  return { path, bytes: Buffer.byteLength(content), sha256: createHash('sha256').update(content).digest('hex') };
-}
-
-/**
- * A regular file of this size and digest? With `to`, what is read goes there as well, so that what was looked at is what is
- * there then, whoever changes the file meanwhile. A link is none of ours, and a pipe would never end.
- */
-export async function isAsWritten(
-  { bytes, sha256 }: Omit<CopiedFile, 'path'>,
-  from: string,
-  to?: string,
-): Promise<boolean> {
-  const target = to === undefined ? undefined : await open(to, 'wx', 0o600);
-  let unwritable: unknown;
-  const keep = async (chunk: Buffer): Promise<void> => {
-    await target?.writeFile(chunk).catch((error: unknown) => {
-      unwritable = error;
-      throw error;
-    });
-  };
-  try {
-    // Not forced to the disk: PostgreSQL does so with the whole cluster before it recovers (recovery_init_sync_method).
-    const found = await digestOfFile(from, bytes, keep);
-    return found.bytes === bytes && found.sha256 === sha256;
-  } catch {
-    if (unwritable !== undefined) throw unwritable;
-    return false;
-  } finally {
-    await target?.close();
-  }
-}
-
-/** Of a regular file of at most so many bytes. Throws for a link, a pipe, or a larger one. */
-export async function digestOfFile(
-  path: string,
-  most = Infinity,
-  onChunk: (chunk: Buffer) => Promise<void> = () => Promise.resolve(),
-): Promise<Omit<CopiedFile, 'path'>> {
-  const source = await openRegular(path, most);
-  try {
-    const hash = createHash('sha256');
-    let bytes = 0;
-    for await (const chunk of bytesOf(source, most)) {
-      hash.update(chunk);
-      bytes += chunk.length;
-      await onChunk(chunk);
-    }
-    return { bytes, sha256: hash.digest('hex') };
-  } finally {
-    await source.close();
-  }
 }
 
 async function syncTree(folder: string): Promise<void> {

@@ -19,8 +19,9 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { Client } from 'pg';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { proveArchived, provenDigest } from '../../src/archiveProof.ts';
+import { ofArchivedWal } from '../../src/cli/archiveCheck.ts';
 import { archivedRun, isWaiting, type ArchivedRun } from '../../src/cli/archivedWal.ts';
 import { backUp, backupsIn, damagedFiles } from '../../src/cli/backupFolder.ts';
 import { readManifest, type Manifest } from '../../src/cli/backupManifest.ts';
@@ -28,6 +29,7 @@ import { putBack } from '../../src/cli/putBack.ts';
 import { walMac, walSecret } from '../../src/crypto/backupMac.ts';
 import { refuseKeysBeside } from '../../src/keysApart.ts';
 import { archiveSettings, isArchivable, makeArchive } from '../../src/db/embeddedArchive.ts';
+import { lockFolder } from '../../src/db/embeddedLock.ts';
 import type { Recovery } from '../../src/db/embeddedRestore.ts';
 import { newRootKeyText, parseRootKey } from '../../src/keys/rootKey.ts';
 import { startEmbedded, type Embedded } from '../../src/db/embedded.ts';
@@ -45,7 +47,7 @@ let between: Date;
 const overwritten = 'postgres/cluster/PG_VERSION';
 let damagedMeanwhile: readonly string[];
 /** Gone from the cluster before they were copied; and what became of a backup whose copy lost a folder meanwhile. */
-let [dropped, cutMeanwhile] = ['', ''];
+let [dropped, cutMeanwhile, meanwhileAnother, throughLink] = ['', '', '', ''];
 /** Of a cluster with a tablespace elsewhere, and of one with another link in it. */
 const outsideCluster: string[] = [];
 
@@ -101,6 +103,8 @@ async function restored(recovery: Recovery, from = taken): Promise<number[]> {
   }
 }
 
+const superuserSecret = (): string => readFileSync(join(folder, 'superuser.secret'), 'utf8').trim();
+
 beforeAll(async () => {
   const embedded = await startEmbedded({ folder, archive: backups });
   await rowsOf(
@@ -140,6 +144,17 @@ beforeAll(async () => {
   const attempt = (onFile: (done: number) => void = () => undefined): Promise<string> =>
     backUp(source, backups, contents, root1, onFile).then(({ path }) => path, String);
   cutMeanwhile = await attempt(cut);
+  const other = new Client({ connectionString: embedded.ownerUrl.replace(/[^/]+@/, `postgres:${superuserSecret()}@`) });
+  await other.connect();
+  await other.query(`select pg_create_physical_replication_slot('amanat_backup', true, true)`);
+  meanwhileAnother = await attempt();
+  await other.end();
+  const clock = vi.spyOn(Date, 'now').mockReturnValue(1_700_000_000_000);
+  mkdirSync(join(root, 'led to'));
+  symlinkSync(join(root, 'led to'), join(backups, `.backup-${Date.now()}-${process.pid}`));
+  throughLink = await attempt();
+  rmSync(join(backups, `.backup-${Date.now()}-${process.pid}`));
+  clock.mockRestore();
   for (const path of ['pg_tblspc/16999', 'pg_xact/0001']) {
     symlinkSync(root, join(folder, 'cluster', path));
     outsideCluster.push(await attempt());
@@ -169,15 +184,17 @@ describe('a backup of the embedded database, taken while it is written to', () =
     expect(manifest.files.map(({ path }) => path)).not.toContain(`postgres/cluster/${dropped}`);
   });
 
-  test('is whole by itself: it starts without an archive, as of its moment', async () => {
-    expect(await restored({ archive: undefined, until: undefined })).toEqual([1]);
-  });
-
   test('rolls forward to a moment, and as far as there is WAL', async () => {
     const { files, trouble, last } = await followed();
     expect({ trouble, last }).toEqual({ trouble: undefined, last: segments().at(-1) });
     expect(await restored({ archive: { folder: wal, files }, until: between })).toEqual([1, 2]);
     expect(await restored({ archive: { folder: wal, files }, until: undefined })).toEqual([1, 2, 3]);
+  });
+
+  test('is one at a time, and not written through a link', () => {
+    // Control: the same call before, with nothing in its way, made `taken`.
+    expect(meanwhileAnother).toContain('Another backup of this database is being made');
+    expect([throughLink, readdirSync(join(root, 'led to'))]).toEqual([expect.stringContaining('EEXIST'), []]);
   });
 
   test('is none of a cluster of which a part lies elsewhere', () => {
@@ -212,14 +229,23 @@ describe('a backup of the embedded database, taken while it is written to', () =
     const found = await backupsIn(backups, roots);
     expect(found.backups.map(({ path }) => path)).toEqual([taken]);
     expect(found.refused).toEqual([]);
+    await expect(backupsIn(join(backups, 'nowhere'), roots)).rejects.toThrow('There is no folder');
   });
 
-  test('is never put over something', async () => {
+  test('is whole by itself: it starts without an archive, as of its moment; it is never put over something', async () => {
     const backup = { path: taken, manifest: await believed(taken) };
     await expect(putBack(backup, folder, { archive: undefined, until: undefined })).rejects.toThrow(
       'nothing is overwritten',
     );
     expect(existsSync(`${folder}.restoring`)).toBe(false);
+    // Nor twice at once: what the one writes the other would take away.
+    mkdirSync(`${place}.restoring`, { recursive: true });
+    const lock = await lockFolder(`${place}.restoring`);
+    const twice = putBack(backup, place, { archive: undefined, until: undefined });
+    await expect(twice).rejects.toThrow('is in use by process');
+    await lock.release();
+    expect(await restored({ archive: undefined, until: undefined }), 'control').toEqual([1]);
+    expect(readdirSync(join(place, '..'))).toEqual([]);
   });
 });
 
@@ -506,7 +532,7 @@ describe('whoever plants links and pipes where WAL is archived', () => {
 });
 
 describe('an archive that does not follow', () => {
-  const archive = join(root, 'made up');
+  const archive = join(root, 'made up', 'wal');
   const manifest = {
     systemId: '7',
     firstSegment: '0000000100000000000000FE',
@@ -551,6 +577,21 @@ describe('an archive that does not follow', () => {
     // Of what is there and whole it is said by nobody that it waits.
     for (let n = 0; n < 17; n += 1) await put(`0000000100000001000000${n.toString(16).toUpperCase().padStart(2, '0')}`);
     expect(await look()).toMatchObject({ trouble: undefined, beyond: 0 });
+  });
+
+  test('an archive that falls behind is told, whatever the server says of its archiving', async () => {
+    const backup = { path: '', manifest: { ...(await believed(taken)), ...manifest } };
+    const code = async (current: string): Promise<string> => {
+      const search = { roots, whole: true, current, onFile: () => undefined };
+      return (await ofArchivedWal(join(archive, '..'), backup, search)).code;
+    };
+    mkdirSync(archive, { recursive: true });
+    expect(await code('00000001000000010000000F')).toBe('wal');
+    expect(await code('000000010000000100000010')).toBe('wal_behind');
+    await put('0000000100000000000000FF');
+    await put('000000010000000100000000', false);
+    expect(await code('000000010000000100000011')).toBe('wal');
+    expect(await code('000000010000000100000012')).toBe('wal_behind');
   });
 
   test('a later timeline is followed from where it left the one before, unless that was before the backup', async () => {
