@@ -105,7 +105,7 @@ async function eraseCustomer(
   // What a hold had kept past its time was gone for everybody before it was asked for.
   const counted = orders.filter(({ over }) => !over);
   const erased = { customer, orders: counted, kept, by };
-  const certificate = certificateOf(vault.keys.exportSigning, policy, granted.id, erased);
+  const certificate = certificateOf(vault.peers.exporting(), policy, granted.id, erased);
   const silenced = requests.map((row) => ({
     ...signed(keys, {
       ...row,

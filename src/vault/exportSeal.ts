@@ -5,7 +5,7 @@ import { digestOf } from '../crypto/digest.ts';
 import type { LeafRow } from '../db/audit.ts';
 import type { ExportRow, NewExportRow } from '../db/exports.ts';
 import { refuse, VaultError } from '../errors.ts';
-import type { ExportKey, KeyFolder } from '../keys/folder.ts';
+import type { ExportKey } from '../keys/folder.ts';
 import { disclosureDocument } from './disclosureDocument.ts';
 import type { ExportContent } from './exportContent.ts';
 import type { Person } from './fourEyes.ts';
@@ -63,7 +63,7 @@ export function packageOf(key: ExportKey, file: LegalOrderFile, content: ExportC
 
 /** The export as the register keeps it: the package under a key that goes with it, the receipt under one that stays. */
 export function sealExport(
-  folder: KeyFolder,
+  signer: ExportKey,
   keys: TenantKeys,
   file: LegalOrderFile,
   content: ExportContent,
@@ -72,11 +72,11 @@ export function sealExport(
 ): { readonly row: NewExportRow; readonly leaf: LeafRow; readonly receipt: string } {
   const { exportId, legalOrderId, at, by } = execution;
   const { records, notFound, outsidePeriod } = content;
-  const made = packageOf(folder.exportSigning, file, content, execution);
+  const made = packageOf(signer, file, content, execution);
   const sealed = sealNew(keys, 'export', exportId, new Map([[packageLabel, made.bytes.toString('base64')]]));
   // The leaf binds what is stored, and the receipt binds the leaf.
   const leaf = recorded(sealed.digest);
-  const receipt = receiptOf(folder.exportSigning, file, content, made, execution, leaf.leafHash);
+  const receipt = receiptOf(signer, file, content, made, execution, leaf.leafHash);
   const statement = sealNew(keys, 'statement', exportId, new Map([[receiptLabel, receipt]]));
   const row = {
     tenantId: keys.tenantId,

@@ -52,7 +52,7 @@ export async function executeLegalOrder(
   const deed: Deed = { policy, object: { kind: 'exports', id: exportId }, legalOrderId, purpose, rule: decision.rule };
   const recorded = (digest: Buffer) =>
     leafOf(vault, caller, act, { ...deed, full: decision.full, digest, recordVersion: 1 });
-  const { row, leaf, receipt } = sealExport(vault.keys, keys, file, content, execution, recorded);
+  const { row, leaf, receipt } = sealExport(vault.peers.exporting(), keys, file, content, execution, recorded);
   const statements = [
     takeLegalOrderForExecution(tenantId, stored.id, stored.version, at),
     step,

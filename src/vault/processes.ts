@@ -10,7 +10,7 @@ import {
   type ProcessRow,
 } from '../db/processes.ts';
 import type { PeriodKey } from '../keyPeriods.ts';
-import type { KeyFolder, TokenKey } from '../keys/folder.ts';
+import type { ExportKey, KeyFolder, TokenKey } from '../keys/folder.ts';
 import { clockMarginMs, maxLifetimeSeconds } from './accessToken.ts';
 import { newId } from './ids.ts';
 
@@ -29,6 +29,8 @@ export interface Peers {
    * another process does not know. As they were given while nothing is known of others.
    */
   signing(keys: readonly TokenKey[]): readonly TokenKey[];
+  /** The same of what signs exports, receipts and certificates: whoever asks any process for its public keys finds it. */
+  exporting(): ExportKey;
   /** Tells the others of this one, and looks who they are. */
   round(): Promise<void>;
   /** The same from now on every few seconds. Returns how to leave. */
@@ -41,11 +43,12 @@ export function openPeers(db: Database, keys: KeyFolder, now: () => number): Pee
   const signed = new Map<string, number>();
   let common: ReadonlySet<string> | undefined;
 
-  const signing: Peers['signing'] = (own) => {
+  const inUse = <Key extends { readonly kid: string }>(own: readonly Key[], name: (key: Key) => string) => {
     const known = common;
     if (known === undefined) return own;
-    return own.toSorted((a, b) => Number(known.has(nameOf.token(b))) - Number(known.has(nameOf.token(a))));
+    return own.toSorted((a, b) => Number(known.has(name(b))) - Number(known.has(name(a))));
   };
+  const signing: Peers['signing'] = (own) => inUse(own, nameOf.token);
   async function put(names: readonly string[]): Promise<void> {
     const seenAt = new Date(now());
     const held = names.filter((name) => isFileKey.test(name));
@@ -60,6 +63,7 @@ export function openPeers(db: Database, keys: KeyFolder, now: () => number): Pee
   }
   return {
     signing,
+    exporting: () => inUse([keys.exportSigning, ...keys.formerExport], nameOf.export)[0] ?? keys.exportSigning,
     round,
     async join() {
       await round().catch(() => undefined);
@@ -78,15 +82,16 @@ export function openPeers(db: Database, keys: KeyFolder, now: () => number): Pee
 const nameOf = {
   root: (id: string) => `root:${id}`,
   token: ({ kid }: { readonly kid: string }) => `token:${kid}`,
+  export: ({ kid }: { readonly kid: string }) => `export:${kid}`,
   signed: (kid: string) => `signed:${kid}`,
 };
 const servesName = 'serves';
 
-function namesOf({ root, token, exportSigning, checkpoint }: KeyFolder): readonly string[] {
+function namesOf({ root, token, exportSigning, formerExport, checkpoint }: KeyFolder): readonly string[] {
   return [
     ...[...root.byId.keys()].map(nameOf.root),
     ...token.map(nameOf.token),
-    `export:${exportSigning.kid}`,
+    ...[exportSigning, ...formerExport].map(nameOf.export),
     ...checkpoint.map(({ kid }) => `checkpoint:${kid}`),
   ];
 }
@@ -102,7 +107,7 @@ export function fileKeyNames({ root, token, exportSigning, formerExport, checkpo
   return {
     root: [root.current.id, ...older].map(nameOf.root),
     token: token.map(nameOf.token),
-    export: [exportSigning, ...formerExport].map(({ kid }) => `export:${kid}`),
+    export: [exportSigning, ...formerExport].map(nameOf.export),
     checkpoint: checkpoint.map(({ kid }) => `checkpoint:${kid}`),
   } as const satisfies Readonly<Record<FileFamily, readonly string[]>>;
 }

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { overdueOf } from '../../src/keyPeriods.ts';
 import { createLog } from '../../src/log.ts';
 import { openMetrics } from '../../src/metrics.ts';
+import { signReceipt, verifyReceipt } from '../../src/crypto/signature.ts';
 import { keyThumbprint } from '../../src/crypto/thumbprint.ts';
 import { decodeLeaf } from '../../src/crypto/leaf.ts';
 import { synthetic } from '../../src/cli/synthetic.ts';
@@ -33,6 +34,7 @@ import { countData, rotateData } from '../../src/vault/rewrap.ts';
 import { countRoots, reroot } from '../../src/vault/rerootTenants.ts';
 import { heldRootKey } from '../../src/keys/rootKey.ts';
 import { keyPlaces } from '../../src/db/keyPlaces.ts';
+import { legalDesk } from '../http/legalDesk.ts';
 import { withClient } from '../support/postgres.ts';
 import { sweepOf } from '../support/sweeps.ts';
 import { clientOf, login, startVault, type TestClient, type TestVault } from '../support/vault.ts';
@@ -643,7 +645,31 @@ describe('P16: the keys that sign', () => {
     for (const place of [vault, beside, vault, beside]) await place.vault.peers.round();
   };
 
-  test('turn over under load, process by process: no token is refused, no checkpoint fails', async () => {
+  /** Which key signed this, by its header (RFC 7515 section 4.1.4). */
+  const kidOf = (jws: string): string => JSON.parse(Buffer.from(jws.split('.')[0] ?? '', 'base64url').toString()).kid;
+  /** Does what a process publishes at this moment verify a receipt? */
+  async function verifies(place: TestVault, receipt: string): Promise<boolean> {
+    const { keys } = (await place.request('GET', '/.well-known/amanat-keys.json')).body;
+    const jwk = keys.find(({ signs, kid }: Record<string, string>) => signs === 'export' && kid === kidOf(receipt));
+    return jwk !== undefined && verifyReceipt(createPublicKey({ key: jwk, format: 'jwk' }), receipt) !== undefined;
+  }
+
+  test('turn over under load, process by process: no token is refused, no checkpoint and no receipt fails', async () => {
+    const desk = await legalDesk(vault, 1602);
+    const subject = (await desk.storeCustomer()).id;
+    const receipts: string[] = [];
+    /** An execution at each process, and everything that was ever given out held against what either publishes. */
+    const exported = async (): Promise<(string | undefined)[]> => {
+      for (const { url } of [vault, beside]) {
+        const { id, secret, token } = desk.registrar;
+        const legalOrderId = await desk.approve([{ customerId: subject }]);
+        receipts.push(made(await clientOf(url, id, secret, token).post('/v1/exports', { legalOrderId })).receipt);
+      }
+      for (const receipt of receipts)
+        for (const place of [vault, beside]) expect(await verifies(place, receipt), kidOf(receipt)).toBe(true);
+      return receipts.slice(-2).map(kidOf);
+    };
+    const oldest = vault.vault.keys.exportSigning;
     const load = underLoad();
     const running = { on: true };
     const refused: string[] = [];
@@ -674,19 +700,26 @@ describe('P16: the keys that sign', () => {
     };
     await rounds();
     expect(await holds(false)).toBeUndefined();
+    expect(await exported()).toEqual([oldest.kid, oldest.kid]);
     // Control: a head that a former key alone has signed.
     expect(await holds(true)).toBe('checkpoint_signature');
     for (const family of ['token', 'export', 'checkpoint'] as const) await addNextKey(vault.keysFolder, family, 2);
     await restart(vault);
     await rounds();
     await load.drained();
-    // Until every process has the next one, tokens are signed with the one before.
+    // Until every process has the next one, tokens and receipts are signed with the one before.
     expect(vault.vault.peers.signing(vault.vault.keys.token)[0]?.kid).toBe(first?.kid);
+    const next = vault.vault.keys.exportSigning;
+    expect(await exported()).toEqual([oldest.kid, oldest.kid]);
+    // Control: signed with the next one already, it could not be verified by what the other process publishes.
+    const early = signReceipt(next.privateKey, { version: 1 });
+    expect([await verifies(vault, early), await verifies(beside, early)]).toEqual([true, false]);
     await restart(beside);
     await rounds();
     await load.drained();
     expect(vault.vault.peers.signing(vault.vault.keys.token)[0]?.kid).not.toBe(first?.kid);
     expect(await holds(true)).toBeUndefined();
+    expect(await exported()).toEqual([next.kid, next.kid]);
     running.on = false;
     await given;
     await load.stop();
