@@ -1,5 +1,15 @@
 import { VaultError } from '../errors.ts';
-import { expectEnd, putByte, putBytes, putText, takeByte, takeBytes, takeText, type Cursor } from './framing.ts';
+import {
+  expectEnd,
+  putByte,
+  putBytes,
+  putText,
+  takeByte,
+  takeBytes,
+  takeLength,
+  takeText,
+  type Cursor,
+} from './framing.ts';
 
 /**
  * The sealed fields of one record in one column.
@@ -38,13 +48,13 @@ export function packRecord(entries: ReadonlyMap<string, Buffer>): Buffer {
 export function unpackRecord(bytes: Buffer): Map<string, Buffer> {
   const cursor: Cursor = { bytes, at: 0 };
   if (takeByte(cursor) !== format) throw new VaultError('integrity_failure');
-  const count = takeBytes(cursor, countLength).readUInt16BE();
+  const count = takeLength(cursor, countLength);
   const entries = new Map<string, Buffer>();
   let previous = '';
   for (let i = 0; i < count; i++) {
     const label = takeText(cursor);
     if (label <= previous) throw new VaultError('integrity_failure');
-    entries.set(label, takeBytes(cursor, takeBytes(cursor, valueLengthLength).readUInt32BE()));
+    entries.set(label, takeBytes(cursor, takeLength(cursor, valueLengthLength)));
     previous = label;
   }
   expectEnd(cursor);

@@ -97,9 +97,25 @@ export function takeBytes(cursor: Cursor, length: number): Buffer {
 }
 
 export function takeText(cursor: Cursor): string {
-  const bytes = takeBytes(cursor, takeByte(cursor));
-  for (const byte of bytes) if (byte < 0x21 || byte > 0x7e) throw new VaultError('integrity_failure');
-  return bytes.toString('latin1');
+  const length = takeByte(cursor);
+  const { bytes, at } = cursor;
+  const end = at + length;
+  if (end > bytes.length) throw new VaultError('integrity_failure');
+  for (let i = at; i < end; i++) {
+    const byte = bytes[i] ?? 0;
+    if (byte < 0x21 || byte > 0x7e) throw new VaultError('integrity_failure');
+  }
+  cursor.at = end;
+  return bytes.toString('latin1', at, end);
+}
+
+/** Unsigned, big-endian, of `length` bytes, at most 6. */
+export function takeLength(cursor: Cursor, length: number): number {
+  const end = cursor.at + length;
+  if (end > cursor.bytes.length) throw new VaultError('integrity_failure');
+  const value = cursor.bytes.readUIntBE(cursor.at, length);
+  cursor.at = end;
+  return value;
 }
 
 export function takeNumber(cursor: Cursor): number {

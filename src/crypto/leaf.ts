@@ -57,28 +57,28 @@ export interface AuditLeaf {
   readonly tenantId: string;
   /** Milliseconds since the epoch. */
   readonly at: number;
-  readonly clientId?: string;
+  readonly clientId?: string | undefined;
   readonly role: string;
   readonly actor: string;
   readonly action: string;
   readonly outcome: 'allowed' | 'refused';
   readonly rule: string;
   /** Kind and id are there together or not at all. */
-  readonly subjectKind?: string;
-  readonly subjectId?: string;
-  readonly objectKind?: string;
-  readonly objectId?: string;
+  readonly subjectKind?: string | undefined;
+  readonly subjectId?: string | undefined;
+  readonly objectKind?: string | undefined;
+  readonly objectId?: string | undefined;
   /** Names of the fields given in full, and of those given masked. */
   readonly full: readonly string[];
   readonly masked: readonly string[];
-  readonly grantId?: string;
+  readonly grantId?: string | undefined;
   readonly purpose: string;
   readonly policyVersion: string;
-  readonly legalOrderId?: string;
+  readonly legalOrderId?: string | undefined;
   /** 32 bytes. */
-  readonly digest?: Buffer;
-  readonly recordVersion?: number;
-  readonly tokenId?: string;
+  readonly digest?: Buffer | undefined;
+  readonly recordVersion?: number | undefined;
+  readonly tokenId?: string | undefined;
   readonly requestId: string;
 }
 
@@ -192,10 +192,20 @@ function presenceOf(leaf: AuditLeaf): number {
   );
 }
 
+/** What a judge decides stands in many leaves; its names, which never change, are laid out once. */
+const laidOut = new WeakMap<readonly string[], Buffer>();
+
 function putNames(cursor: Cursor, names: readonly string[]): void {
+  const known = laidOut.get(names);
+  if (known !== undefined) {
+    putBytes(cursor, known);
+    return;
+  }
   if (names.length > 0xff) throw new VaultError('internal');
+  const start = cursor.at;
   putByte(cursor, names.length);
   for (const name of names) putText(cursor, name);
+  if (Object.isFrozen(names)) laidOut.set(names, Buffer.from(cursor.bytes.subarray(start, cursor.at)));
 }
 
 function takeNames(cursor: Cursor): string[] {

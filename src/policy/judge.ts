@@ -132,7 +132,7 @@ const remembered = 2_048;
 export function judgeFor(profile: Profile): Judge {
   const decisions = new Map<string, Decision>();
   const decideOnce: Judge['decide'] = (who, grant, fields, frozen = false) => {
-    const key = (frozen ? 'frozen ' : '') + shapeOf(who, grant, fields);
+    const key = `${frozen ? 'frozen ' : ''}${fields === allFields ? 'all' : fields.join()} ${shapeOf(who, grant)}`;
     const known = decisions.get(key);
     if (known !== undefined) return known;
     const decision = decide(profile, who, grant, fields, frozen);
@@ -146,9 +146,8 @@ export function judgeFor(profile: Profile): Judge {
 }
 
 /** JSON, so that no department's or purpose's name can pass for a separator. */
-function shapeOf(who: Reader, grant: JudgedGrant | undefined, fields: readonly Field[]): string {
-  const reader = [who.role, who.department ?? null, who.carrierProfile ?? null];
-  if (grant === undefined) return JSON.stringify([reader, fields]);
-  const { kind, purpose, hasOrder, delivered, state } = grant;
-  return JSON.stringify([reader, fields, kind, purpose, hasOrder, delivered ?? null, state, grant.fields ?? null]);
+function shapeOf({ role, department, carrierProfile }: Reader, grant: JudgedGrant | undefined): string {
+  if (grant === undefined) return JSON.stringify([role, department, carrierProfile]);
+  const { kind, purpose, hasOrder, delivered, fields, state } = grant;
+  return JSON.stringify([role, department, carrierProfile, kind, purpose, hasOrder, delivered, fields, state]);
 }

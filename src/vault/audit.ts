@@ -52,13 +52,15 @@ export function leafOf(vault: Vault, caller: Doer, act: Act, deed: Deed, id = ne
     requestId: act.requestId,
     full: deed.full ?? [],
     masked: deed.masked ?? [],
-    ...(deed.subjectId === undefined ? {} : { subjectKind: 'customer', subjectId: deed.subjectId }),
-    ...(deed.object === undefined ? {} : { objectKind: deed.object.kind, objectId: deed.object.id }),
-    ...(deed.grantId === undefined ? {} : { grantId: deed.grantId }),
-    ...(deed.legalOrderId === undefined ? {} : { legalOrderId: deed.legalOrderId }),
-    ...(deed.digest === undefined ? {} : { digest: deed.digest }),
-    ...(deed.recordVersion === undefined ? {} : { recordVersion: deed.recordVersion }),
-    ...(caller.tokenId === undefined ? {} : { tokenId: caller.tokenId }),
+    subjectKind: deed.subjectId === undefined ? undefined : 'customer',
+    subjectId: deed.subjectId,
+    objectKind: deed.object?.kind,
+    objectId: deed.object?.id,
+    grantId: deed.grantId,
+    legalOrderId: deed.legalOrderId,
+    digest: deed.digest,
+    recordVersion: deed.recordVersion,
+    tokenId: caller.tokenId,
   };
   const bytes = encodeLeaf(leaf);
   return {

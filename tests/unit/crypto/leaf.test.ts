@@ -82,6 +82,19 @@ describe('audit leaf', () => {
     );
   });
 
+  test('names that cannot change are laid out once, with the same bytes; others as they are each time', () => {
+    const [vector] = vectors;
+    if (vector === undefined) throw new Error('no vector');
+    const leaf = leafOf(vector);
+    const names = ['givenName', 'mobile'];
+    const fixed = Object.freeze([...names]);
+    const bytes = encodeLeaf({ ...leaf, full: names });
+    for (let i = 0; i < 2; i++) expect(encodeLeaf({ ...leaf, full: fixed })).toEqual(bytes);
+    names.push('email');
+    expect(decodeLeaf(encodeLeaf({ ...leaf, full: names })).full).toEqual(['givenName', 'mobile', 'email']);
+    expect(decodeLeaf(encodeLeaf({ ...leaf, full: fixed, masked: fixed })).masked).toEqual(['givenName', 'mobile']);
+  });
+
   test('two leaves share their bytes only when they are equal', () => {
     fc.assert(
       fc.property(leaves, leaves, (a, b) => {
