@@ -16,6 +16,14 @@ export async function refuseKeysBeside(keysDir: string, folder: string): Promise
   }
 }
 
+/** Throws `ConfigFault` for backups and WAL in the database's own folder: each backup would hold those before it. */
+export async function refuseInDatabase(dataDir: string, folder: string): Promise<void> {
+  if (isWithin(await realOf(folder), await realOf(join(dataDir, 'postgres'))))
+    throw new ConfigFault([
+      'The backups of the database must not lie in its own folder. Choose another AMANAT_BACKUP_DIR.',
+    ]);
+}
+
 /** Through symbolic links, as far as the path is there. */
 async function realOf(path: string): Promise<string> {
   for (let at = resolve(path), rest = ''; ;) {

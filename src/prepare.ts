@@ -11,7 +11,7 @@ import { startEmbedded, type Embedded } from './db/embedded.ts';
 import { selectPolicyVersions } from './db/policies.ts';
 import type { Statement } from './db/statement.ts';
 import { selectTenantKeys, selectTenants, type TenantKeyRow } from './db/tenants.ts';
-import { refuseKeysBeside } from './keysApart.ts';
+import { refuseInDatabase, refuseKeysBeside } from './keysApart.ts';
 import type { Log } from './log.ts';
 import { refuseRolledBack } from './logFault.ts';
 import { keysOf, type Opened } from './keyAccess.ts';
@@ -100,6 +100,7 @@ async function startOwn({ dataDir, keysDir, backupDir }: Config): Promise<Embedd
   const folder = join(dataDir, 'postgres');
   if (backupDir === undefined) return startEmbedded({ folder });
   await refuseKeysBeside(keysDir, backupDir);
+  await refuseInDatabase(dataDir, backupDir);
   return startEmbedded({ folder, archive: backupDir });
 }
 

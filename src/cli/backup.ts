@@ -7,7 +7,7 @@ import { commit } from '../db/commit.ts';
 import type { Database } from '../db/database.ts';
 import { selectTenantKeys, selectTenants } from '../db/tenants.ts';
 import { keysOf } from '../keyAccess.ts';
-import { refuseKeysBeside } from '../keysApart.ts';
+import { refuseInDatabase, refuseKeysBeside } from '../keysApart.ts';
 import { backUp, type Contents } from './backupFolder.ts';
 import { exit, noWords, UsageFault, type Arguments, type Command } from './command.ts';
 import { progress } from './progress.ts';
@@ -29,6 +29,7 @@ export const backup: Command = {
     refuseOwn(config);
     const to = backupFolder(config, args, 'to');
     await refuseKeysBeside(config.keysDir, to);
+    await refuseInDatabase(config.dataDir, to);
     const { root } = await keysOf(config);
     const bar = progress();
     const made = await withDatabase(config, async (db) => {

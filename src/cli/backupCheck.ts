@@ -112,7 +112,9 @@ async function ofBackups(
 function ofAge({ startedAt }: Manifest, most: string): Finding[] {
   if (!/^\d{1,5}$/.test(most)) throw new UsageFault('--max-age is a number of hours');
   const hours = Math.floor((Date.now() - Date.parse(startedAt)) / 3_600_000);
-  const says = `the newest is of ${startedAt}, ${hours} hours ago`;
+  if (hours < -1)
+    return [fail('backup', `the newest is of ${startedAt}, which is to come: one of two clocks was wrong`)];
+  const says = `the newest is of ${startedAt}, ${Math.max(hours, 0)} hours ago`;
   return [hours <= Number(most) ? ok('backup', says) : fail('backup', `${says}, more than ${most}`)];
 }
 

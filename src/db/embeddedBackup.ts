@@ -35,8 +35,9 @@ const emptied = new Set([
   'pg_stat_tmp',
   'pg_subtrans',
 ]);
+/** And what PostgreSQL does not start with: recovery.conf. */
 const leftOut =
-  /^(?:postmaster\.(?:pid|opts)|pg_internal\.init|pgsql_tmp.*|(?:backup_label|tablespace_map).*|.*\.signal)$/;
+  /^(?:postmaster\.(?:pid|opts)|pg_internal\.init|pgsql_tmp.*|(?:backup_label|tablespace_map).*|.*\.signal|recovery\.conf)$/;
 /** Copied last: it says from where recovery begins. */
 const control = 'global/pg_control';
 
@@ -141,6 +142,8 @@ async function contentOf(cluster: string): Promise<{ readonly files: string[]; r
         if (!emptied.has(path)) await walk(path);
       } else if (entry.isSymbolicLink()) throw linked(path, await readlink(join(cluster, path)).catch(() => ''));
       else if (entry.isFile()) files.push(path);
+      else if (!entry.isSocket())
+        throw new EmbeddedFault('part_elsewhere', `${path} of the cluster is no file: it would be in no backup.`);
     }
   };
   await walk('');

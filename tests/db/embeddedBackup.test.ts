@@ -27,7 +27,7 @@ import { backUp, backupsIn, damagedFiles } from '../../src/cli/backupFolder.ts';
 import { readManifest, type Manifest } from '../../src/cli/backupManifest.ts';
 import { putBack } from '../../src/cli/putBack.ts';
 import { walMac, walSecret } from '../../src/crypto/backupMac.ts';
-import { refuseKeysBeside } from '../../src/keysApart.ts';
+import { refuseInDatabase, refuseKeysBeside } from '../../src/keysApart.ts';
 import { archiveSettings, isArchivable, makeArchive } from '../../src/db/embeddedArchive.ts';
 import { lockFolder } from '../../src/db/embeddedLock.ts';
 import type { Recovery } from '../../src/db/embeddedRestore.ts';
@@ -46,6 +46,8 @@ let between: Date;
 /** Changed in the copy while it was made, after it was copied. */
 const overwritten = 'postgres/cluster/PG_VERSION';
 let damagedMeanwhile: readonly string[];
+/** By somebody in the database: a restored cluster would not start with them, or reach elsewhere. */
+const harmful = ['recovery.conf', 'tablespace_map', 'standby.signal'];
 /** Gone from the cluster before they were copied; and what became of a backup whose copy lost a folder meanwhile. */
 let [dropped, cutMeanwhile, meanwhileAnother, throughLink] = ['', '', '', ''];
 /** Of a cluster with a tablespace elsewhere, and of one with another link in it. */
@@ -126,6 +128,7 @@ beforeAll(async () => {
   const inDraft = (path: string): string =>
     join(backups, readdirSync(backups).find((name) => name.startsWith('.backup-')) ?? '', 'postgres/cluster', path);
   for (const name of ['99998', '99999']) writeFileSync(join(folder, 'cluster/global', name), 'of a table');
+  for (const name of harmful) writeFileSync(join(folder, 'cluster', name), `16999 ${root}\n`);
   const meanwhile = (done: number, all: number): void => {
     if (done === 1) {
       // One of them at the most is copied already.
@@ -155,6 +158,9 @@ beforeAll(async () => {
   throughLink = await attempt();
   rmSync(join(backups, `.backup-${Date.now()}-${process.pid}`));
   clock.mockRestore();
+  execFileSync('mkfifo', [join(folder, 'cluster', 'pg_xact/pipe')]);
+  outsideCluster.push(await attempt());
+  rmSync(join(folder, 'cluster', 'pg_xact/pipe'));
   for (const path of ['pg_tblspc/16999', 'pg_xact/0001']) {
     symlinkSync(root, join(folder, 'cluster', path));
     outsideCluster.push(await attempt());
@@ -181,7 +187,8 @@ describe('a backup of the embedded database, taken while it is written to', () =
     expect(cutMeanwhile).toContain('ENOENT');
     expect(readdirSync(backups).filter((name) => name !== basename(taken))).toEqual(['wal']);
     // Control: what the cluster itself drops meanwhile is left out, and no fault.
-    expect(manifest.files.map(({ path }) => path)).not.toContain(`postgres/cluster/${dropped}`);
+    const listed = manifest.files.map(({ path }) => path);
+    for (const name of [dropped, ...harmful]) expect(listed, name).not.toContain(`postgres/cluster/${name}`);
   });
 
   test('rolls forward to a moment, and as far as there is WAL', async () => {
@@ -198,8 +205,11 @@ describe('a backup of the embedded database, taken while it is written to', () =
   });
 
   test('is none of a cluster of which a part lies elsewhere', () => {
-    expect(outsideCluster).toEqual([expect.stringContaining('tablespace'), expect.stringContaining('pg_xact/0001')]);
-    expect(outsideCluster.every((said) => said.includes(root))).toBe(true);
+    expect(outsideCluster).toEqual(
+      ['pg_xact/pipe', `tablespace outside of its folder, in ${root}`, 'pg_xact/0001'].map((said) =>
+        expect.stringContaining(said),
+      ),
+    );
   });
 
   test('lists every file with its checksum, and a changed, cut or missing one is found', async () => {
@@ -629,6 +639,9 @@ test('keys and backups lie apart, through links as well', async () => {
   symlinkSync(backups, join(root, 'link'));
   await expect(refuseKeysBeside(join(root, 'link', 'keys'), backups)).rejects.toThrow();
   await refuseKeysBeside(join(root, 'backups-keys'), backups);
+  const own = 'must not lie in its own folder';
+  await expect(refuseInDatabase(join(root, 'data'), join(folder, 'cluster', 'backups'))).rejects.toThrow(own);
+  await expect(refuseInDatabase(join(root, 'data'), backups), 'control').resolves.toBeUndefined();
   expect(["/a'b", '/a%f', '/a"b', '/a$b', '/a`b', '/a\\b'].some(isArchivable)).toBe(false);
   expect(isArchivable('/srv/backups of amanat')).toBe(true);
 });
