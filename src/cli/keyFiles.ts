@@ -1,5 +1,5 @@
 /** Keys that are files: what there is of a family, and the turn of one while processes are restarted one after the other. */
-import { addNextKey, keepFormer, removeKeyFiles } from '../keys/folder.ts';
+import { addNextKey, keepCertificate, keepFormer, removeKeyFiles } from '../keys/folder.ts';
 import { checkpointKey, openCheckpointOf } from '../crypto/checkpoint.ts';
 import { selectTreeHead } from '../db/auditTree.ts';
 import { commit } from '../db/commit.ts';
@@ -115,23 +115,28 @@ export async function retireFiles(
     return exit.found;
   }
   refuseLocked(session);
-  if (family === 'checkpoint')
-    for (const [i, n] of older.entries()) {
-      const key = session.keys.checkpoint[i + 1];
-      if (key !== undefined) await keepFormer(session.config.keysDir, n, key);
-    }
+  await keepPublic(session, family, older);
   await removeKeyFiles(session.config.keysDir, files);
   out.result({ key: family, removed: files }, () =>
     [
       `Took away ${files.join(', ')}. Do the same in every other keys folder of this vault.`,
-      ...(family === 'checkpoint' ? [keptFormer(older)] : []),
+      ...(family === 'checkpoint' || family === 'export' ? [keptFormer(family, older)] : []),
     ].join('\n'),
   );
   return exit.ok;
 }
 
-const keptFormer = (numbers: readonly number[]): string =>
-  `Kept ${numbers.map((n) => `checkpoint-${n}.former`).join(', ')}, which signs nothing: what was signed before is verified by it.`;
+/** What was signed before is verified by what is kept. */
+async function keepPublic({ keys, config }: KeySession, family: FileFamily, older: readonly number[]): Promise<void> {
+  for (const [i, n] of older.entries()) {
+    const [checkpoint, exported] = [keys.checkpoint[i + 1], keys.formerExport[i]];
+    if (family === 'checkpoint' && checkpoint !== undefined) await keepFormer(config.keysDir, n, checkpoint);
+    if (family === 'export' && exported !== undefined) await keepCertificate(config.keysDir, n, exported);
+  }
+}
+
+const keptFormer = (family: FileFamily, numbers: readonly number[]): string =>
+  `Kept ${numbers.map((n) => `${family}-${n}.former`).join(', ')}, which signs nothing: what was signed before is verified by it.`;
 
 /** Tenants whose log has a head that the newest key has not signed. */
 async function unsignedLogs({ db, keys }: KeySession): Promise<readonly string[]> {

@@ -77,10 +77,15 @@ async function listKeys(keysDir: string, folder: KeyFolder): Promise<ListedKey[]
       return i === 0 ? certificateOf(folder.exportSigning.certificatePem) : undefined;
     }),
   );
+  const retired = folder.retiredExport.map(({ certificatePem }) => ({
+    ...certificateOf(certificatePem),
+    what: 'signed exports',
+  }));
   const families = [
     { files: filesOf(names, /^root-\d+\.(?:key|p12|hsm)$/), keys: roots },
     { files: filesOf(names, /^token-\d+\.pem$/), keys: tokens },
     { files: certificates, keys: exports },
+    { files: filesOf(names, /^export-\d+\.former$/), keys: retired },
     { files: filesOf(names, /^checkpoint-\d+\.pem$/), keys: checkpoints },
     { files: filesOf(names, /^checkpoint-\d+\.former$/), keys: formers },
   ];

@@ -3,18 +3,17 @@ import type { Credentials } from './credentials.ts';
 import { exampleKeyIds } from './exampleKeys.ts';
 import { hsmRootKey } from './hsmRootKey.ts';
 import { KeyFault } from './keyFault.ts';
-import { isLooseFolder, type KeyFile } from './keyFile.ts';
+import { isLooseFolder } from './keyFile.ts';
+import { loadCheckpoints, loadExports, type Loaded } from './loadedKeys.ts';
 import { families, isKeyName, rootName, versions, type Family } from './keyNames.ts';
 import { openSource, type KeySource } from './keySource.ts';
 import { pkcs12RootKey } from './pkcs12RootKey.ts';
 import { parseRootKey, type RootKey } from './rootKey.ts';
 import {
-  parseCheckpointKey,
-  parseExportKey,
-  parseFormerCheckpointKey,
   parseTokenKey,
   type CheckpointKey,
   type ExportKey,
+  type FormerExportKey,
   type FormerCheckpointKey,
   type TokenKey,
 } from './signingKey.ts';
@@ -23,6 +22,7 @@ export {
   addCheckpointKey,
   addNextKey,
   createKeyFolder,
+  keepCertificate,
   keepFormer,
   removeKeyFiles,
   type RootFile,
@@ -43,6 +43,7 @@ export type { CheckpointKey, ExportKey, FormerCheckpointKey, TokenKey } from './
  * | root-N.hsm                  | or where in a hardware module it is (hsmRootKey.ts)                    |
  * | token-N.pem                 | token signing key, P-256, PKCS#8                                       |
  * | export-N.pem, export-N.crt  | export signing key, RSA of 3072 bits or more, PKCS#8, and certificate  |
+ * | export-N.former             | the certificate of one that signs no more                              |
  * | checkpoint-N.pem            | signs checkpoints of the audit logs, Ed25519, PKCS#8                   |
  * | checkpoint-N.former         | what is kept of one that signs no more (signingKey.ts)                 |
  *
@@ -56,6 +57,8 @@ export interface KeyFolder {
   readonly exportSigning: ExportKey;
   /** Those before it whose files are still there: what they signed verifies. */
   readonly formerExport: readonly ExportKey[];
+  /** Those that cannot sign any more, the last one first. */
+  readonly retiredExport: readonly FormerExportKey[];
   /** Current first. */
   readonly checkpoint: readonly [CheckpointKey, ...CheckpointKey[]];
   /** Those that sign no more, the last one first. */
@@ -136,15 +139,10 @@ async function loadOthers(
     const key = parseTokenKey(file.path, file.text);
     tokens.push({ key, id: key.kid, files: [file] });
   }
-  const exports: Loaded<ExportKey>[] = [];
-  for (const n of versions(folder, names, 'export')) {
-    const [pem, certificate] = [await source.read(`export-${n}.pem`), await source.read(`export-${n}.crt`)];
-    const key = parseExportKey(pem.path, pem.text, certificate.path, certificate.text);
-    exports.push({ key, id: key.kid, files: [pem, certificate] });
-  }
+  const { exports, retired } = await loadExports(folder, source);
   const { checkpoints, formers } = await loadCheckpoints(folder, source);
 
-  const all = [...roots, ...tokens, ...exports, ...checkpoints, ...formers];
+  const all = [...roots, ...tokens, ...exports, ...retired, ...checkpoints, ...formers];
   refuseTwins(all);
   if (production) refuseExamples(all);
   refuseLoose(folder, looseFolder, all);
@@ -153,36 +151,13 @@ async function loadOthers(
     token: [newest(folder, tokens, 'token'), ...tokens.slice(1).map(({ key }) => key)],
     exportSigning: newest(folder, exports, 'export'),
     formerExport: exports.slice(1).map(({ key }) => key),
+    retiredExport: retired.map(({ key }) => key),
     checkpoint: [newest(folder, checkpoints, 'checkpoint'), ...checkpoints.slice(1).map(({ key }) => key)],
     formerCheckpoint: formers.map(({ key }) => key),
     example: all.some(isExample),
     files: names.filter(isKeyName),
     lock,
   };
-}
-
-/** While one is retired it is there twice: it signs until its own file is gone. */
-async function loadCheckpoints(folder: string, source: KeySource) {
-  const checkpoints: Loaded<CheckpointKey>[] = [];
-  const formers: Loaded<FormerCheckpointKey>[] = [];
-  for (const n of versions(folder, source.names, 'checkpoint')) {
-    if (source.names.includes(`checkpoint-${n}.pem`)) {
-      const file = await source.read(`checkpoint-${n}.pem`);
-      const key = parseCheckpointKey(file.path, file.text);
-      checkpoints.push({ key, id: key.kid, files: [file] });
-    } else {
-      const file = await source.read(`checkpoint-${n}.former`);
-      const key = parseFormerCheckpointKey(file.path, file.text);
-      formers.push({ key, id: key.kid, files: [file] });
-    }
-  }
-  return { checkpoints, formers };
-}
-
-interface Loaded<Key> {
-  readonly key: Key;
-  readonly id: string;
-  readonly files: readonly KeyFile[];
 }
 
 /** Throws KeyFault where no file is a key's. */

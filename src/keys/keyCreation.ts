@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { selfSignedCertificate } from '../crypto/x509.ts';
 import type { Family } from './keyNames.ts';
 import { newRootKeyText } from './rootKey.ts';
-import { exportKeyBits, formerCheckpointText, type CheckpointKey } from './signingKey.ts';
+import { exportKeyBits, formerCheckpointText, type CheckpointKey, type FormerExportKey } from './signingKey.ts';
 import { addKeyFile, refuseOccupied, writeWholeFolder } from './wholeFolder.ts';
 import { syncFolder } from '../syncFolder.ts';
 
@@ -77,10 +77,16 @@ export async function addNextKey(folder: string, family: Family, number: number)
 }
 
 /** Keeps of a checkpoint key that is about to be taken away what its checkpoints and journal still need. */
-export async function keepFormer(folder: string, number: number, key: CheckpointKey): Promise<void> {
-  const name = `checkpoint-${number}.former`;
+export const keepFormer = (folder: string, number: number, key: CheckpointKey): Promise<void> =>
+  keep(folder, `checkpoint-${number}.former`, formerCheckpointText(key));
+
+/** Of an export key, its certificate: receipts and packages outlive it. */
+export const keepCertificate = (folder: string, number: number, { certificatePem }: FormerExportKey): Promise<void> =>
+  keep(folder, `export-${number}.former`, certificatePem);
+
+async function keep(folder: string, name: string, text: string): Promise<void> {
   await rm(join(folder, name), { force: true });
-  await addKeyFile(folder, new RegExp(`^${name.replace('.', '\\.')}$`), name, formerCheckpointText(key));
+  await addKeyFile(folder, new RegExp(`^${name.replace('.', '\\.')}$`), name, text);
 }
 
 /** Takes files of keys away for good. */

@@ -5,7 +5,7 @@ import { KeyFault } from './keyFault.ts';
 export const families = {
   root: ['key', 'p12', 'hsm'],
   token: ['pem'],
-  export: ['pem', 'crt'],
+  export: ['pem', 'crt', 'former'],
   checkpoint: ['pem', 'former'],
 } as const;
 export type Family = keyof typeof families;
@@ -24,9 +24,10 @@ export function versions(folder: string, names: readonly string[], family: Famil
     const [, number, extension] = /^[a-z]+-([1-9][0-9]{0,5})\.([a-z0-9]+)$/.exec(name) ?? [];
     const known: readonly string[] = families[family];
     if (number === undefined || extension === undefined || !known.includes(extension)) {
-      const right = known
-        .map((ending) => `${family}-1.${ending}`)
-        .join(family === 'root' || family === 'checkpoint' ? ' or ' : ' and ');
+      const right =
+        family === 'export'
+          ? 'export-1.pem and export-1.crt'
+          : known.map((ending) => `${family}-1.${ending}`).join(' or ');
       throw new KeyFault(
         'keys_malformed',
         `${join(folder, name)} is named like no key. Name it like ${right}, or move it away.`,

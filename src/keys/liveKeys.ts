@@ -29,6 +29,9 @@ export function liveKeys(folder: KeyFolder | undefined): LiveKeys {
     get formerExport() {
       return here().formerExport;
     },
+    get retiredExport() {
+      return here().retiredExport;
+    },
     get checkpoint() {
       return here().checkpoint;
     },

@@ -32,6 +32,9 @@ export interface ExportKey {
   readonly certificatePem: string;
 }
 
+/** What is kept of an export key that signs no more: its certificate verifies what it signed. */
+export type FormerExportKey = Omit<ExportKey, 'privateKey'>;
+
 /** Signs checkpoints of the audit logs: Ed25519 (RFC 8032). */
 export interface CheckpointKey {
   /** JWK thumbprint (RFC 7638). */
@@ -78,6 +81,12 @@ export function parseExportKey(path: string, pem: string, certificatePath: strin
     );
   }
   return { kid: keyThumbprint(publicKey), privateKey, publicKey, certificatePem };
+}
+
+/** Throws KeyFault. */
+export function parseFormerExportKey(path: string, certificatePem: string): FormerExportKey {
+  const { publicKey } = parseCertificate(path, certificatePem);
+  return { kid: keyThumbprint(publicKey), publicKey, certificatePem };
 }
 
 /** Throws KeyFault. */

@@ -56,12 +56,12 @@ const algorithms = { token: 'ES256', export: 'PS256', checkpoint: 'EdDSA' } as c
  * `jwks_uri`: whoever believes every key there would believe a token that an export key signed.
  */
 export function publishedKeys({ keys }: Pick<Vault, 'keys'>) {
-  const { token, exportSigning, formerExport, checkpoint, formerCheckpoint } = keys;
+  const { token, exportSigning, formerExport, retiredExport, checkpoint, formerCheckpoint } = keys;
   return {
     version: 1,
     keys: [
       ...token.map((key, i) => published(key, 'token', i === 0)),
-      ...[exportSigning, ...formerExport].map((key, i) => ({
+      ...[exportSigning, ...formerExport, ...retiredExport].map((key, i) => ({
         ...published(key, 'export', i === 0),
         x5c: [certificateDer(key.certificatePem).toString('base64')],
       })),

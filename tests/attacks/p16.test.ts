@@ -20,7 +20,7 @@ import { isGenuine } from '../../src/vault/rowMac.ts';
 import { rowMembers } from '../../src/vault/rowMembers.ts';
 import { sealNew } from '../../src/vault/record.ts';
 import { checkpointKey } from '../../src/crypto/checkpoint.ts';
-import { addNextKey, keepFormer, loadKeyFolder, removeKeyFiles } from '../../src/keys/folder.ts';
+import { addNextKey, keepCertificate, keepFormer, loadKeyFolder, removeKeyFiles } from '../../src/keys/folder.ts';
 import type { LiveKeys } from '../../src/keys/liveKeys.ts';
 import { verifyTree } from '../../src/vault/treeVerification.ts';
 import { openIntegrator } from '../../src/vault/integration.ts';
@@ -727,6 +727,7 @@ describe('P16: the keys that sign', () => {
     expect(logins).toBeGreaterThan(4);
     // Nothing is signed with the former ones from here on, and what they have signed verifies.
     await keepFormer(vault.keysFolder, 1, signed);
+    await keepCertificate(vault.keysFolder, 1, oldest);
     await removeKeyFiles(vault.keysFolder, ['token-1.pem', 'checkpoint-1.pem', 'export-1.pem', 'export-1.crt']);
     for (const place of [vault, beside]) await restart(place);
     const { body } = await vault.request('GET', '/.well-known/jwks.json');
@@ -734,6 +735,17 @@ describe('P16: the keys that sign', () => {
     const again = await login(beside.url, shop.id, shop.secret);
     made(await again.post('/v1/customers', people.naturalCustomer()));
     expect(await holds(true)).toBeUndefined();
+    // Receipts outlive the key that signed them: its certificate is published on, and signs nothing.
+    await rounds();
+    expect(await exported()).toEqual([next.kid, next.kid]);
+    expect(new Set(receipts.map(kidOf))).toEqual(new Set([oldest.kid, next.kid]));
+    // Control: without what was kept of it, nobody finds the key of the older ones.
+    await removeKeyFiles(vault.keysFolder, ['export-1.former']);
+    await restart(beside);
+    expect(await Promise.all([vault, beside].map((place) => verifies(place, receipts[0] ?? '')))).toEqual([
+      true,
+      false,
+    ]);
   });
 });
 

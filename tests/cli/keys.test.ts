@@ -116,7 +116,7 @@ describe('keys', () => {
   });
 
   test.each([
-    ['export', ['export-2.crt', 'export-2.pem'], []],
+    ['export', ['export-2.crt', 'export-2.pem'], ['export-1.former']],
     ['checkpoint', ['checkpoint-2.pem'], ['checkpoint-1.former']],
   ])('a key that signs (%s) turns over, and the folder is whole at every step', async (family, made, kept) => {
     expect((await run('keys', 'rotate', family)).json.made.toSorted()).toEqual(made);

@@ -24,6 +24,7 @@ import { selfSignedCertificate } from '../../../src/crypto/x509.ts';
 import {
   addCheckpointKey,
   createKeyFolder,
+  keepCertificate,
   keepFormer,
   KeyFault,
   loadKeyFolder,
@@ -132,6 +133,29 @@ describe('a keys folder', () => {
     expect(after.checkpoint).toHaveLength(3);
     expect(after.checkpoint[2]?.kid).toBe(before.checkpoint[0]?.kid);
     expect(after.exportSigning.kid).not.toBe(before.exportSigning.kid);
+  });
+
+  test('an export key that signs no more is its certificate, and never one that signs', async () => {
+    const { exportSigning: first } = await loadKeyFolder(folder, production);
+    const second = await newKeyFiles();
+    for (const ending of ['pem', 'crt']) await put(`export-2.${ending}`, second.get(`export-1.${ending}`) ?? '');
+    await keepCertificate(folder, 1, first);
+    expect((await loadKeyFolder(folder, production)).formerExport.map(({ kid }) => kid)).toEqual([first.kid]);
+    await removeKeyFiles(folder, ['export-1.pem', 'export-1.crt']);
+    const after = await loadKeyFolder(folder, production);
+    expect(after.retiredExport.map(({ kid }) => kid)).toEqual([first.kid]);
+    expect([after.formerExport, after.exportSigning.kid === first.kid]).toEqual([[], false]);
+    expect(await readFile(at('export-1.former'), 'utf8')).not.toContain('PRIVATE');
+    await chmod(at('export-1.former'), 0o644);
+    expect(await fault('export-1.former')).toBe('keys_world_readable');
+    await keepCertificate(folder, 1, first);
+    // The one that signs is lost: the certificates that are there sign nothing in its place.
+    await removeKeyFiles(folder, ['export-2.pem']);
+    expect(await fault('export-2.pem')).toBe('keys_missing');
+    await removeKeyFiles(folder, ['export-2.crt']);
+    expect(await fault('export-1.pem')).toBe('keys_missing');
+    await truncate(at('export-1.former'), 130);
+    expect(await fault('export-1.former')).toBe('keys_truncated');
   });
 
   test('a checkpoint key that signs no more verifies what it signed, and opens the journal of its time', async () => {
