@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { packRecord } from './container.ts';
 import { digestOf } from './digest.ts';
+import type { CommittedKey } from './envelope.ts';
 import type { RecordContext, RecordKind } from './label.ts';
 import { dataKey, newDataKeyMaterial, sealerOf, type DataKey } from './seal.ts';
 import { wrapContext, wrapKey } from './wrap.ts';
@@ -16,7 +17,7 @@ export interface SealedValues {
 }
 
 /** Throws `integrity_failure` where one does not come back exactly. */
-export function sealValues(key: DataKey, context: RecordContext, values: LabelledValues): SealedValues {
+export function sealValues(key: CommittedKey, context: RecordContext, values: LabelledValues): SealedValues {
   const seal = sealerOf(key, context);
   const entries = new Map<string, Buffer>();
   for (const [label, json] of values) entries.set(label, seal(label, json));
@@ -36,18 +37,26 @@ export function newDataKey(
   return { key: dataKey(material, id), wrapped };
 }
 
-/** A record that is not stored yet. */
-export interface NewRecord extends Omit<RecordContext, 'version'> {
+/** A record as it is to be stored. */
+export interface RecordToSeal extends RecordContext {
   readonly values: readonly (readonly [label: string, json: string])[];
 }
 
-export interface SealedNew extends SealedValues {
-  /** Its data key, wrapped. */
+/** Under the data key that the record has, or under a new one that the tenant's wraps. */
+export type SealOrder = { readonly record: RecordToSeal } & (
+  { readonly key: CommittedKey } | { readonly wrapping: KeyObject }
+);
+
+export interface Sealed extends SealedValues {
+  /** The new data key, wrapped; empty where the record has its own. */
   readonly wrapped: Buffer;
 }
 
-/** Seals a record under a new data key, as version 1. */
-export function sealNewRecord(wrapping: KeyObject, { tenantId, kind, recordId, values }: NewRecord): SealedNew {
-  const { key, wrapped } = newDataKey(wrapping, tenantId, kind, recordId);
-  return { wrapped, ...sealValues(key, { tenantId, kind, recordId, version: 1 }, values) };
+const noKey = Buffer.alloc(0);
+
+export function sealRecord(order: SealOrder): Sealed {
+  const { values, ...context } = order.record;
+  if ('key' in order) return { wrapped: noKey, ...sealValues(order.key, context, values) };
+  const { key, wrapped } = newDataKey(order.wrapping, context.tenantId, context.kind, context.recordId);
+  return { wrapped, ...sealValues(key, context, values) };
 }

@@ -32,12 +32,12 @@ export function seal(key: DataKey, context: SealContext, plaintext: string | Buf
 }
 
 /** Seals the values of one record one after the other, as `seal` does. */
-export function sealerOf(key: DataKey, context: RecordContext): (field: string, plaintext: string) => Buffer {
+export function sealerOf(key: CommittedKey, context: RecordContext): (field: string, plaintext: string) => Buffer {
   const record = recordLabel(context);
   return (field, plaintext) => sealUnder(key, withField(record, field), plaintext);
 }
 
-function sealUnder(key: DataKey, associated: Buffer, plaintext: string | Buffer): Buffer {
+function sealUnder(key: CommittedKey, associated: Buffer, plaintext: string | Buffer): Buffer {
   // What UTF-8 cannot carry comes back as something else.
   if (typeof plaintext === 'string' && !plaintext.isWellFormed()) throw new VaultError('integrity_failure');
   const padded = pad(plaintext);

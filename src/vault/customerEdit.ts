@@ -7,9 +7,9 @@ import type { Deed } from './audit.ts';
 import type { Doer } from './caller.ts';
 import { mergeCustomer, type CustomerPatch } from './customerPatch.ts';
 import { checkCustomer } from './customerRecord.ts';
-import { resealCustomer, tagsOf } from './customerSeal.ts';
+import { tagsOf, valuesAfter } from './customerSeal.ts';
 import { newId } from './ids.ts';
-import { openRecord } from './record.ts';
+import { openRecord, sealNext, sealNextBeside, type SealedRecord } from './record.ts';
 import type { TenantKeys } from './keyring.ts';
 import { submissionOf, uncovered, type Source, type Submitted } from './submission.ts';
 import type { Vault } from './vault.ts';
@@ -37,7 +37,21 @@ export function editCustomer(
   stored: CustomerRow,
   change: CustomerChange,
 ): CustomerEdit {
+  const { values, edited } = checkedEdit(vault, policy, keys, doer, stored, change);
+  return edited(sealNext(keys, 'customer', stored, values));
+}
+
+/** The same for one of many at this moment: they are sealed together (record.ts). */
+export async function editBeside(...of: Parameters<typeof editCustomer>): Promise<CustomerEdit> {
+  const [, , keys, , stored] = of;
+  const { values, edited } = checkedEdit(...of);
+  return edited(await sealNextBeside(keys, 'customer', stored, values));
+}
+
+/** What is to be sealed, and what it is once that is done. */
+function checkedEdit(...[vault, policy, keys, doer, stored, change]: Parameters<typeof editCustomer>) {
   const { id, status } = stored;
+  const { tenantId } = keys;
   const record = openRecord(keys, 'customer', stored);
   const data = checkCustomer(
     policy,
@@ -46,14 +60,15 @@ export function editCustomer(
   const updatedAt = new Date(vault.now());
   const submitted = { ...change, source: change.source ?? (stored.source as Source) };
   const submission = submissionOf(policy, doer, submitted, updatedAt);
-  const { version, sealed, digest } = resealCustomer(keys, policy, stored, record, data, submission);
-  const { tenantId } = keys;
-  return {
-    update: { tenantId, id, status, version, source: submission.source, sealed, updatedAt },
-    warnings: [...data.warnings, ...uncovered(policy, submission.source)],
-    tags: tagsOf(keys, policy, id, data),
+  const { source } = submission;
+  const tags = tagsOf(keys, policy, id, data);
+  const edited = ({ version, sealed, digest }: SealedRecord): CustomerEdit => ({
+    update: { tenantId, id, status, version, source, sealed, updatedAt },
+    warnings: [...data.warnings, ...uncovered(policy, source)],
+    tags,
     deed: { policy, subjectId: id, digest, recordVersion: version },
-  };
+  });
+  return { values: valuesAfter(policy, stored, record, data, submission), edited };
 }
 
 /**

@@ -6,7 +6,7 @@ import type { CustomerData } from './customerRecord.ts';
 import { keysOf } from './customerRecord.ts';
 import type { PartyKind, SingleField } from './customerFields.ts';
 import type { TenantKeys } from './keyring.ts';
-import { forResealing, headerOf, sealNewBeside, sealNext } from './record.ts';
+import { forResealing, headerOf, sealNewBeside } from './record.ts';
 import type { OpenRecord, SealedRecord, Value, Values } from './record.ts';
 import { originsAfter, submissionsOf, type Origins, type Submission } from './submission.ts';
 import type { Policy } from './watch.ts';
@@ -98,21 +98,20 @@ function withHeader(policy: Policy, data: CustomerData, values: Map<string, Valu
   return values.set('header', headerFor(policy, data, origins) as unknown as Value);
 }
 
-/** As its next version; `record` is what is stored, opened. */
-export function resealCustomer(
-  keys: TenantKeys,
+/** What is sealed of a customer as its next version; `record` is what is stored, opened. */
+export function valuesAfter(
   policy: Policy,
   stored: CustomerRow,
   record: OpenRecord,
   data: CustomerData,
   submission: Omit<Submission, 'version'>,
-): SealedRecord {
+): Values {
   const values = valuesOf(data);
   const header = headerOf<CustomerHeader>(record);
   const before = { ...header, submissions: submissionsOf(header, stored) };
   const same = [...values.keys()].filter((label) => isSame(record, label, values.get(label)));
   const origins = originsAfter(before, { version: stored.version + 1, ...submission }, same);
-  return sealNext(keys, 'customer', stored, withHeader(policy, data, values, origins));
+  return withHeader(policy, data, values, origins);
 }
 
 function isSame(record: OpenRecord, label: string, value: Value | undefined): boolean {

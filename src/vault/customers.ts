@@ -8,7 +8,7 @@ import { expectRecipient, within } from './admissions.ts';
 import type { Caller } from './caller.ts';
 import { admitFullRead } from './ceilings.ts';
 import { checkCustomer, type CustomerInput } from './customerRecord.ts';
-import { editCustomer, editStatements, type CustomerChange, type CustomerEdit } from './customerEdit.ts';
+import { editBeside, editStatements, type CustomerChange, type CustomerEdit } from './customerEdit.ts';
 import { rowOf, sealCustomer, tagsOf } from './customerSeal.ts';
 import { viewCustomer, type CustomerView } from './customerView.ts';
 import { customerMeant, withShownIds } from './firmIds.ts';
@@ -150,18 +150,18 @@ export async function patchCustomer(
   const keys = await vault.keyring.tenant(caller.tenantId);
   const rule = caller.subjectId === undefined ? undefined : 'rights.correct.self';
   let tags: readonly TagRow[] = [];
-  const seal = () => {
-    const edit = editCustomer(vault, policy, keys, caller, stored, patch);
+  const seal = async () => {
+    const edit = await editBeside(vault, policy, keys, caller, stored, patch);
     tags = edit.tags;
     return { edit, deed: { ...edit.deed, rule }, answer: editedAnswer(edit) };
   };
   try {
     if (act.idempotency !== undefined) {
-      const { edit, deed, answer } = seal();
+      const { edit, deed, answer } = await seal();
       return await commitAct(vault, caller, act, deed, editStatements([edit]), answer);
     }
     return await vault.writes.edit(caller.tenantId, async () => {
-      const { edit, deed, answer } = seal();
+      const { edit, deed, answer } = await seal();
       return { ...edit, leaf: leafOf(vault, caller, act, deed), answer };
     });
   } catch (error) {

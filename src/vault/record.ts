@@ -56,8 +56,22 @@ export async function sealNewBeside(
   id: string,
   values: Values,
 ): Promise<SealedRecord> {
-  const { wrapped, keyVersion, sealed, digest } = await keys.newRecord(kind, id, [...inJson(values)]);
+  const record = { kind, recordId: id, version: 1, values: [...inJson(values)] };
+  const { wrapped, keyVersion, sealed, digest } = await keys.newRecord(record);
   return { id, version: 1, keyVersion, dataKey: wrapped, sealed, digest };
+}
+
+/** As `sealNext`, together with what else is sealed at this moment. */
+export async function sealNextBeside(
+  keys: TenantKeys,
+  kind: RecordKind,
+  { id, version: before, keyVersion, dataKey }: StoredRecord,
+  values: Values,
+): Promise<SealedRecord> {
+  const version = before + 1;
+  const record = { kind, recordId: id, version, values: [...inJson(values)] };
+  const { sealed, digest } = await keys.nextRecord({ kind, id, keyVersion, wrapped: dataKey }, record);
+  return { id, version, keyVersion, dataKey, sealed, digest };
 }
 
 /** Seals every value of a record anew, as its next version, so that no value of an older version opens in its place. */

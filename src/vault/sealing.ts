@@ -1,46 +1,44 @@
-import type { KeyObject } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { sealNewRecord, type NewRecord, type SealedNew } from '../crypto/recordSeal.ts';
+import { sealRecord, type Sealed, type SealOrder } from '../crypto/recordSeal.ts';
 import { VaultError } from '../errors.ts';
-import type { SealNew } from './tenantKeys.ts';
+import type { SealRecord } from './tenantKeys.ts';
 
 /**
- * Sealing is a third of what a new record costs, and nothing of it needs what else this process is doing: where many are sealed
- * at one moment (a batch, an import, creates in flight), a thread beside this one does it with the same code. It is handed the
- * tenant's data key with each order, by reference, and keeps nothing; the data keys are made there and never leave it unwrapped.
+ * Sealing is a third of what a write costs, and nothing of it needs what else this process is doing: where many are sealed at one
+ * moment (a batch, an import, creates and edits in flight), a thread beside this one does it with the same code. It is handed keys
+ * with each order, by reference, and keeps nothing: the tenant's, under which it makes new data keys that never leave it unwrapped, or
+ * the data key that a record has.
  */
 export interface Sealing {
-  readonly seal: SealNew;
+  readonly seal: SealRecord;
   /** Ends the thread with all that it holds, at once. What it had under way is `sealed`. */
   forget(): void;
 }
 
-/** What one message hands to the thread. The same key is handed over once. */
+/** What one message hands to the thread. A key that several are sealed under is handed over once. */
 export interface SealingOrder {
   readonly n: number;
-  readonly records: readonly { readonly wrapping: KeyObject; readonly record: NewRecord }[];
+  readonly orders: readonly SealOrder[];
 }
 
-/** Wrapped data key, digest and sealed record of each, one after the other. */
+/** Digest, wrapped data key and sealed record of each, one after the other. */
 export interface SealingDone {
   readonly n: number;
   readonly bytes: Uint8Array;
-  /** Of each sealed record, in the order of the order; undefined for one that was refused. */
-  readonly lengths: readonly (number | undefined)[];
+  /** Of wrapped key and sealed record, in the order of the orders; undefined for one that was refused. */
+  readonly lengths: readonly (readonly [wrapped: number, sealed: number] | undefined)[];
 }
 
-export const wrappedLength = 93;
-export const digestLength = 32;
+const digestLength = 32;
 /** Fewer are sealed before a message would be there and back. */
 const fewest = 4;
 /** Records in the thread's hands; more are sealed here meanwhile. */
 const mostWaiting = 200;
 
 interface Waiting {
-  readonly wrapping: KeyObject;
-  readonly record: NewRecord;
-  readonly resolve: (sealed: SealedNew) => void;
+  readonly order: SealOrder;
+  readonly resolve: (sealed: Sealed) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -58,17 +56,17 @@ export function openSealing(onGone: () => void, script = threadScript()): Sealin
 
   /** All that was asked for by one piece of work goes together. */
   function send(): void {
-    const orders = gathered;
+    const together = gathered;
     gathered = [];
-    if (orders.length >= fewest && !gone) thread ??= startThread(script, lost);
-    if (orders.length < fewest || thread?.takes(orders) !== true) orders.forEach(sealHere);
+    if (together.length >= fewest && !gone) thread ??= startThread(script, lost);
+    if (together.length < fewest || thread?.takes(together) !== true) together.forEach(sealHere);
   }
 
   return {
-    seal: (wrapping, record) =>
+    seal: (order) =>
       new Promise((resolve, reject) => {
         if (gathered.length === 0) queueMicrotask(send);
-        gathered.push({ wrapping, record, resolve, reject });
+        gathered.push({ order, resolve, reject });
       }),
     forget() {
       thread?.end();
@@ -77,9 +75,9 @@ export function openSealing(onGone: () => void, script = threadScript()): Sealin
   };
 }
 
-function sealHere({ wrapping, record, resolve, reject }: Waiting): void {
+function sealHere({ order, resolve, reject }: Waiting): void {
   try {
-    resolve(sealNewRecord(wrapping, record));
+    resolve(sealRecord(order));
   } catch (error) {
     reject(error);
   }
@@ -87,7 +85,7 @@ function sealHere({ wrapping, record, resolve, reject }: Waiting): void {
 
 interface Thread {
   /** False while it has too much to do already, or is not there yet. */
-  takes(orders: readonly Waiting[]): boolean;
+  takes(together: readonly Waiting[]): boolean;
   end(): void;
 }
 
@@ -99,25 +97,24 @@ function startThread(script: string, lost: () => void): Thread {
   worker.unref();
   worker.once('online', () => (ready = true));
   worker.on('message', (done: SealingDone) => {
-    const orders = underWay.get(done.n) ?? [];
+    const together = underWay.get(done.n) ?? [];
     underWay.delete(done.n);
-    waiting -= orders.length;
-    handOut(done, orders);
+    waiting -= together.length;
+    handOut(done, together);
   });
   worker.on('error', () => undefined);
   worker.once('exit', () => {
     if (ended) return;
     lost();
-    for (const order of [...underWay.values()].flat()) sealHere(order);
+    for (const one of [...underWay.values()].flat()) sealHere(one);
   });
   return {
-    takes(orders) {
-      if (!ready || waiting + orders.length > mostWaiting) return false;
+    takes(together) {
+      if (!ready || waiting + together.length > mostWaiting) return false;
       n += 1;
-      waiting += orders.length;
-      underWay.set(n, orders);
-      const records = orders.map(({ wrapping, record }) => ({ wrapping, record }));
-      worker.postMessage({ n, records } satisfies SealingOrder, []);
+      waiting += together.length;
+      underWay.set(n, together);
+      worker.postMessage({ n, orders: together.map(({ order }) => handedOver(order)) } satisfies SealingOrder, []);
       return true;
     },
     end() {
@@ -128,15 +125,22 @@ function startThread(script: string, lost: () => void): Thread {
   };
 }
 
+/** A commitment may stand in the pool of Node's small buffers, all of which would be copied with it. */
+function handedOver(order: SealOrder): SealOrder {
+  if (!('key' in order)) return order;
+  const { sealing, commitment } = order.key;
+  return { record: order.record, key: { sealing, commitment: Uint8Array.from(commitment) as Buffer } };
+}
+
 /** What the thread refused is refused here, by the same code and with its reason. */
-function handOut({ bytes, lengths }: SealingDone, orders: readonly Waiting[]): void {
+function handOut({ bytes, lengths }: SealingDone, together: readonly Waiting[]): void {
   const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = 0;
   const take = (length: number): Buffer => all.subarray(at, (at += length));
-  orders.forEach((order, i) => {
-    const length = lengths[i];
-    if (length === undefined) sealHere(order);
-    else order.resolve({ wrapped: take(wrappedLength), digest: take(digestLength), sealed: take(length) });
+  together.forEach((one, i) => {
+    const [wrapped, sealed] = lengths[i] ?? [];
+    if (wrapped === undefined || sealed === undefined) sealHere(one);
+    else one.resolve({ digest: take(digestLength), wrapped: take(wrapped), sealed: take(sealed) });
   });
 }
 

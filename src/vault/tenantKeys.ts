@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { indexSubkey, indexTag, keyedHash } from '../crypto/blindIndex.ts';
 import type { RecordKind } from '../crypto/label.ts';
-import { newDataKey, sealNewRecord, type NewRecord, type SealedNew } from '../crypto/recordSeal.ts';
+import { newDataKey, sealRecord, type RecordToSeal, type Sealed, type SealOrder } from '../crypto/recordSeal.ts';
 import type { DataKey } from '../crypto/seal.ts';
 import { unwrapKey, wrapContext, wrapKey, type TenantKeyState, type TenantKeyUse } from '../crypto/wrap.ts';
 import { VaultError } from '../errors.ts';
@@ -28,11 +28,9 @@ export interface TenantKeys {
     id: string,
   ): { readonly wrapped: Buffer; readonly keyVersion: number; readonly key: DataKey };
   /** A record sealed under a new data key, together with others that are sealed at this moment. */
-  newRecord(
-    kind: RecordKind,
-    id: string,
-    values: NewRecord['values'],
-  ): Promise<SealedNew & { readonly keyVersion: number }>;
+  newRecord(record: UnsealedRecord): Promise<Sealed & { readonly keyVersion: number }>;
+  /** The same under the data key that it has. */
+  nextRecord(held: WrappedDataKey, record: UnsealedRecord): Promise<Sealed>;
   dataKey(record: WrappedDataKey): DataKey;
   /** The same data key, wrapped under the version in use. */
   rewrapped(record: WrappedDataKey): { readonly wrapped: Buffer; readonly keyVersion: number };
@@ -63,17 +61,20 @@ export interface LiveKey {
 /** Opens a record's data key, or has it in memory. */
 export type OpenDataKey = (tenantId: string, wrapping: KeyObject, record: WrappedDataKey) => DataKey;
 
-/** Seals a new record under a data key that this one wraps. */
-export type SealNew = (wrapping: KeyObject, record: NewRecord) => Promise<SealedNew>;
+/** One of this tenant's. */
+export type UnsealedRecord = Omit<RecordToSeal, 'tenantId'>;
 
-const sealHere: SealNew = async (wrapping, record) => sealNewRecord(wrapping, record);
+/** Seals a record, here or elsewhere. */
+export type SealRecord = (order: SealOrder) => Promise<Sealed>;
+
+const sealHere: SealRecord = async (order) => sealRecord(order);
 
 /** Throws `sealed` where a key is missing or none of its versions is in use. */
 export function tenantKeys(
   tenantId: string,
   live: Readonly<Record<TenantKeyUse, readonly LiveKey[]>>,
   openDataKey: OpenDataKey,
-  sealNew: SealNew = sealHere,
+  seal: SealRecord = sealHere,
 ): TenantKeys {
   const data = currentOf(live.data);
   currentOf(live.index);
@@ -83,14 +84,16 @@ export function tenantKeys(
   // What it makes is stored beside nothing that could make it anew: it never changes.
   const hashKey = live.hash.toSorted((a, b) => a.version - b.version)[0] ?? currentOf(live.hash);
   const hashSubkeys = subkeys(hashKey.key);
+  const opened: TenantKeys['dataKey'] = (held) => openDataKey(tenantId, versionOf(live.data, held.keyVersion), held);
   return {
     tenantId,
     newDataKey: (kind, id) => ({ ...newDataKey(data.key, tenantId, kind, id), keyVersion: data.version }),
-    async newRecord(kind, recordId, values) {
-      const sealed = await sealNew(data.key, { tenantId, kind, recordId, values });
+    async newRecord(record) {
+      const sealed = await seal({ wrapping: data.key, record: { tenantId, ...record } });
       return { ...sealed, keyVersion: data.version };
     },
-    dataKey: (record) => openDataKey(tenantId, versionOf(live.data, record.keyVersion), record),
+    nextRecord: async (held, record) => seal({ key: opened(held), record: { tenantId, ...record } }),
+    dataKey: opened,
     rewrapped({ kind, id, keyVersion, wrapped }) {
       const context = wrapContext.dataKey(tenantId, kind, id);
       const material = unwrapKey(versionOf(live.data, keyVersion), context, wrapped);
@@ -134,6 +137,12 @@ export function heldKeys(first: TenantKeys): HeldKeys {
     if (held === undefined) throw new VaultError('sealed');
     return held;
   };
+  /** Nothing that was made with keys that have been taken back meanwhile. */
+  const still = async <T>(making: Promise<T>): Promise<T> => {
+    const made = await making;
+    here();
+    return made;
+  };
   return {
     renew(next) {
       if (held !== undefined) held = next;
@@ -142,11 +151,8 @@ export function heldKeys(first: TenantKeys): HeldKeys {
     keys: {
       tenantId: first.tenantId,
       newDataKey: (kind, id) => here().newDataKey(kind, id),
-      async newRecord(kind, id, values) {
-        const made = await here().newRecord(kind, id, values);
-        here();
-        return made;
-      },
+      newRecord: (record) => still(here().newRecord(record)),
+      nextRecord: (record, next) => still(here().nextRecord(record, next)),
       dataKey: (record) => here().dataKey(record),
       rewrapped: (record) => here().rewrapped(record),
       versions: (use) => here().versions(use),

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { unpackRecord } from '../../src/crypto/container.ts';
 import { digestOf } from '../../src/crypto/digest.ts';
-import type { NewRecord, SealedNew } from '../../src/crypto/recordSeal.ts';
+import type { RecordToSeal, Sealed } from '../../src/crypto/recordSeal.ts';
 import { dataKey, newDataKeyMaterial, openerOf } from '../../src/crypto/seal.ts';
 import { secretKey, unwrapKey, wrapContext } from '../../src/crypto/wrap.ts';
 import { VaultError } from '../../src/errors.ts';
@@ -25,10 +25,11 @@ beforeEach(() => {
 });
 afterEach(() => sealing.forget());
 
-const record = (value = 'مریم'): NewRecord => ({
+const record = (value = 'مریم'): RecordToSeal => ({
   tenantId,
   kind: 'customer',
   recordId: randomUUID(),
+  version: 1,
   values: [
     ['header', '{}'],
     ['givenName', JSON.stringify(value)],
@@ -36,13 +37,13 @@ const record = (value = 'مریم'): NewRecord => ({
 });
 
 /** Told by their memory: what comes from the thread stands one after the other in one piece and nothing else is there. */
-function cameBeside(sealed: readonly SealedNew[]): boolean {
+function cameBeside(sealed: readonly Sealed[]): boolean {
   const bytes = sealed.reduce((sum, one) => sum + one.wrapped.length + one.digest.length + one.sealed.length, 0);
   return sealed.every((one) => one.sealed.buffer.byteLength === bytes);
 }
 
-const sealAll = (records: readonly NewRecord[]): Promise<readonly SealedNew[]> =>
-  Promise.all(records.map((one) => sealing.seal(wrapping, one)));
+const sealAll = (records: readonly RecordToSeal[]): Promise<readonly Sealed[]> =>
+  Promise.all(records.map((one) => sealing.seal({ wrapping, record: one })));
 
 /** The first ones are sealed here, while the thread starts. */
 async function untilBeside(): Promise<void> {
@@ -50,7 +51,7 @@ async function untilBeside(): Promise<void> {
     await new Promise((turn) => void setImmediate(turn));
 }
 
-function opened({ recordId }: NewRecord, { wrapped, sealed }: SealedNew): string {
+function opened({ recordId }: RecordToSeal, { wrapped, sealed }: Sealed): string {
   const key = dataKey(unwrapKey(wrapping, wrapContext.dataKey(tenantId, 'customer', recordId), wrapped));
   const open = openerOf(key, { tenantId, kind: 'customer', recordId, version: 1 });
   return open('givenName', unpackRecord(sealed).get('givenName') ?? Buffer.alloc(0)).toString();
@@ -70,12 +71,27 @@ test('what the thread seals opens as each record it was sealed as', async () => 
   }
 });
 
+test('a further version is sealed by the thread under the data key that the record has', async () => {
+  await untilBeside();
+  const held = [1, 2, 3, 4].map(() => dataKey(newDataKeyMaterial()));
+  const orders = held.map((key) => ({ key, record: { ...record(), version: 7 } }));
+  const sealed = await Promise.all(orders.map((order) => sealing.seal(order)));
+  expect(cameBeside(sealed)).toBe(true);
+  for (const [i, { key, record: one }] of orders.entries()) {
+    expect(sealed[i]?.wrapped).toHaveLength(0);
+    const value = unpackRecord(sealed[i]?.sealed ?? Buffer.alloc(0)).get('givenName') ?? Buffer.alloc(0);
+    expect(openerOf(key, one)('givenName', value).toString()).toBe('"مریم"');
+    expect(() => openerOf(key, { ...one, version: 6 })('givenName', value)).toThrow(VaultError);
+    expect(() => openerOf(held[(i + 1) % 4] ?? key, one)('givenName', value)).toThrow(VaultError);
+  }
+});
+
 test('few are sealed here, and one that is refused spoils no other', async () => {
   await untilBeside();
   expect(cameBeside(await sealAll([record(), record()]))).toBe(false);
-  const broken = { ...record(), values: [['givenName', '"\ud800"']] } satisfies NewRecord;
+  const broken = { ...record(), values: [['givenName', '"\ud800"']] } satisfies RecordToSeal;
   const outcomes = await Promise.allSettled(
-    [record(), broken, record(), record()].map((r) => sealing.seal(wrapping, r)),
+    [record(), broken, record(), record()].map((r) => sealing.seal({ wrapping, record: r })),
   );
   expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled']);
   expect(codeOf((outcomes[1] as PromiseRejectedResult).reason)).toBe('integrity_failure');
@@ -83,7 +99,9 @@ test('few are sealed here, and one that is refused spoils no other', async () =>
 
 test('what the thread has under way when the keys are forgotten is sealed by nobody', async () => {
   await untilBeside();
-  const under = [record(), record(), record(), record()].map((one) => sealing.seal(wrapping, one).catch(codeOf));
+  const under = [record(), record(), record(), record()].map((one) =>
+    sealing.seal({ wrapping, record: one }).catch(codeOf),
+  );
   await Promise.resolve();
   sealing.forget();
   expect(await Promise.all(under)).toEqual(['sealed', 'sealed', 'sealed', 'sealed']);
@@ -99,9 +117,8 @@ test('keys that were taken back give nothing out, even what was sealed before', 
     throw new Error('nothing is opened here');
   };
   const held = heldKeys(tenantKeys(tenantId, all, open, sealing.seal));
-  const { recordId, values } = record();
-  await expect(held.keys.newRecord('customer', recordId, values)).resolves.toMatchObject({ keyVersion: 1 });
-  const late = held.keys.newRecord('customer', recordId, values).catch(codeOf);
+  await expect(held.keys.newRecord(record())).resolves.toMatchObject({ keyVersion: 1 });
+  const late = held.keys.newRecord(record()).catch(codeOf);
   held.close();
   expect(await late).toBe('sealed');
 });
@@ -117,7 +134,7 @@ test('a thread that ends by itself is told of once, and what it had is sealed he
   const records = ['a', 'b', 'c', 'd'].map(record);
   while (lost.times === 0) {
     const sealed = await sealAll(records);
-    expect(records.map((one, i) => opened(one, sealed[i] as SealedNew))).toEqual(['"a"', '"b"', '"c"', '"d"']);
+    expect(records.map((one, i) => opened(one, sealed[i] as Sealed))).toEqual(['"a"', '"b"', '"c"', '"d"']);
     await new Promise((turn) => void setImmediate(turn));
   }
   await sealAll(records);

@@ -103,10 +103,10 @@ describe.skipIf(!hasOpenssl)('packages', () => {
     ]);
     expect(printed).toMatch(/keyEncryptionAlgorithm: \s+algorithm: rsaesOaep/);
     expect(printed).toMatch(/contentEncryptionAlgorithm: \s+algorithm: aes-256-gcm/);
-    expect(`${structure}${printed}`).not.toMatch(/rsaEncryption|cbc|sha1/i);
+    expect(`${structure}${printed}`).not.toMatch(/rsaEncryption|-cbc|sha1/i);
     // Control: what OpenSSL makes when it is not told otherwise has all that is looked for.
     await place.openssl('cms -encrypt -outform DER -in authority.crt -aes-256-cbc -recip authority.crt -out usual.p7m');
-    expect(await place.openssl('cms -cmsout -print -inform DER -in usual.p7m')).toMatch(/rsaEncryption[\s\S]*cbc/i);
+    expect(await place.openssl('cms -cmsout -print -inform DER -in usual.p7m')).toMatch(/rsaEncryption[\s\S]*-cbc/i);
   });
 
   test('the signature is RSASSA-PSS over attributes in DER order', async () => {
