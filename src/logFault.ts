@@ -58,7 +58,7 @@ export async function refuseRolledBack(
       'rolled_back',
       [
         ...unsound.map(wordsOf),
-        'Nothing is served, or whoever was erased and whatever was revoked since would be back. See what is missing, and let it be done again: npx amanat reconcile',
+        'Nothing is served and nothing swept, or whoever was erased and whatever was revoked since would be back. See what is missing, and let it be done again: npx amanat reconcile',
       ].join('\n'),
     );
   }

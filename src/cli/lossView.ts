@@ -3,6 +3,9 @@ import type { Loss } from '../vault/loss.ts';
 import { lostOrders } from '../vault/lostOrders.ts';
 import { table } from './table.ts';
 
+/** Printed for a person; a program gets all. */
+const mostLines = 50;
+
 /** What a restored database lacks, for `reconcile` and `restore check`. */
 export function viewOf(loss: Loss) {
   const { standing, missing, from, until, again, byHand, by, whole, nextEpoch, policyVersion } = loss;
@@ -14,6 +17,7 @@ export function viewOf(loss: Loss) {
     again: counted(again),
     byHand: counted(byHand),
     orders: lostOrders(loss),
+    toDo: toDoOf(loss),
     policy: { inForce: policyVersion, lost: lostPolicies(loss) },
     servedBy: by,
     whole,
@@ -22,7 +26,7 @@ export function viewOf(loss: Loss) {
 }
 
 export function textOf(loss: Loss): string {
-  const { missing, from, until, again, byHand, orders, policy, whole } = viewOf(loss);
+  const { missing, from, until, again, byHand, orders, toDo, policy, whole } = viewOf(loss);
   const rows = Object.entries(missing).toSorted(([a], [b]) => a.localeCompare(b));
   return [
     wordsOf(loss.standing),
@@ -32,6 +36,15 @@ export function textOf(loss: Loss): string {
       rows.map(([action, n]) => [action, String(n), String(again[action] ?? ''), String(byHand[action] ?? '')]),
     ),
     ...(orders.length === 0 ? [] : [table(['legal order', 'what is lost of it'], orders.map(orderLine))]),
+    ...(toDo.length === 0
+      ? []
+      : [
+          table(
+            ['by hand', 'at', 'id', 'customer'],
+            toDo.slice(0, mostLines).map(({ act, at = '', id = '', customerId = '' }) => [act, at, id, customerId]),
+          ),
+        ]),
+    ...(toDo.length > mostLines ? [`… and ${toDo.length - mostLines} more: --json has all of them`] : []),
     ...policy.lost.map(
       ({ number, act, at, sha256 }) =>
         `policy version ${number}: ${act} of ${at} is lost; ${policy.inForce} is in force${sha256 === undefined ? '' : `. SHA-256 of the lost text: ${sha256}`}`,
@@ -47,6 +60,16 @@ export const orderLine = ({
   readonly id: string;
   readonly acts: readonly string[];
 }): [string, string] => [id, acts.join(', ')];
+
+/**
+ * What else somebody has to do by hand, with whom it is about, so that it can be found: who asked for something that is lost has to be
+ * asked again. Of legal orders their ids alone are told, above; of decoys not even that: neither says who is behind it.
+ */
+function toDoOf({ byHand }: Pick<Loss, 'byHand'>) {
+  return byHand
+    .filter(({ action }) => /^(?:requests|misuse_reports|webhooks|incidents)\./.test(action))
+    .map(({ action, at, objectId, subjectId }) => ({ act: action, at: time(at), id: objectId, customerId: subjectId }));
+}
 
 /** Publications, and notices by which a version takes effect. */
 export function lostPolicies({ byHand }: Pick<Loss, 'byHand'>) {

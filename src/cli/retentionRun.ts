@@ -2,7 +2,9 @@ import { openVault } from '../app.ts';
 import { readConfig } from '../config.ts';
 import { keysOf } from '../keyAccess.ts';
 import { createLog } from '../log.ts';
+import { refuseRolledBack } from '../logFault.ts';
 import { countRetention, sweepRetention, unsweptClasses } from '../vault/retention.ts';
+import { openWitness } from '../witnessConfig.ts';
 import { exit, noWords, UsageFault, type Command } from './command.ts';
 import { progress } from './progress.ts';
 import { table } from './table.ts';
@@ -25,6 +27,7 @@ export const retentionRun: Command = {
     tenant: 'id of one tenant; all of them when left out',
     'dry-run': 'only count what is due, and what of it a hold keeps; changes nothing',
   },
+  found: 'the database is older than what its witness has seen; nothing went: amanat reconcile',
   more: [
     'Lets go of everything that has had the time its policy gives it, with an audit leaf for each, and lists the classes for',
     'which there is nothing to do, with the reason. A running service does the same every ten minutes by itself; the two do not',
@@ -40,6 +43,8 @@ export const retentionRun: Command = {
       const log = createLog({ level: 'silent' });
       const vault = openVault({ db, keys, issuer: '', now: Date.now, log });
       await vault.watch.look();
+      // What a restored database has forgotten to hold would go.
+      if (!dry) await refuseRolledBack(vault, openWitness(config.witness, vault), config.witness);
       const asked = args.text('tenant')?.toLowerCase();
       const tenants = vault.watch.tenants().filter((id) => asked === undefined || id === asked);
       if (asked !== undefined && tenants.length === 0)

@@ -394,6 +394,15 @@ describe('a database that was restored', () => {
     const lost = [{ number: 2, act: 'publication', at: expect.any(String), sha256 }];
     expect(viewOf(loss).policy).toEqual({ inForce: 'kalak/1', lost });
     expect(textOf(loss)).toContain(narrowed);
+    // Whoever asked for something that is lost is found by an id; whoever is held is not among them.
+    const { toDo } = viewOf(loss);
+    expect(toDo).toContainEqual(
+      expect.objectContaining({ act: 'misuse_reports.create', id: expect.any(String), customerId: subscriber.id }),
+    );
+    expect(toDo.every(({ act }) => !act.startsWith('legal'))).toBe(true);
+    expect(loss.byHand.map(({ action, subjectId }) => `${action} ${subjectId}`)).toContain(
+      `legal_orders.approve ${held.id}`,
+    );
     // Who was stopped, and whose account, only files and reports say that are lost.
     const byHand = loss.byHand.map(({ action }) => action);
     expect(byHand).toEqual(expect.arrayContaining(['incidents.contain', 'misuse_reports.create']));
