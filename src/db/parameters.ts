@@ -53,9 +53,16 @@ function arrayLiteral(items: readonly unknown[]): string {
 }
 
 function arrayItem(item: unknown): string {
+  if (typeof item === 'string') return quoted(item);
   if (Array.isArray(item)) return arrayLiteral(item);
   const value = parameter(item);
   if (value === null) return 'NULL';
-  if (typeof value !== 'string') return `"\\\\x${value.toString('hex')}"`;
-  return `"${value.replace(/["\\]/g, '\\$&')}"`;
+  return typeof value === 'string' ? quoted(value) : `"\\\\x${value.toString('hex')}"`;
+}
+
+const syntax = /["\\]/;
+
+/** Ids and names, which are most of what is sent, hold nothing to be escaped. */
+function quoted(text: string): string {
+  return syntax.test(text) ? `"${text.replace(/["\\]/g, '\\$&')}"` : `"${text}"`;
 }
