@@ -1,5 +1,7 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { commands } from '../../src/cli/commands.ts';
+import { messageOf } from '../../src/cli/faults.ts';
 import { amanat } from './process.ts';
 
 describe('help', () => {
@@ -35,6 +37,14 @@ describe('help', () => {
     expect(group.stdout).toContain('clients disable');
     expect(group.stdout).not.toContain('audit verify');
   });
+});
+
+test('a file or a folder that cannot be used is named, and of any other error only its class', async () => {
+  const fault = await readFile('/nowhere/at-all').catch((error: unknown) => error);
+  expect(messageOf(fault)).toBe("ENOENT: no such file or directory, open '/nowhere/at-all'");
+  // Control: what says so itself, or was not answered by the system.
+  expect(messageOf(Object.assign(new Error('a value'), { code: 'EVALUE', syscall: 'read' }))).toBe('unexpected Error');
+  expect(messageOf(new RangeError('EVALUE: a value'))).toBe('unexpected RangeError');
 });
 
 describe('a wrong call is 64, says what to type, and does nothing', () => {
