@@ -212,7 +212,7 @@ describe('a backup of the embedded database, taken while it is written to', () =
     );
   });
 
-  test('lists every file with its checksum, and a changed, cut or missing one is found', async () => {
+  test('lists every file', async () => {
     const manifest = await believed(taken);
     expect(manifest).toMatchObject(contents);
     const listed = new Set(manifest.files.map(({ path }) => path));
@@ -220,22 +220,12 @@ describe('a backup of the embedded database, taken while it is written to', () =
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name).slice(taken.length + 1));
     expect(there.toSorted()).toEqual([...listed].toSorted());
-    const copy = join(root, 'damaged');
-    cpSync(taken, copy, { recursive: true });
-    appendFileSync(join(copy, 'postgres/cluster/PG_VERSION'), ' ');
-    rmSync(join(copy, 'postgres/cluster/backup_label'));
-    expect((await damagedFiles(copy, manifest, () => undefined)).toSorted()).toEqual([
-      'postgres/cluster/PG_VERSION',
-      'postgres/cluster/backup_label',
-    ]);
-    rmSync(copy, { recursive: true });
   });
 
   test('nobody else may read it, and one that was cut short counts for nothing', async () => {
     expect(statSync(taken).mode & 0o077).toBe(0);
     expect(statSync(join(taken, 'postgres/cluster/PG_VERSION')).mode & 0o777).toBe(0o600);
-    cpSync(taken, join(backups, '.backup-1-1'), { recursive: true });
-    rmSync(join(backups, '.backup-1-1', 'manifest.json'));
+    mkdirSync(join(backups, '.backup-1-1', 'postgres'), { recursive: true });
     const found = await backupsIn(backups, roots);
     expect(found.backups.map(({ path }) => path)).toEqual([taken]);
     expect(found.refused).toEqual([]);
@@ -273,7 +263,7 @@ describe('whoever can write where the backups are, and has no key', () => {
     return damaged;
   };
 
-  test('changes no byte of any kind of file', async () => {
+  test('changes no byte of any kind of file, adds none and takes none away', async () => {
     const manifest = await believed(copy);
     const pages = manifest.files.find(({ path, bytes }) => path.includes('/base/') && bytes > 8192)?.path ?? '';
     const segment = manifest.files.find(({ path }) => path.includes('/pg_wal/'))?.path ?? '';
@@ -295,6 +285,10 @@ describe('whoever can write where the backups are, and has no key', () => {
       bytes[Math.floor(bytes.length / 2)] = (bytes[Math.floor(bytes.length / 2)] ?? 0) ^ 1;
       writeFileSync(join(copy, kind), bytes);
     }
+    const [longer, missing] = ['postgres/cluster/pg_multixact/offsets/0000', 'postgres/owner.secret'];
+    appendFileSync(join(copy, longer), ' ');
+    rmSync(join(copy, missing));
+    kinds.push(longer, missing);
     expect((await attempt(manifest)).toSorted()).toEqual(kinds.toSorted());
     for (const kind of kinds) cpSync(join(taken, kind), join(copy, kind));
     expect(await attempt(manifest)).toEqual([]);
