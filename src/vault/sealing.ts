@@ -58,8 +58,19 @@ export function openSealing(onGone: () => void, script = threadScript()): Sealin
   function send(): void {
     const together = gathered;
     gathered = [];
-    if (together.length >= fewest && !gone) thread ??= startThread(script, lost);
-    if (together.length < fewest || thread?.takes(together) !== true) together.forEach(sealHere);
+    if (together.length < fewest || !isTaken(together)) together.forEach(sealHere);
+  }
+
+  /** By the thread. Where none can be had (no more threads, no memory for one), this is nobody's request's fault. */
+  function isTaken(orders: readonly Waiting[]): boolean {
+    if (gone) return false;
+    try {
+      thread ??= startThread(script, lost);
+    } catch {
+      lost();
+      return false;
+    }
+    return thread.takes(orders);
   }
 
   return {

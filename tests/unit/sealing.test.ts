@@ -141,3 +141,14 @@ test('a thread that ends by itself is told of once, and what it had is sealed he
   expect(lost.times).toBe(1);
   rmSync(folder, { recursive: true });
 });
+
+test('where no thread can be had at all, what is asked for is sealed here', async () => {
+  // Refused at once, as where the machine gives out no more threads.
+  sealing = openSealing(() => void (lost.times += 1), 'no path that a thread could be started from');
+  const records = ['a', 'b', 'c', 'd'].map(record);
+  for (let time = 1; time <= 2; time += 1) {
+    const sealed = await sealAll(records);
+    expect(records.map((one, i) => opened(one, sealed[i] as Sealed))).toEqual(['"a"', '"b"', '"c"', '"d"']);
+  }
+  expect(lost.times).toBe(1);
+});
