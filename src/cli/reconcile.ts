@@ -114,7 +114,7 @@ function olderOf(losses: readonly Loss[]): readonly string[] {
 
 function olderWords(older: readonly string[]): string {
   return [
-    `A later policy is lost. Until it is published again ${older.join(', ')} of the backup is in force: it may show more, and let more leave.`,
+    `A later policy is lost. Until it is published again ${older.join(', ')} of the backup is in force: it may show more, let more leave, and destroy sooner.`,
     'Nothing was done. Have the text of the lost version at hand (its SHA-256 stands above), let the service listen for nobody but the',
     'protection officer (AMANAT_HOST=127.0.0.1), publish, give notice again, then open. Knowing that:',
     `amanat reconcile ${older.map((version) => `--older-policy ${version}`).join(' ')} --confirm …`,

@@ -71,8 +71,8 @@ export interface StandingRow {
 }
 
 /**
- * Of these customers what every read takes, with the leaves that name an object or a digest (bits 2 and 5 of the second byte,
- * src/crypto/leaf.ts), by id. One statement: a change and its leaf are one commit.
+ * Of these customers what every read takes, with the leaves that name an object or a digest, or that are of no client (bits 2, 5 and 0
+ * of the second byte, src/crypto/leaf.ts), by id. One statement: a change and its leaf are one commit.
  */
 export function selectStandings(tenantId: string, ids: readonly string[]): Statement<StandingRow> {
   return statement(
@@ -82,7 +82,7 @@ export function selectStandings(tenantId: string, ids: readonly string[]): State
        from amanat.customers c
        left join amanat.audit_leaves l
          on l.tenant_id = c.tenant_id and l.subject_id = c.id
-            and case when length(l.leaf) > 1 then get_byte(l.leaf, 1) & 36 <> 0 end
+            and case when length(l.leaf) > 1 then get_byte(l.leaf, 1) & 37 <> 1 end
       where c.tenant_id = $1::uuid and c.id = any ($2::uuid[])
       order by c.id, l.id`,
     [tenantId, ids],

@@ -67,3 +67,10 @@ export function isJournaled({
 }: Pick<AuditLeaf, 'action' | 'outcome' | 'subjectId'>): boolean {
   return outcome === 'allowed' && journaled.has(action) && (action !== 'exports.create' || subjectId === undefined);
 }
+
+const againRule = 'reconcile.';
+/** The rule of a leaf that tells of an act done again, where what it came to depends on the rule of the act. */
+export const ruleAgain = <Rule extends string>(rule: Rule) => `${againRule}${rule}` as const;
+/** The rule of the act itself, be it done for the first time or again after a restore. */
+export const ruleOfAct = ({ rule }: Pick<AuditLeaf, 'rule'>): string =>
+  rule.startsWith(againRule) ? rule.slice(againRule.length) : rule;

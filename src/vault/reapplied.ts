@@ -19,6 +19,7 @@ import { insertRevocation } from '../db/tokens.ts';
 import { addDuration } from '../policy/duration.ts';
 import { load } from './act.ts';
 import { clockMarginMs, maxLifetimeSeconds } from './accessToken.ts';
+import { ruleAgain, ruleOfAct } from './journalActs.ts';
 import type { TenantKeys } from './keyring.ts';
 import type { OperatorDeed } from './operatorLeaf.ts';
 import { signed } from './requestRecord.ts';
@@ -86,7 +87,7 @@ export const eraseAgain: Reapplying = async ({ vault, policy, keys, leaf, at: no
       : changeRequests(tenantId, [{ ...signed(keys, { ...open, ...decided }), was: open.mac }]);
   return {
     statements: [grant, ...hideCustomer(tenantId, id, at, clocksOf(policy.profile, at))],
-    deed: { subjectId: id },
+    deed: { subjectId: id, rule: ruleAgain('rights.erase.done') },
   };
 };
 
@@ -128,13 +129,16 @@ function requestFrom({ profile }: Policy, leaf: AuditLeaf, customerId: string): 
 export const decideAgain: Reapplying = async (lost) => {
   const { vault, keys, leaf, at } = lost;
   const { tenantId } = keys;
-  if (leaf.rule === 'rights.erase.done') return eraseAgain(lost);
-  if (leaf.rule === 'rights.deactivate.done') return deactivateAgain(lost);
-  if (leaf.rule !== 'rights.object.done' || leaf.objectId === undefined || leaf.subjectId === undefined)
-    return undefined;
+  const rule = ruleOfAct(leaf);
+  if (rule === 'rights.erase.done') return eraseAgain(lost);
+  if (rule === 'rights.deactivate.done') return deactivateAgain(lost);
+  if (rule !== 'rights.object.done' || leaf.objectId === undefined || leaf.subjectId === undefined) return undefined;
   const [[row]] = await load(vault, tenantId, [selectRequest(tenantId, leaf.objectId, leaf.subjectId)]);
   if (row === undefined || row.purpose === null || !believes(vault, keys, 'requests', row)) return undefined;
-  return { statements: closePurpose(tenantId, leaf.subjectId, row.purpose, at), deed: told(leaf) };
+  return {
+    statements: closePurpose(tenantId, leaf.subjectId, row.purpose, at),
+    deed: { ...told(leaf), rule: ruleAgain(rule) },
+  };
 };
 
 /** Whoever would decide it does not know that it was taken back. An objection that had been granted stays: less is done than asked. */
@@ -154,7 +158,7 @@ export const deactivateAgain: Reapplying = async ({ vault, keys: { tenantId }, l
   if (customer?.status !== 'active') return undefined;
   return {
     statements: [deactivateCustomer(tenantId, leaf.subjectId, new Date(leaf.at))],
-    deed: { subjectId: leaf.subjectId },
+    deed: { subjectId: leaf.subjectId, rule: ruleAgain('rights.deactivate.done') },
   };
 };
 

@@ -191,5 +191,5 @@ export const containAgain: Reapplying = async (lost) => {
   const [[incident]] = await load(vault, keys.tenantId, [selectIncident(keys.tenantId, leaf.objectId ?? leaf.id)]);
   // Under the incident, where it is still known: whoever deals with it lets the account go.
   const freeze = freezeCustomer(keys.tenantId, leaf.subjectId, policy.profile.misuse.freezes, incident?.id);
-  return { statements: [freeze], deed: told(leaf) };
+  return { statements: [freeze], deed: incident === undefined ? { subjectId: leaf.subjectId } : told(leaf) };
 };

@@ -2,6 +2,7 @@ import { decodeLeaf, type AuditLeaf } from '../crypto/leaf.ts';
 import { commit } from '../db/commit.ts';
 import type { Database } from '../db/database.ts';
 import { selectPurposesOf, selectStandings, type StandingRow } from '../db/recordStandings.ts';
+import { ruleOfAct } from './journalActs.ts';
 import type { ProfileOf } from './tagVerification.ts';
 
 /** How a customer stands: what no sealed value and no MAC vouches for, and every read takes. */
@@ -11,6 +12,8 @@ interface Standing {
   revealsFrozen: boolean;
   /** A report of misuse is open; ids of the incidents that hold the account. */
   reported: boolean;
+  /** An incident that is lost held the account: of it only the freeze was done again after a restore, until anything lets it go. */
+  heldAgain: boolean;
   readonly incidents: Set<string>;
   /** Objections that stand: ids of requests. */
   readonly objections: Set<string>;
@@ -46,21 +49,28 @@ const newStanding = (): Standing => ({
   editsFrozen: false,
   revealsFrozen: false,
   reported: false,
+  heldAgain: false,
   incidents: new Set(),
   objections: new Set(),
 });
 
 function follow(standing: Standing, leaf: AuditLeaf, profileOf: ProfileOf): void {
   if (leaf.outcome !== 'allowed') return;
-  const { action, rule, objectKind, objectId = '' } = leaf;
+  const { action, objectKind, objectId = '' } = leaf;
+  const rule = ruleOfAct(leaf);
   const contains = action === 'incidents.contain' && objectKind === 'incidents';
+  const containsAgain = action === 'incidents.contain' && objectKind === undefined;
+  if (containsAgain) standing.heldAgain = true;
+  if (action === 'incidents.thaw' || action === 'misuse_reports.resolve') standing.heldAgain = false;
   if (contains) standing.incidents.add(objectId);
   if (action === 'incidents.thaw') standing.incidents.delete(objectId);
   if (action === 'misuse_reports.create') standing.reported = true;
   if (action === 'misuse_reports.resolve') standing.reported = false;
-  const held = standing.reported || standing.incidents.size > 0;
+  const held = standing.reported || standing.heldAgain || standing.incidents.size > 0;
   const freezes: readonly string[] =
-    contains || action === 'misuse_reports.create' ? (profileOf(leaf.policyVersion)?.misuse.freezes ?? []) : [];
+    contains || containsAgain || action === 'misuse_reports.create'
+      ? (profileOf(leaf.policyVersion)?.misuse.freezes ?? [])
+      : [];
   // What holds an account beside another does not lessen what that one froze.
   standing.editsFrozen = held && (standing.editsFrozen || freezes.includes('edits'));
   standing.revealsFrozen = held && (standing.revealsFrozen || freezes.includes('reveals'));
@@ -70,11 +80,15 @@ function follow(standing: Standing, leaf: AuditLeaf, profileOf: ProfileOf): void
   if (status !== undefined) standing.status = status;
 }
 
-function statusAfter({ action, rule }: AuditLeaf): string | undefined {
+function statusAfter(leaf: AuditLeaf): string | undefined {
+  const { action } = leaf;
+  const rule = ruleOfAct(leaf);
+  // Also of an erasure that was done again after a restore: the keys go by a sweep, which tells of it.
+  if (rule === 'rights.erase.done') return 'leaving';
   if (action === 'customers.erase') return 'erased';
-  if (action === 'customers.deactivate') return 'deactivated';
-  if (action !== 'requests.decide') return undefined;
-  return rule === 'rights.erase.done' ? 'leaving' : rule === 'rights.deactivate.done' ? 'deactivated' : undefined;
+  if (action === 'customers.deactivate' || (action === 'requests.decide' && rule === 'rights.deactivate.done'))
+    return 'deactivated';
+  return undefined;
 }
 
 function agrees(row: StandingRow, told: Standing, purposes: ReadonlyMap<string, string | null>): boolean {

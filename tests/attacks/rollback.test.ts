@@ -22,6 +22,7 @@ import { witnessBehind } from '../../src/witness/witnessClient.ts';
 import { answering, type Ask } from '../../src/witness/witnessing.ts';
 import { policyText } from '../support/policyTexts.ts';
 import { withClient, type TestDatabase } from '../support/postgres.ts';
+import { sweepAfter, sweepOf } from '../support/sweeps.ts';
 import { databaseUrl } from '../support/testCluster.ts';
 import { orderBody } from '../http/legalDesk.ts';
 import { clientOf, startVault, type TestClient, type TestVault } from '../support/vault.ts';
@@ -462,7 +463,7 @@ describe('a database that was restored', () => {
     made(await execute());
     // Every act that was done again has its own leaf.
     const leaves = made(await at(restored, shop.staff.dpo).get('/v1/audit?limit=100'), 200).items;
-    const redone = leaves.filter(({ rule }: { rule: string }) => rule === 'reconcile');
+    const redone = leaves.filter(({ rule }: { rule: string }) => rule.startsWith('reconcile'));
     expect(redone.map(({ action }: { action: string }) => action)).toEqual(
       expect.arrayContaining([
         'log.reconcile',
@@ -472,6 +473,13 @@ describe('a database that was restored', () => {
         'legal_orders.revoke',
       ]),
     );
+    // What was done again, and what waits for a hold's end, is what the log tells: `amanat verify` finds nothing, and what nobody did it finds.
+    expect((await sweepOf(restored)).flaw).toBeUndefined();
+    const frozen = `update amanat.customers set edits_frozen = true where id = '${held.id}'`;
+    expect((await sweepAfter(restored, 'customers', frozen)).flaw).toMatchObject({
+      code: 'standing_contradicted',
+      id: held.id,
+    });
   });
 
   test('the database that was left behind is not served any more, though nothing is missing in it', async () => {
