@@ -5,6 +5,8 @@ import type { Vault } from './vault.ts';
 
 /** Longer than any step of such work takes, so that nobody takes it over meanwhile. */
 const leaseMs = 30_000;
+/** So many times its length a lease may run on by another clock. */
+const clocksDiffer = 10;
 
 /**
  * Does a piece of work of a tenant that one process at a time may do; elsewhere it is left alone. `renew` is asked between steps
@@ -19,7 +21,8 @@ export async function underLease<Result>(
   const holder = newId(vault.now());
   const take = async (): Promise<boolean> => {
     const now = vault.now();
-    const lease = { holder, now: new Date(now), until: new Date(now + leaseMs) };
+    const believed = new Date(now + clocksDiffer * leaseMs);
+    const lease = { holder, now: new Date(now), until: new Date(now + leaseMs), believed };
     const [rows] = await write(vault, tenantId, [takeLease(tenantId, work, lease)]);
     return rows.length > 0;
   };
@@ -38,9 +41,6 @@ export interface Leadership {
   /** Asked before each step: true while this process leads the tenant's work, or may take it over. */
   readonly leads: (tenantId: string) => Promise<boolean>;
 }
-
-/** So many times its length a lease may run on by another clock. */
-const clocksDiffer = 10;
 
 /** Whoever leads and is heard of no more is followed after `ms`. Half of it passes before the lease is renewed. */
 export function openLeadership(vault: Vault, work: string, ms: number): Leadership {

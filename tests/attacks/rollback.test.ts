@@ -435,6 +435,9 @@ describe('a database that was restored', () => {
     expect(orders).toContainEqual({ id: narrowed, acts, standing: 'to_approve' });
     expect(orders.map(({ standing }) => standing).toSorted()).toEqual(['lost', 'lost', 'to_approve']);
     expect(await reconcile(restored.vault, witness, loss)).toEqual({ code: 'done_elsewhere' });
+    // A lease that a wrong clock, or somebody at the table, let run for a year keeps nobody out.
+    await atDatabase(restored, `update amanat.leases set until = now() + interval '1 year' where work = 'reconcile'`);
+    expect(await reconcile(restored.vault, witness, loss)).toEqual({ code: 'done_elsewhere' });
     const epochs = 'select number from amanat.audit_epochs where tenant_id = $1';
     expect(await atDatabase(restored, epochs, [vault.tenantId])).toEqual([{ number: 2 }]);
     // Nobody of another tenant is erased before that tenant's own lost holds stand again.
