@@ -8,6 +8,7 @@ import { keysOf } from '../keyAccess.ts';
 import { refuseKeysBeside } from '../keysApart.ts';
 import { backupsIn, damagedFiles, type Backup } from './backupFolder.ts';
 import { refusalWords, type Manifest, type Roots } from './backupManifest.ts';
+import { isOpenToOthers } from './backupPruning.ts';
 import { contentsOf } from './backup.ts';
 import { ofArchivedWal, ofArchiver } from './archiveCheck.ts';
 import { fail, ok, warn, type Finding } from './finding.ts';
@@ -95,12 +96,17 @@ async function ofBackups(
   await refuseKeysBeside(config.keysDir, folder);
   const { backups, refused } = await backupsIn(folder, roots);
   const [newest] = backups;
+  const open = (await isOpenToOthers(folder))
+    ? [warn('backup_folder', `others may write to ${folder}: chmod go-w, chown`)]
+    : [];
   const changed = refused.map(({ path, code }) =>
     (code === 'altered' || code === 'unreadable' ? fail : warn)(`backup_${code}`, `${path} ${refusalWords[code]}`),
   );
-  if (newest === undefined) return [...changed, fail('backup', `${folder} holds no whole backup. Run: amanat backup`)];
+  if (newest === undefined)
+    return [...open, ...changed, fail('backup', `${folder} holds no whole backup. Run: amanat backup`)];
   const { path, manifest } = newest;
   return [
+    ...open,
     ...changed,
     ...ofAge(manifest, args.text('max-age') ?? String(defaultAgeHours)),
     ...ofKeys(manifest.rootKeyIds, roots.byId, 'backup'),

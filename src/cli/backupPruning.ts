@@ -87,11 +87,16 @@ export async function pruningOf(
 async function ownFolder(at: string): Promise<string> {
   const folder = await realpath(at).catch(() => undefined);
   if (folder === undefined) throw new ConfigFault([`There is no folder ${at}.`]);
-  const { mode, uid } = await stat(folder);
-  const me = process.getuid?.() ?? uid;
-  if ((mode & 0o022) !== 0 || (uid !== me && uid !== 0))
+  if (await isOpenToOthers(folder))
     throw new ConfigFault([`Others may write to ${folder}, and nothing is deleted there: chmod go-w, chown.`]);
   return folder;
+}
+
+/** May anybody write there but this user and root? */
+export async function isOpenToOthers(folder: string): Promise<boolean> {
+  const { mode, uid } = await stat(folder);
+  const me = process.getuid?.() ?? uid;
+  return (mode & 0o022) !== 0 || (uid !== me && uid !== 0);
 }
 
 function timeOf(name: string): Date | undefined {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -53,6 +53,15 @@ test('a restored database does not serve before reconciliation; then erased peop
     code: 0,
     json: { backups: [], kept: 1, newestIsOver: true, left: [] },
   });
+  // Nothing is wrong with it, but that others may write there: they could take it away.
+  chmodSync(env.AMANAT_BACKUP_DIR, 0o770);
+  const checked = await amanat(['backup', 'check', '--files', '--json'], env);
+  chmodSync(env.AMANAT_BACKUP_DIR, 0o700);
+  expect(checked, checked.stdout).toMatchObject({ code: 0, json: { holds: true } });
+  const told = Object.fromEntries(
+    (checked.json.findings as { code: string; level: string }[]).map(({ code, level }) => [code, level]),
+  );
+  expect(told).toMatchObject({ backup_folder: 'warn', backup: 'ok', backup_keys: 'ok', backup_files: 'ok', wal: 'ok' });
   const asked = { customerId: gone, kind: 'erase', asker: 'subject', checked: 'account' };
   const { id } = (await backend.post('/v1/requests', asked)).body;
   const officer = await login(service.url, dpo, 'staff-1');
