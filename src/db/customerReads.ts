@@ -11,12 +11,16 @@ export interface CustomerRead {
   readonly maxReads: number | null;
   /** The leaf when the grant is open, or when none was named. */
   readonly leaf: LeafRow;
-  /** The leaf when the grant is no longer open, or the customer frozen (same id: only one of the two is ever stored). */
-  readonly leafWithoutGrant: LeafRow;
+  /**
+   * The leaf when the grant is no longer open, or the customer frozen (same id: only one of the two is ever stored). Where there is
+   * none, nothing is stored then, and nothing sealed comes back.
+   */
+  readonly leafWithoutGrant: LeafRow | undefined;
 }
 
 export interface CustomerReadRow extends CustomerRow {
   readonly n: number;
+  /** Is the leaf for an open grant the one that was stored? */
   readonly granted: boolean;
   /** A report of misuse stands: no grant opens anything. */
   readonly frozen: boolean;
@@ -26,7 +30,8 @@ export interface CustomerReadRow extends CustomerRow {
 
 const columns = `
        select f.n::integer as n, f.granted, f.frozen, f.objected, f.id, f.kind, f.status, f.version, f.source, f.key_version as "keyVersion",
-              f.data_key as "dataKey", f.sealed, f.created_at as "createdAt", f.updated_at as "updatedAt"
+              case when f.granted or f.closed_leaf is not null then f.data_key end as "dataKey",
+              case when f.granted or f.closed_leaf is not null then f.sealed end as sealed, f.created_at as "createdAt", f.updated_at as "updatedAt"
          from found f
         order by f.n`;
 
@@ -37,6 +42,7 @@ const record = `
               case when f.granted then f.leaf else f.closed_leaf end,
               case when f.granted then f.leaf_hash else f.closed_leaf_hash end
          from found f
+        where f.granted or f.closed_leaf is not null
        returning tenant_id, id
      ),
      queued as (${queueRecorded})`;
@@ -83,8 +89,8 @@ export function readCustomers(reads: readonly CustomerRead[], now: Date): Statem
       reads.map((r) => r.leaf.id),
       reads.map((r) => r.leaf.leaf),
       reads.map((r) => r.leaf.leafHash),
-      reads.map((r) => r.leafWithoutGrant.leaf),
-      reads.map((r) => r.leafWithoutGrant.leafHash),
+      reads.map((r) => r.leafWithoutGrant?.leaf ?? null),
+      reads.map((r) => r.leafWithoutGrant?.leafHash ?? null),
       now,
     ],
   );
@@ -120,8 +126,8 @@ export function readCustomerCounted(read: CustomerRead, now: Date): Statement<Cu
       read.leaf.id,
       read.leaf.leaf,
       read.leaf.leafHash,
-      read.leafWithoutGrant.leaf,
-      read.leafWithoutGrant.leafHash,
+      read.leafWithoutGrant?.leaf ?? null,
+      read.leafWithoutGrant?.leafHash ?? null,
       now,
       read.maxReads,
     ],

@@ -114,14 +114,12 @@ export async function readGranted(vault: Vault, caller: Caller, act: Act, reques
     masked: decision.masked,
     rule: decision.rule,
   });
-  const leafWithoutGrant =
-    closed === decision
-      ? leaf
-      : leafOf(vault, caller, act, { ...deed, full: closed.full, masked: closed.masked, rule: closed.rule }, leaf.id);
+  const closedLeaf = () =>
+    leafOf(vault, caller, act, { ...deed, full: closed.full, masked: closed.masked, rule: closed.rule }, leaf.id);
   const maxReads = grant?.maxReads ?? null;
   const named = { tenantId: caller.tenantId, customerId: request.id, grantId: grant?.id, maxReads };
   const row = await vault.reads
-    .customer({ ...named, leaf, leafWithoutGrant }, maxReads !== null)
+    .customer({ ...named, leaf, closedLeaf: closed === decision ? undefined : closedLeaf }, maxReads !== null)
     .catch((error: unknown) => {
       throw refusalOf(vault, error);
     });

@@ -36,12 +36,17 @@ export interface FoundParcel {
   readonly grant: GrantFacts | undefined;
 }
 
+export interface PlannedRead extends Omit<CustomerRead, 'leafWithoutGrant'> {
+  /** Makes the leaf for a grant that was closed before its end, or a customer who is frozen; undefined where it is the same. */
+  readonly closedLeaf: (() => LeafRow) | undefined;
+}
+
 /**
  * The statements of the hot paths, each joined with its like in flight. A row comes back only when its audit leaf, written
  * by the same statement, is durable.
  */
 export interface Reads {
-  customer(read: CustomerRead, counted: boolean): Promise<CustomerReadRow | undefined>;
+  customer(read: PlannedRead, counted: boolean): Promise<CustomerReadRow | undefined>;
   delivery(read: DeliveryRead, counted: boolean): Promise<DeliveryReadRow | undefined>;
   /** What is fixed about a grant from its opening on, as the row says. No leaf: the read that follows leaves one. */
   grantFacts(tenantId: string, grantId: string): Promise<GrantFacts | undefined>;
@@ -62,10 +67,20 @@ export function openReads(database: Database, now: () => number): Reads {
   const stored = joined(db, (asked: readonly CustomerName[]) => selectCustomers(asked));
   const parcels = parcelsOf(db);
   return {
-    async customer(read, counted) {
-      if (!counted) return (await customers(read)).row;
-      const [[row]] = await commit(db, { tenantIds: [read.tenantId] }, [readCustomerCounted(read, time())]);
-      return row;
+    async customer({ closedLeaf, ...read }, counted) {
+      if (counted) {
+        const leafWithoutGrant = closedLeaf?.() ?? read.leaf;
+        const counting = readCustomerCounted({ ...read, leafWithoutGrant }, time());
+        const [[row]] = await commit(db, { tenantIds: [read.tenantId] }, [counting]);
+        return row;
+      }
+      if (closedLeaf === undefined) return (await customers({ ...read, leafWithoutGrant: read.leaf })).row;
+      const { row } = await customers({ ...read, leafWithoutGrant: undefined });
+      if (row === undefined || row.granted) return row;
+      // Seldom: nothing was stored, and nothing sealed came. So it is read again, now as one whom the grant opens nothing.
+      const leaf = closedLeaf();
+      const { row: closed } = await customers({ ...read, leaf, leafWithoutGrant: leaf });
+      return closed && { ...closed, granted: false };
     },
     async delivery(read, counted) {
       if (!counted) return (await deliveries(read)).row;

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { synthetic } from '../../src/cli/synthetic.ts';
 import { commit } from '../../src/db/commit.ts';
+import { readCustomers } from '../../src/db/customerReads.ts';
 import { insertGrant } from '../../src/db/grants.ts';
+import { leafOf } from '../../src/vault/audit.ts';
 import { newId } from '../../src/vault/ids.ts';
 import { macOf } from '../../src/vault/rowMac.ts';
 import { startVault, type TestClient, type TestVault } from '../support/vault.ts';
@@ -290,7 +292,10 @@ describe('a grant closes', () => {
     expect(made(await read(id), 200).fields.email).toMatchObject({ state: 'masked', reason: 'expired' });
     const leaves = await leavesOf(dpo, `grant=${id}`);
     expect(leaves.every((leaf) => leaf.integrity === undefined)).toBe(true);
-    expect(leaves[0]).toMatchObject({ action: 'customers.read', full: [] });
+    const reads = leaves.filter((leaf) => leaf.action === 'customers.read');
+    expect(reads).toHaveLength(2);
+    expect(reads[0]).toMatchObject({ full: [], rule: 'support.base' });
+    expect(reads[1]).toMatchObject({ full: expect.arrayContaining(['email']), rule: 'support.ticket' });
     expect((await shop.post(`/v1/grants/${id}/close`)).body.code).toBe('conflict');
     expect(made(await shop.get(`/v1/grants/${id}`), 200)).toMatchObject({ status: 'closed', closedReason: 'closed' });
     expect((await support.post(`/v1/grants/${id}/close`)).body.code).toBe('not_permitted');
@@ -298,6 +303,30 @@ describe('a grant closes', () => {
     expect(bytesOf(await stranger.post(`/v1/grants/${id}/close`))).toBe(
       bytesOf(await stranger.post(`/v1/grants/${unknownId}/close`)),
     );
+  });
+
+  test('and a read that has no leaf for that brings nothing sealed, and stores nothing', async () => {
+    const { tenantId } = vault;
+    const { db, now } = vault.vault;
+    const { id } = made(await open());
+    const attempt = async () => {
+      const deed = { subjectId: person.id, grantId: id };
+      const doer = { tenantId, clientId: support.id, role: 'support' as const, actor: undefined };
+      const leaf = leafOf(vault.vault, doer, { action: 'customers.read', requestId: newId(now()) }, deed);
+      const asked = { tenantId, customerId: person.id, grantId: id, maxReads: null, leaf, leafWithoutGrant: undefined };
+      const [[row]] = await commit(db, { tenantIds: [tenantId] }, [readCustomers([asked], new Date(now()))]);
+      const stored = (await leavesOf(dpo, `grant=${id}`)).some((one) => one.id === leaf.id);
+      return { granted: row?.granted, sealed: row?.sealed, dataKey: row?.dataKey, stored };
+    };
+    // Control: while the grant is open both come.
+    expect(await attempt()).toEqual({
+      granted: true,
+      sealed: expect.any(Buffer),
+      dataKey: expect.any(Buffer),
+      stored: true,
+    });
+    made(await shop.post(`/v1/grants/${id}/close`), 200);
+    expect(await attempt()).toEqual({ granted: false, sealed: null, dataKey: null, stored: false });
   });
 
   test('by one of ten who close it at once', async () => {
