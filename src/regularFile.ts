@@ -2,11 +2,15 @@ import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 
 /**
- * For files in folders to which somebody else may write: opens a regular file of at most so many bytes for reading. Throws for a link
+ * For files in folders to which somebody else may write: opens a regular file of at most so many bytes, for reading unless told otherwise. Throws for a link
  * in its place, a pipe or a device, without waiting for one, and for a larger file.
  */
-export async function openRegular(path: string, most = Infinity): Promise<FileHandle> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+export async function openRegular(
+  path: string,
+  most = Infinity,
+  access: number = constants.O_RDONLY,
+): Promise<FileHandle> {
+  const file = await open(path, access | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   const about = await file.stat();
   if (about.isFile() && about.size <= most) return file;
   await file.close();

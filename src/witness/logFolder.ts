@@ -1,6 +1,8 @@
-import { mkdir, open, readFile, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { lstat, mkdir, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { digestOf } from '../crypto/digest.ts';
+import { isAbsent, openRegular, textOfRegular } from '../regularFile.ts';
 import { replaceDurably } from '../replaceDurably.ts';
 import { syncFolder } from '../syncFolder.ts';
 
@@ -35,6 +37,9 @@ export interface KeptLog {
   readonly end?: string;
 }
 
+/** Longer than any note; a file that is none is not read into memory. */
+const mostNote = 1024 * 1024;
+
 export function openLogFolder(folder: string): LogFolder {
   const ends: Ends = new Map();
   const placeOf = (origin: string): string => join(folder, 'logs', digestOf(Buffer.from(origin)).toString('hex'));
@@ -47,7 +52,10 @@ export function openLogFolder(folder: string): LogFolder {
   return {
     async read(origin) {
       const texts = await Promise.all(
-        (['checkpoint', 'head', 'end'] as const).map(async (name) => [name, await textOf(join(placeOf(origin), name))]),
+        (['checkpoint', 'head', 'end'] as const).map(async (name) => [
+          name,
+          await textOfRegular(join(placeOf(origin), name), mostNote),
+        ]),
       );
       return Object.fromEntries(texts.filter(([, text]) => text !== undefined)) as KeptLog;
     },
@@ -60,15 +68,6 @@ export function openLogFolder(folder: string): LogFolder {
     },
     journal: async (origin) => (await readPieces(placeOf(origin))).pieces,
   };
-}
-
-async function textOf(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
 }
 
 interface Whole {
@@ -85,7 +84,9 @@ async function append(ends: Ends, place: string, note: string): Promise<void> {
   const { last, length } = await endOf(ends, place);
   if (last === note) return;
   const path = join(place, 'journal');
-  const handle = await open(path, (await stat(path).catch(() => undefined)) === undefined ? 'wx+' : 'r+', 0o600);
+  // Whoever can write here has nothing else truncated or written to by a link in its place.
+  const there = (await lstat(path).catch(() => undefined)) !== undefined;
+  const handle = there ? await openRegular(path, Infinity, constants.O_RDWR) : await open(path, 'wx+', 0o600);
   try {
     await handle.truncate(length);
     const bytes = Buffer.from(`${Buffer.byteLength(note)}\n${note}`);
@@ -101,18 +102,27 @@ async function endOf(
   ends: Ends,
   place: string,
 ): Promise<{ readonly last: string | undefined; readonly length: number }> {
-  const size = (await stat(join(place, 'journal')).catch(() => undefined))?.size ?? 0;
+  const size = (await lstat(join(place, 'journal')).catch(() => undefined))?.size ?? 0;
   const known = ends.get(place);
   if (known?.length === size) return known;
   const { pieces, length } = await readPieces(place);
   return { last: pieces.at(-1), length };
 }
 
-async function readPieces(place: string): Promise<Whole> {
-  const bytes = await readFile(join(place, 'journal')).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return Buffer.alloc(0);
+async function journalOf(place: string): Promise<Buffer> {
+  const file = await openRegular(join(place, 'journal')).catch((error: unknown) => {
+    if (isAbsent(error)) return undefined;
     throw error;
   });
+  try {
+    return (await file?.readFile()) ?? Buffer.alloc(0);
+  } finally {
+    await file?.close();
+  }
+}
+
+async function readPieces(place: string): Promise<Whole> {
+  const bytes = await journalOf(place);
   const pieces: string[] = [];
   for (let at = 0; ;) {
     const feed = bytes.indexOf('\n', at);

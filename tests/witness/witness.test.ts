@@ -1,4 +1,14 @@
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  appendFileSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -457,4 +467,31 @@ test('a folder that others may read, that is none, or that is one already is ref
   await expect(loadCosigner(loose)).rejects.toMatchObject({ code: 'witness_loose' });
   rmSync(loose, { recursive: true });
   await expect(trustLogs(folder, ['no vkey'])).rejects.toMatchObject({ code: 'witness_malformed' });
+});
+
+test('what somebody plants in its folder in place of a file is neither read, waited for nor written through', async () => {
+  const place = mkdtempSync(join(tmpdir(), 'amanat-witness-'));
+  const kept = openLogFolder(place);
+  const inLog = (name: string): string =>
+    join(place, 'logs', digestOf(Buffer.from('a.example/log')).toString('hex'), name);
+  await kept.putJournal('a.example/log', 'note\n', true);
+  expect(await kept.read('a.example/log')).toEqual({ head: 'note\n' });
+  expect(await kept.journal('a.example/log')).toEqual(['note\n']);
+  const key = join(place, 'root-1.key');
+  for (const file of ['journal', 'head']) {
+    writeFileSync(key, 'a key');
+    rmSync(inLog(file));
+    symlinkSync(key, inLog(file));
+    if (file === 'journal') await expect(kept.putJournal('a.example/log', 'other\n', true)).rejects.toThrow();
+    await expect(file === 'head' ? kept.read('a.example/log') : kept.journal('a.example/log')).rejects.toThrow();
+    rmSync(inLog(file));
+    execFileSync('mkfifo', [inLog(file)]);
+    await expect(file === 'head' ? kept.read('a.example/log') : kept.journal('a.example/log')).rejects.toThrow();
+    rmSync(inLog(file));
+    expect(readFileSync(key, 'utf8')).toBe('a key');
+  }
+  // What is there again as it should be is read, and written, as before.
+  await kept.putJournal('a.example/log', 'other\n', true);
+  expect(await kept.journal('a.example/log')).toEqual(['other\n']);
+  rmSync(place, { recursive: true, force: true });
 });
