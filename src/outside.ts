@@ -17,8 +17,8 @@ const proveEveryMs = 2_000;
 export interface Outside {
   /** What a vault is made with for it. */
   readonly parts: Pick<Parts, 'witnessState' | 'cosigned' | 'installation'>;
-  /** Begins, for this vault. Returns how to stop it. */
-  readonly begin: (vault: Vault, log: Log) => () => void;
+  /** Begins, for this vault. Returns how to stop it, when the witness has heard of what is in the log. */
+  readonly begin: (vault: Vault, log: Log) => () => Promise<void>;
 }
 
 export async function openOutside(config: Config): Promise<Outside> {
@@ -35,7 +35,10 @@ export async function openOutside(config: Config): Promise<Outside> {
       const archiving = archivingOf(config);
       const prove = archiving && (() => proveArchived(archiving, () => vault.keys.root.current));
       const stops = [every(postEveryMs, posting.post), ...(prove === undefined ? [] : [every(proveEveryMs, prove)])];
-      return () => stops.forEach((stop) => stop());
+      return async () => {
+        for (const stop of stops) stop();
+        await posting.finish();
+      };
     },
   };
 }

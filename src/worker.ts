@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import { availableParallelism } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createApp, openVault } from './app.ts';
 import { ConfigFault, type Config } from './config.ts';
 import { closeDatabase, openDatabase } from './db/database.ts';
@@ -28,6 +29,9 @@ export interface WorkOrder {
   /** Somebody has just unsealed this vault: sealings that stand are lifted. */
   readonly unseal?: boolean;
 }
+
+/** A witness that does not answer holds up no stop for longer. */
+const farewellMs = 3_000;
 
 export interface Serving {
   readonly url: string;
@@ -74,9 +78,8 @@ export async function serve(
     async stop() {
       await running.stop();
       await stopMetrics?.();
-      stopHousekeeping();
       stopSending();
-      stopTelling();
+      await Promise.race([stopHousekeeping().then(stopTelling), sleep(farewellMs, undefined, { ref: false })]);
       for (const sender of [senders.sms, senders.email, senders.webhook]) sender?.close();
       vault.watch.stop();
       await leave();

@@ -73,19 +73,19 @@ export const reconcile: Command = {
           endsLogOf: other,
           here: installation,
         };
-        out.result(told, () => otherWords(other, installation));
+        out.result(told, () => otherWords(other, installation, code));
         return exit.found;
       }
       const older = olderOf(losses).filter((version) => !args.list('older-policy').includes(version));
       if (older.length > 0) {
         out.result(
           { reconciled: false, code: 'older_policy', confirm: code, inForce: older, tenants: losses.map(viewOf) },
-          () => olderWords(older),
+          () => olderWords(older, again({ ends: args.text('ends'), older: olderOf(losses), code })),
         );
         return exit.found;
       }
       if (args.flag('dry-run') || !(await isConfirmed(args, out, code))) {
-        out.result({ reconciled: false, code, tenants: losses.map(viewOf) }, () => confirmBy(code));
+        out.result({ reconciled: false, code, tenants: losses.map(viewOf) }, () => confirmWords(args, losses, code));
         return exit.found;
       }
       return apply(out, vault, witness, losses);
@@ -98,12 +98,19 @@ function otherOf(losses: readonly Loss[], here: Installation): Installation | un
   return losses.map(({ by }) => by).find((by) => by !== undefined && by.id !== here.id);
 }
 
-function otherWords(other: Installation, here: Installation): string {
+/** The whole command, as it is to be typed. */
+function again({ ends, older, code }: { ends: string | undefined; older: readonly string[]; code: string }): string {
+  const ending = ends === undefined ? [] : [`--ends ${ends}`];
+  const knowing = older.map((version) => `--older-policy ${version}`);
+  return ['amanat reconcile', ...ending, ...knowing, `--confirm ${code}`].join(' ');
+}
+
+function otherWords(other: Installation, here: Installation, code: string): string {
   return [
     `This log was last served by ${other.place} (installation ${other.id}); this is ${here.place} (${here.id}).`,
     'If that one is to go on, stop here: reconciling would end its log, and it would not serve any more. To try something, give',
     'a copy a witness of its own (docs/operations.md, A copy to try things on).',
-    `If this one takes its place for good: amanat reconcile --ends ${other.id} --confirm …`,
+    `If this one takes its place for good: ${again({ ends: other.id, older: [], code })}`,
   ].join('\n');
 }
 
@@ -112,12 +119,12 @@ function olderOf(losses: readonly Loss[]): readonly string[] {
   return [...new Set(losses.filter((loss) => lostPolicies(loss).length > 0).map((loss) => loss.policyVersion))];
 }
 
-function olderWords(older: readonly string[]): string {
+function olderWords(older: readonly string[], command: string): string {
   return [
     `A later policy is lost. Until it is published again ${older.join(', ')} of the backup is in force: it may show more, let more leave, and destroy sooner.`,
     'Nothing was done. Have the text of the lost version at hand (its SHA-256 stands above), let the service listen for nobody but the',
     'protection officer (AMANAT_HOST=127.0.0.1), publish, give notice again, then open. Knowing that:',
-    `amanat reconcile ${older.map((version) => `--older-policy ${version}`).join(' ')} --confirm …`,
+    command,
   ].join('\n');
 }
 
@@ -143,7 +150,10 @@ function soundAlready(out: Output, standings: readonly LogStanding[]) {
   return exit.ok;
 }
 
-const confirmBy = (code: string): string => `Nothing was done. To do it: amanat reconcile --confirm ${code}`;
+function confirmWords(args: Arguments, losses: readonly Loss[], code: string): string {
+  const wrong = [undefined, code].includes(args.text('confirm')) ? '' : 'This was another code. ';
+  return `${wrong}Nothing was done. To do it: ${again({ ends: args.text('ends'), older: olderOf(losses), code })}`;
+}
 
 async function isConfirmed(args: Arguments, out: Output, code: string): Promise<boolean> {
   const given = args.text('confirm');

@@ -33,7 +33,7 @@ export const unseal: Command = {
       // Shares that were right are with the service already.
       given = await asked({ ...given, shares: [] }, fault);
     }
-    out.result({ open: true }, () => 'The vault is open.');
+    out.result({ open: true }, () => 'The vault is open. It serves as soon as /readyz answers 200.');
     return exit.ok;
   },
 };

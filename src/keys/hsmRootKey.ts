@@ -92,7 +92,7 @@ function reached(path: string, { module, pin }: HsmAccess): { module: string; pi
   if (pin !== undefined) return { module, pin };
   throw new KeyFault(
     'keys_locked',
-    `${path} is a key in a hardware module. Give its PIN: run npx amanat unseal, or set AMANAT_KEYS_PIN_FILE.`,
+    `${path} is a key in a hardware module. Give its PIN at a terminal or by AMANAT_KEYS_PIN_FILE; to a service that waits, by npx amanat unseal.`,
     'pin',
   );
 }

@@ -31,6 +31,16 @@ export class KeyFault extends Error {
   }
 }
 
+/** Of keys that want a passphrase or shares, as `what` says: where each is given. */
+export function lockedFault(path: string, what: string, needs: 'passphrase' | 'shares'): KeyFault {
+  const ways = ['at a terminal', ...(needs === 'passphrase' ? ['by AMANAT_KEYS_PASSPHRASE_FILE'] : [])];
+  return new KeyFault(
+    'keys_locked',
+    `${path} is locked. Give ${what} ${ways.join(' or ')}; to a service that waits, by npx amanat unseal.`,
+    needs,
+  );
+}
+
 /** Trying the same PIN again would bring the token nearer to locking itself. */
 export function isPinRefused(error: unknown): boolean {
   return error instanceof KeyFault && error.code === 'keys_malformed' && error.needs === 'pin';

@@ -5,7 +5,7 @@ import { committedKey, openEnvelope, sealEnvelope } from '../crypto/envelope.ts'
 import { unwrapKey, wrapKey } from '../crypto/wrap.ts';
 import { VaultError } from '../errors.ts';
 import type { Credentials } from './credentials.ts';
-import { KeyFault } from './keyFault.ts';
+import { KeyFault, lockedFault } from './keyFault.ts';
 import { joinShares, splitSecret } from './share.ts';
 
 /**
@@ -124,11 +124,8 @@ async function fileKeyOf(path: string, { passphrase, shares }: LockedKeys, given
     return unwrapped(wrapping, passphraseContext(passphrase), passphrase.wrapped, () => wrongPassphrase(path));
   }
   const by = [passphrase && 'its passphrase', shares && `${shares.needed} of its shares (set ${shares.set})`];
-  throw new KeyFault(
-    'keys_locked',
-    `${path} is locked. Give ${by.filter((way) => way !== undefined).join(' or ')}: run npx amanat unseal, or see AMANAT_KEYS_PASSPHRASE_FILE in docs/operations.md.`,
-    passphrase === undefined ? 'shares' : 'passphrase',
-  );
+  const what = by.filter((way) => way !== undefined).join(' or ');
+  throw lockedFault(path, what, passphrase === undefined ? 'shares' : 'passphrase');
 }
 
 function unwrapped(wrapping: Buffer, context: string, wrapped: Buffer, fault: () => KeyFault): Buffer {

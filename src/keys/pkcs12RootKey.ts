@@ -1,7 +1,7 @@
 import { createSecretKey } from 'node:crypto';
 import { hkdfSha256 } from '../crypto/hkdf.ts';
 import { openPkcs12, Pkcs12Fault, type Pkcs12FaultCode } from '../crypto/pkcs12.ts';
-import { KeyFault } from './keyFault.ts';
+import { KeyFault, lockedFault } from './keyFault.ts';
 import { heldRootKey, type RootKey } from './rootKey.ts';
 
 /**
@@ -29,13 +29,7 @@ const meanings: Readonly<Record<Pkcs12FaultCode, string>> = {
 
 /** Throws KeyFault: `keys_locked` without a passphrase, `keys_passphrase_wrong`, `keys_malformed` for what cannot be read. */
 export function pkcs12RootKey(path: string, file: Buffer, passphrase: string | undefined): RootKey {
-  if (passphrase === undefined) {
-    throw new KeyFault(
-      'keys_locked',
-      `${path} is locked. Give its passphrase: run npx amanat unseal, or see AMANAT_KEYS_PASSPHRASE_FILE in docs/operations.md.`,
-      'passphrase',
-    );
-  }
+  if (passphrase === undefined) throw lockedFault(path, 'its passphrase', 'passphrase');
   const { kty, crv, d } = privateJwk(path, file, passphrase);
   if (d === undefined || crv === undefined || !curves.has(crv)) {
     throw new KeyFault(

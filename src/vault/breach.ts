@@ -78,7 +78,8 @@ export const breachMeanings: Readonly<Record<BreachCode, string>> = {
   head_size: 'the head of the tree does not have the size of its tiles',
   head_root: 'the head of the tree does not have the root of its leaves',
   checkpoint_malformed: 'it is none that this service writes',
-  checkpoint_signature: 'it is not signed by a key of this log',
+  checkpoint_signature:
+    'it is signed by none of the keys given for this log; one whose key has turned over needs every --key',
   checkpoint_misplaced:
     'it is of another log or another size than where it stands: it was moved, or leaves before it were taken out or put in',
   checkpoint_root: 'what was signed is not what is there: leaves before it were changed',

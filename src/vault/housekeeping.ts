@@ -78,8 +78,8 @@ async function housekeepOf(vault: Vault, tenantId: string): Promise<void> {
   }
 }
 
-/** Every process may run it: deleting twice does no harm, and what was raised is not raised again. Returns how to stop it. */
-export function keepHouse(vault: Vault): () => void {
+/** Every process may run it: deleting twice does no harm, and what was raised is not raised again. Returns how to stop it, with the log's tree whole. */
+export function keepHouse(vault: Vault): () => Promise<void> {
   const settled = new Map<string, number>();
   const heads: Heads = new Map();
   const integrateQueued = openIntegrator(vault);
@@ -96,5 +96,8 @@ export function keepHouse(vault: Vault): () => void {
     setInterval(() => void sweepErasures(vault).catch(() => undefined), raiseEveryMs),
   ];
   for (const timer of timers) timer.unref();
-  return () => timers.forEach((timer) => clearInterval(timer));
+  return async () => {
+    for (const timer of timers) clearInterval(timer);
+    await integrateQueued.finish();
+  };
 }

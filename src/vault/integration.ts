@@ -35,7 +35,11 @@ const tellEveryMs = 60_000;
 const mostTold = 100;
 
 /** Puts leaves that are queued into the trees of their tenants. One at a time: a call during another does nothing. */
-export type Integrator = () => Promise<void>;
+export interface Integrator {
+  (): Promise<void>;
+  /** A last time, and lets another process lead. Never rejects. */
+  readonly finish: () => Promise<void>;
+}
 
 /**
  * Any number of processes may run it. One leads, for a tenant, so that the work is not done twice; that no index is given twice
@@ -44,16 +48,18 @@ export type Integrator = () => Promise<void>;
 export function openIntegrator(vault: Vault): Integrator {
   const leadership = openLeadership(vault, work, leadMs);
   const complain = complaints(vault);
-  let busy = false;
-  return async () => {
-    if (busy) return;
-    busy = true;
-    try {
-      await integrateAll(vault, leadership, complain);
-    } finally {
-      busy = false;
-    }
+  let running: Promise<void> | undefined;
+  const integrate = async (): Promise<void> => {
+    if (running !== undefined) return;
+    running = integrateAll(vault, leadership, complain).finally(() => void (running = undefined));
+    await running;
   };
+  const finish = async (): Promise<void> => {
+    await running?.catch(() => undefined);
+    await integrate().catch(() => undefined);
+    await leadership.leave();
+  };
+  return Object.assign(integrate, { finish });
 }
 
 /** Tells of what is wrong: each thing once a minute, not at every look. */

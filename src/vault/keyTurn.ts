@@ -99,6 +99,8 @@ export async function introduce(turning: Turning, use: TenantKeyUse): Promise<St
       insertNextTenantKey({ ...row, state: 'introduced', createdAt: new Date(turning.now()) }),
     ]);
   }
+  // Another process may have made it, or gone further.
+  await turning.keyring.renew(turning.tenantId);
   return (await standingOf(turning, use)).find(({ state }) => state === 'introduced');
 }
 
@@ -107,7 +109,8 @@ export async function promote(turning: Turning, use: TenantKeyUse): Promise<void
   const standing = await standingOf(turning, use);
   const next = standing.find(({ state }) => state === 'introduced');
   const current = standing.find(({ state }) => state === 'current');
-  if (next === undefined || current === undefined) return;
+  // Another process was first: what is in use now is to be known here, too.
+  if (next === undefined || current === undefined) return turning.keyring.renew(turning.tenantId);
   const at = new Date(turning.now());
   const changes = [await inState(turning, current, 'former'), await inState(turning, next, 'current')];
   const statements = changes.map((change) => changeTenantKey(change, at));

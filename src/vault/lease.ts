@@ -40,6 +40,8 @@ export interface Leadership {
   readonly asked: () => { readonly holder: string; readonly now: Date; readonly believed: Date };
   /** Asked before each step: true while this process leads the tenant's work, or may take it over. */
   readonly leads: (tenantId: string) => Promise<boolean>;
+  /** Gives back what this process leads: whoever goes on need not wait until it is missed. Never rejects. */
+  readonly leave: () => Promise<void>;
 }
 
 /** Whoever leads and is heard of no more is followed after `ms`. Half of it passes before the lease is renewed. */
@@ -59,6 +61,12 @@ export function openLeadership(vault: Vault, work: string, ms: number): Leadersh
       if (rows.length > 0) heldUntil.set(tenantId, lease.until.getTime());
       else heldUntil.delete(tenantId);
       return rows.length > 0;
+    },
+    async leave() {
+      const led = [...heldUntil.keys()];
+      heldUntil.clear();
+      const now = new Date(vault.now());
+      await Promise.all(led.map((id) => write(vault, id, [endLease(id, work, holder, now)]).catch(() => undefined)));
     },
   };
 }

@@ -9,14 +9,19 @@ import type { Vault } from './vault.ts';
 import { WitnessFault, type Witness, type WitnessState } from './witness.ts';
 
 const work = 'witness';
-/** Longer than a post and its answer may take. */
-const leadMs = 30_000;
+/**
+ * So long is a leader missed that was killed, and what it does not hand over meanwhile may be lost unseen. Longer than one call and its
+ * answer; where all of a post takes longer, two post, of whom the witness takes one and the other finds the log as it should be.
+ */
+const leadMs = 10_000;
 /** What is wrong is told again after this. */
 const tellEveryMs = 60_000;
 
 export interface Posting {
   /** One round; a call during another does nothing. Never rejects. */
   readonly post: () => Promise<void>;
+  /** A last round, and lets another process lead. Never rejects. */
+  readonly finish: () => Promise<void>;
   readonly state: () => WitnessState;
 }
 
@@ -38,7 +43,7 @@ export function openPosting(vault: Vault, options: PostingOptions): Posting {
   const posted = new Map<string, string>();
   const told = new Map<string, number>();
   let state: WitnessState = { code: 'none', at: undefined };
-  let busy = false;
+  let running: Promise<void> | undefined;
   const warn = (code: string): void => {
     const now = vault.now();
     if (now - (told.get(code) ?? -Infinity) < tellEveryMs) return;
@@ -57,12 +62,18 @@ export function openPosting(vault: Vault, options: PostingOptions): Posting {
       }
     }
   };
+  const post = async (): Promise<void> => {
+    if (running !== undefined) return;
+    running = round().finally(() => void (running = undefined));
+    await running;
+  };
   return {
     state: () => state,
-    async post() {
-      if (busy) return;
-      busy = true;
-      await round().finally(() => void (busy = false));
+    post,
+    async finish() {
+      await running?.catch(() => undefined);
+      await post().catch(() => undefined);
+      await leadership.leave();
     },
   };
 }

@@ -24,6 +24,7 @@ import { addNextKey, keepCertificate, keepFormer, loadKeyFolder, removeKeyFiles 
 import type { LiveKeys } from '../../src/keys/liveKeys.ts';
 import { verifyTree } from '../../src/vault/treeVerification.ts';
 import { openIntegrator } from '../../src/vault/integration.ts';
+import { openKeyring } from '../../src/vault/keyring.ts';
 import { retire } from '../../src/vault/keyRetirement.ts';
 import type { Turning } from '../../src/vault/keyTurn.ts';
 import { fileKeysInUse } from '../../src/vault/processes.ts';
@@ -155,6 +156,14 @@ const standing = (use: string) =>
     [vault.tenantId, use],
   );
 
+/** It knows of no key that is made after this. */
+async function keyringOfACommand() {
+  const { db, keys, now } = vault.vault;
+  const keyring = openKeyring(db, keys.root.byId, now);
+  await keyring.tenant(vault.tenantId);
+  return keyring;
+}
+
 const killed = new Error('killed');
 
 describe.each([
@@ -214,7 +223,20 @@ describe.each([
 
   test('is turned by two at once', async () => {
     const load = underLoad();
-    await Promise.all([rotate(turner(load)), rotate(turner(load))]);
+    // Each command has a keyring of its own, read when it began; the second overtakes the first, and a third comes when all is done.
+    const [first, third] = [await keyringOfACommand(), await keyringOfACommand()];
+    const plain = turner(load);
+    let overtaken = false;
+    const settle = async () => {
+      if (!overtaken) {
+        overtaken = true;
+        await rotate(turner(load));
+      }
+      await plain.settle();
+    };
+    await rotate(turner(load, { keyring: first, settle }));
+    await rotate(turner(load, { keyring: third }));
+    expect(overtaken).toBe(true);
     await retire(turner(load), use);
     await load.stop();
     expect(load.unexpected).toEqual([]);

@@ -9,7 +9,7 @@ import { digestOf } from '../../src/crypto/digest.ts';
 import { refuseRolledBack } from '../../src/logFault.ts';
 import { sweepErasures } from '../../src/vault/erasure.ts';
 import { logKeys } from '../../src/vault/epochs.ts';
-import { openIntegrator } from '../../src/vault/integration.ts';
+import { openIntegrator, type Integrator } from '../../src/vault/integration.ts';
 import { lossOf, type Loss } from '../../src/vault/loss.ts';
 import { reconcile, type Reconciled } from '../../src/vault/reconcile.ts';
 import { standingOf, type LogStanding } from '../../src/vault/rollback.ts';
@@ -53,7 +53,7 @@ const here = { id: '0123456789ab', place: 'shop-1:/srv/amanat' };
 
 /** What a process has in hand of it, made once: whoever leads goes on leading. */
 interface Working {
-  readonly integrate: () => Promise<void>;
+  readonly integrate: Integrator;
   readonly posting: Posting;
   readonly rolledBack: LogStanding[];
 }
@@ -346,6 +346,33 @@ const after = () => ({
 
 /** What the first restore was told to lack, before it was reconciled. */
 let readBefore: Loss;
+
+describe('a process that ends', () => {
+  const seen = async () => (await standingOf(vault.vault, witness, vault.tenantId)).seen;
+  const look = async () => void made(await shop.staff.shop_backend.get(`/v1/customers/${stays.id}`), 200);
+
+  test('has told the witness of all there is, and the one that is started after it tells at once', async () => {
+    const ending = workingOf(vault.vault);
+    const integrate = openIntegrator(vault.vault);
+    const next = openPosting(
+      { ...vault.vault, installation: here },
+      { witness, cosigner: undefined, warn: () => undefined, onRolledBack: () => expect.fail('rolled back') },
+    );
+    const settled = async () => (await integrate(), await next.post(), seen());
+    await look();
+    const heard = await seen();
+    // Control: whoever leads is not pushed aside.
+    expect(await settled()).toBe(heard);
+    await ending.integrate.finish();
+    await ending.posting.finish();
+    const told = await seen();
+    expect(told).toBeGreaterThan(heard);
+    await look();
+    expect(await settled()).toBeGreaterThan(told);
+    await integrate.finish();
+    await next.finish();
+  });
+});
 
 describe('a database that was restored', () => {
   test('control: without its witness it would serve whoever was erased and whatever was revoked', async () => {

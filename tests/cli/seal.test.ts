@@ -57,7 +57,10 @@ describe('a service that is started without what opens its keys', () => {
       expect([refused.code, refused.stderr]).toEqual([78, expect.stringContaining('does not open')]);
       expect(await codeAt(`${url}/readyz`)).toEqual([503, 'sealed']);
       const opened = await amanat(['unseal'], { ...env, AMANAT_KEYS_PASSPHRASE: passphrase });
-      expect(opened).toMatchObject({ code: 0, stdout: 'The vault is open.\n' });
+      expect(opened).toMatchObject({
+        code: 0,
+        stdout: 'The vault is open. It serves as soon as /readyz answers 200.\n',
+      });
       await open(service);
       expect((await fetch(`${url}/readyz`)).status).toBe(200);
       for (const said of [without, refused, opened]) expect(said.stdout + said.stderr).not.toContain(passphrase);
