@@ -14,6 +14,11 @@ const work = 'witness';
  * answer; where all of a post takes longer, two post, of whom the witness takes one and the other finds the log as it should be.
  */
 const leadMs = 10_000;
+/**
+ * Whoever has not seen for so long that the witness knows the log does what the leader should: the lease lies in the database, and who
+ * writes there may hold it without doing anything.
+ */
+const overdueMs = 60_000;
 /** What is wrong is told again after this. */
 const tellEveryMs = 60_000;
 
@@ -40,6 +45,10 @@ export interface PostingOptions {
  */
 export function openPosting(vault: Vault, options: PostingOptions): Posting {
   const leadership = openLeadership(vault, work, leadMs);
+  const began = vault.now();
+  const known = new Map<string, number>();
+  const isOverdue = (tenantId: string): boolean => vault.now() - (known.get(tenantId) ?? began) > overdueMs;
+  const leads = async (tenantId: string): Promise<boolean> => (await leadership.leads(tenantId)) || isOverdue(tenantId);
   const posted = new Map<string, string>();
   const told = new Map<string, number>();
   let state: WitnessState = { code: 'none', at: undefined };
@@ -53,7 +62,9 @@ export function openPosting(vault: Vault, options: PostingOptions): Posting {
   const round = async (): Promise<void> => {
     for (const tenantId of vault.watch.tenants()) {
       try {
-        if (await postTenant(vault, options, leadership, posted, tenantId)) state = { code: 'ok', at: vault.now() };
+        const outcome = await postTenant(vault, options, leads, posted, tenantId);
+        if (outcome !== 'led') known.set(tenantId, vault.now());
+        if (outcome === 'posted') state = { code: 'ok', at: vault.now() };
       } catch (error) {
         if (!(error instanceof WitnessFault)) continue;
         state = { code: error.code, at: state.at };
@@ -78,20 +89,21 @@ export function openPosting(vault: Vault, options: PostingOptions): Posting {
   };
 }
 
-/** True when something was posted. */
+/** `known`: the witness has been told of all there is; `led`: another process tells it. */
 async function postTenant(
   vault: Vault,
   { witness, cosigner }: PostingOptions,
-  leadership: Leadership,
+  leads: Leadership['leads'],
   posted: Map<string, string>,
   tenantId: string,
-): Promise<boolean> {
+): Promise<'posted' | 'known' | 'led'> {
   const keys = await vault.keyring.tenant(tenantId);
   const head = await readTreeHead(vault, keys);
-  if (head === undefined) return false;
+  if (head === undefined) return 'known';
   const epoch = await epochOf(vault, keys);
   const mark = `${epoch}/${head.size}`;
-  if (posted.get(tenantId) === mark || !(await leadership.leads(tenantId))) return false;
+  if (posted.get(tenantId) === mark) return 'known';
+  if (!(await leads(tenantId))) return 'led';
   const signer = logSigner(vault.keys, tenantId, epoch);
   const origin = signer.key.name;
   const kept = await witness.read(origin);
@@ -103,7 +115,7 @@ async function postTenant(
     if (piece === undefined) break;
     await witness.addJournal(piece.note);
     last = piece.note;
-    if (piece.to < head.size && !(await leadership.leads(tenantId))) return false;
+    if (piece.to < head.size && !(await leads(tenantId))) return 'led';
   }
   const last = kept.checkpoint === undefined ? undefined : openCheckpoint(kept.checkpoint, logKeys(vault.keys, origin));
   const oldSize = last?.size ?? 0;
@@ -114,7 +126,7 @@ async function postTenant(
   if (cosigner !== undefined && openNote(note + cosignatures, [cosigner]) === undefined)
     throw new WitnessFault('unusable');
   posted.set(tenantId, mark);
-  return true;
+  return 'posted';
 }
 
 /** A witness's word alone stops nobody: what it has seen has to bear this vault's own signature. */

@@ -372,6 +372,26 @@ describe('a process that ends', () => {
     await integrate.finish();
     await next.finish();
   });
+
+  test('who holds its lease in the table and does nothing keeps the witness blind for a minute at most', async () => {
+    const options = { witness, cosigner: undefined, warn: () => undefined };
+    const lone = openPosting({ ...vault.vault, installation: here }, { ...options, onRolledBack: () => expect.fail() });
+    await look();
+    await workingOf(vault.vault).integrate();
+    await atDatabase(
+      vault,
+      `insert into amanat.leases (tenant_id, work, holder, until) values ($1, 'witness', gen_random_uuid(), now() + interval '70 s')
+       on conflict (tenant_id, work) do update set holder = excluded.holder, until = excluded.until`,
+      [vault.tenantId],
+    );
+    const heard = await seen();
+    await lone.post();
+    expect(await seen(), 'control: the lease is believed').toBe(heard);
+    vault.advance(61_000);
+    await lone.post();
+    expect(await seen()).toBeGreaterThan(heard);
+    await lone.finish();
+  });
 });
 
 describe('a database that was restored', () => {
@@ -558,7 +578,7 @@ describe('a database that was restored', () => {
     vault.advance(60_000);
     await posting.post();
     const fork = await on(await snapshot());
-    fork.advance(120_000);
+    fork.advance(190_000);
     expect(await standingOf(fork.vault, elsewhere, vault.tenantId)).toMatchObject({ code: 'same' });
     await grow(vault);
     await posting.post();
