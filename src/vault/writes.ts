@@ -50,7 +50,7 @@ export function openWrites(db: Database): Writes {
       insertCustomers(creations.map((c) => c.row)),
       insertTags(creations.flatMap((c) => c.tags)),
     ]),
-    edit: joined<Edit>(db, editStatements),
+    edit: joined<Edit>({ ...db, planOnce: true }, editStatements),
   };
 }
 
