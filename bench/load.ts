@@ -30,15 +30,14 @@ export interface Measured {
 export async function load(work: Work, connections: number, seconds: number): Promise<Measured> {
   if (new URL(work.url).hostname !== '127.0.0.1') throw new Error('load goes to 127.0.0.1 only');
   const { records = 1 } = work;
-  const result = await send(
-    work,
-    connections,
-    records === 1 ? { duration: seconds } : await lasting(work, connections, seconds),
-  );
+  const until = records === 1 ? { duration: seconds } : await lasting(work, connections, seconds);
+  const { result, times, lasted } = await send(work, connections, until);
+  times.sort((a, b) => a - b);
+  const percentile = (share: number): number => times[Math.floor(times.length * share)] ?? Number.NaN;
   return {
-    rate: (result['2xx'] / result.duration) * records,
-    p50: result.latency.p50,
-    p99: result.latency.p99,
+    rate: (result['2xx'] / lasted) * records,
+    p50: percentile(0.5),
+    p99: percentile(0.99),
     failures: result.non2xx + result.errors,
   };
 }
@@ -48,12 +47,25 @@ export async function load(work: Work, connections: number, seconds: number): Pr
  * imports that take 0.7 seconds two are answered in two seconds, and the third, nearly done, is none.
  */
 async function lasting(work: Work, connections: number, seconds: number): Promise<{ readonly amount: number }> {
-  const { duration } = await send(work, connections, { amount: connections });
-  return { amount: connections * Math.max(1, Math.round(seconds / Math.max(duration, 0.01))) };
+  const { lasted } = await send(work, connections, { amount: connections });
+  return { amount: connections * Math.max(1, Math.round(seconds / Math.max(lasted, 0.01))) };
 }
 
-function send(work: Work, connections: number, until: { readonly duration: number } | { readonly amount: number }) {
-  return autocannon({
+interface Sent {
+  readonly result: autocannon.Result;
+  /** Of each answer, in milliseconds: the load generator's own percentiles are whole ones. */
+  readonly times: number[];
+  /** Seconds to the last answer: the load generator's own end is that of a second. */
+  readonly lasted: number;
+}
+
+function send(
+  work: Work,
+  connections: number,
+  until: { readonly duration: number } | { readonly amount: number },
+): Promise<Sent> {
+  const times: number[] = [];
+  const options: autocannon.Options = {
     url: work.url,
     connections,
     ...until,
@@ -73,6 +85,18 @@ function send(work: Work, connections: number, until: { readonly duration: numbe
         },
       },
     ],
+  };
+  return new Promise((resolve, reject) => {
+    const began = performance.now();
+    let last = began;
+    const run = autocannon(options, (error: unknown, result) => {
+      if (error instanceof Error) reject(error);
+      else resolve({ result, times, lasted: (last - began) / 1000 });
+    });
+    run.on('response', (_client, _status, _bytes, milliseconds) => {
+      times.push(milliseconds);
+      last = performance.now();
+    });
   });
 }
 
