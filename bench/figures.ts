@@ -68,29 +68,17 @@ const figure = (name: string, value: number, unit: string, goal?: string): Figur
 
 /** Times to answer, to the floor's. */
 export function latencies(rows: readonly Row[]): readonly Figure[] {
-  const masked = (connections: number) =>
-    rows.find((row) => row.work === 'masked read' && row.connections === connections && row.processes === 1);
-  const [alone, many] = [masked(1), masked(32)];
-  return [
-    ...(alone === undefined
-      ? []
-      : [
-          ratio(
-            'p50 of a masked read at one connection, to the floor’s',
-            alone.vault.p50 / alone.floor.p50,
-            '2.0, at most 3.0',
-          ),
-        ]),
-    ...(many === undefined
-      ? []
-      : [
-          ratio(
-            'p99 of a masked read at 32 connections, to the floor’s',
-            many.vault.p99 / many.floor.p99,
-            '1.3, at most 1.8',
-          ),
-        ]),
-  ];
+  const of = (connections: number, time: 'p50' | 'p99', goal: string): readonly Figure[] =>
+    rows
+      .filter((row) => row.work === 'masked read' && row.connections === connections && row.processes === 1)
+      .map(({ vault, floor }) =>
+        ratio(
+          `${time} of a masked read at ${connections} connections, to the floor’s`,
+          vault[time] / floor[time],
+          goal,
+        ),
+      );
+  return [...of(1, 'p50', '2.0, at most 3.0'), ...of(32, 'p99', '1.3, at most 1.8')];
 }
 
 export const sealing = (): Figure =>

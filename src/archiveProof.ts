@@ -10,8 +10,9 @@ import { textOfRegular } from './regularFile.ts';
 import { replaceDurably } from './replaceDurably.ts';
 
 /**
- * Who archives WAL has no key, and whoever has one vouches for it: PostgreSQL leaves the digest of each archived file in its own folder, and
- * `<name>.mac` is written beside the file in the archive. One line of JSON: which root key, the digest, the MAC (crypto/backupMac.ts).
+ * Who archives WAL has no key, and whoever has one vouches for it: PostgreSQL leaves the digest of each archived file in its own
+ * folder, and `<name>.mac` is written beside the file in the archive. One line of JSON: which root key, the digest, the MAC
+ * (crypto/backupMac.ts).
  */
 export const proofSuffix = '.mac';
 

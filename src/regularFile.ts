@@ -2,8 +2,8 @@ import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 
 /**
- * For files in folders to which somebody else may write: opens a regular file of at most so many bytes, for reading unless told otherwise. Throws for a link
- * in its place, a pipe or a device, without waiting for one, and for a larger file.
+ * For files in folders to which somebody else may write: opens a regular file of at most so many bytes, for reading unless told
+ * otherwise. Throws for a link in its place, a pipe or a device, without waiting for one, and for a larger file.
  */
 export async function openRegular(
   path: string,

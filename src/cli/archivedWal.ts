@@ -42,7 +42,10 @@ export interface ArchivedRun {
 /** The service vouches every two seconds, and a busy database fills a segment in less than one. */
 export const mostWaiting = 16;
 
-/** Ends it at what was archived last and waits to be vouched for? Whoever takes proofs away can make it look so of this much and no more. */
+/**
+ * Ends it at what was archived last and waits to be vouched for? Whoever takes proofs away can make it look so of this much and
+ * no more.
+ */
 export function isWaiting({ trouble, beyond, provenBeyond }: ArchivedRun): boolean {
   return trouble?.code === 'unproven' && !provenBeyond && beyond <= mostWaiting;
 }

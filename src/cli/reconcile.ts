@@ -175,27 +175,34 @@ async function apply(out: Output, vault: Vault, witness: Witness, losses: readon
     const next = checkpointKey(tenantId, publicKey, loss.nextEpoch);
     try {
       const reconciled = await reconcileTenant(vault, witness, loss);
-      if (reconciled.code !== 'done') return elsewhere(out, tenantId, reconciled.code);
+      if (reconciled.code !== 'done') return elsewhere(out, tenantId, reconciled.code, done);
       done.push({ tenantId, log: next.name, ...reconciled });
     } catch (error) {
       if (!(error instanceof WitnessFault && error.code === 'unknown_log')) throw error;
+      // What was done for the tenants before is told now or never: they are sound from here on.
+      if (done.length > 0)
+        out.result({ reconciled: false, code: error.code, tenantId, tenants: done }, () => allOf(done));
       out.complain(
         `The witness does not know the log that goes on. On its machine: amanat witness trust --dir … '${vkeyOf(next)}'\nThen call this again.`,
       );
       return exit.found;
     }
   }
-  out.result({ reconciled: true, tenants: done }, () => done.map(readable).join('\n\n'));
+  out.result({ reconciled: true, tenants: done }, () => allOf(done));
   return exit.ok;
 }
 
-/** Two calls at once, or on two copies of one database: one does it, and the other says so. */
-function elsewhere(out: Output, tenantId: string, code: 'under_way' | 'done_elsewhere') {
+const allOf = (done: readonly DoneHere[]): string => done.map(readable).join('\n\n');
+
+/** Two calls at once, or on two copies of one database: one does it, and the other says so, and what it did for tenants before this one. */
+function elsewhere(out: Output, tenantId: string, code: 'under_way' | 'done_elsewhere', done: readonly DoneHere[]) {
   const words = {
     under_way: `tenant ${tenantId}: another call of this command is doing it (or was stopped less than half a minute ago). Wait, then call this again.`,
     done_elsewhere: `tenant ${tenantId}: another call has done it since this one began, here or on a copy of this database. See how it stands: amanat restore check`,
   };
-  out.result({ reconciled: false, code, tenantId }, () => words[code]);
+  out.result({ reconciled: false, code, tenantId, tenants: done }, () =>
+    [...done.map(readable), words[code]].join('\n\n'),
+  );
   return code === 'under_way' ? exit.busy : exit.found;
 }
 

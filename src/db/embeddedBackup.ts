@@ -150,7 +150,10 @@ async function contentOf(cluster: string): Promise<{ readonly files: string[]; r
   return { files, folders };
 }
 
-/** What a link leads to would be in no backup, and a tablespace of a backup is restored by nobody: better none than one that is not whole. */
+/**
+ * What a link leads to would be in no backup, and a tablespace of a backup is restored by nobody: better none than one that is
+ * not whole.
+ */
 function linked(path: string, target: string): EmbeddedFault {
   return new EmbeddedFault(
     'part_elsewhere',

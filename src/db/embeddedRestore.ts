@@ -20,9 +20,9 @@ export interface ArchivedFile {
 const listName = 'recovery.sha256';
 
 /**
- * Copies a file that is in the list and no pipe, and holds the copy against its digest, whatever became of the archive meanwhile: one that is not
- * listed is not there (1); one that cannot be copied or is another ends recovery, and no start (126; PostgreSQL 18, section 25.3.5): as an end
- * of the archive it would silently cut off what comes after it.
+ * Copies a file that is in the list and no pipe, and holds the copy against its digest, whatever became of the archive meanwhile:
+ * one that is not listed is not there (1); one that cannot be copied or is another ends recovery, and no start (126; PostgreSQL
+ * 18, section 25.3.5): as an end of the archive it would silently cut off what comes after it.
  */
 function restoreCommand(archive: string): string {
   const steps = [

@@ -1,4 +1,7 @@
-/** What `amanat verify` holds against each other: customers with their index tags and with what the log tells of them, and rows that must be there. */
+/**
+ * What `amanat verify` holds against each other: customers with their index tags and with what the log tells of them, and rows
+ * that must be there.
+ */
 import { statement, type Statement } from './statement.ts';
 
 export interface StoredTag {
@@ -101,7 +104,10 @@ export function selectPurposesOf(
   );
 }
 
-/** Tables of which the service takes no row away, so that a row that the log names is there. Looked up, so that whoever reads the statements knows every one. */
+/**
+ * Tables of which the service takes no row away, so that a row that the log names is there. Looked up, so that whoever reads the
+ * statements knows every one.
+ */
 const kept = {
   acceptances: 'acceptances',
   break_glass: 'break_glass',

@@ -7,7 +7,10 @@ export interface Breach {
   readonly code: BreachCode;
   /** A leaf, a part of the tree over the leaves, a line of a bundle, or a kind of record. */
   readonly kind: 'leaf' | 'head' | 'tile' | 'checkpoint' | 'expiry' | 'line' | RecordedKind | KeptTable | KeyedTable;
-  /** Of a tile its level and number, of a checkpoint its size, of an expiry the first leaf it is about, of a line its number, of a head its tenant. */
+  /**
+   * Of a tile its level and number, of a checkpoint its size, of an expiry the first leaf it is about, of a line its number, of a
+   * head its tenant.
+   */
   readonly id: string;
   /** Where in the log it is, counted from 0. */
   readonly index?: number;

@@ -35,7 +35,10 @@ export interface Recording {
   readonly rule?: string;
 }
 
-/** Events of one commit, on the head as it stands now, in the name of whoever brings them. Aborts with `conflict` when another came first. */
+/**
+ * Events of one commit, on the head as it stands now, in the name of whoever brings them. Aborts with `conflict` when another
+ * came first.
+ */
 export async function recorded(
   vault: Vault,
   keys: TenantKeys,

@@ -78,7 +78,10 @@ async function housekeepOf(vault: Vault, tenantId: string): Promise<void> {
   }
 }
 
-/** Every process may run it: deleting twice does no harm, and what was raised is not raised again. Returns how to stop it, with the log's tree whole. */
+/**
+ * Every process may run it: deleting twice does no harm, and what was raised is not raised again. Returns how to stop it, with
+ * the log's tree whole.
+ */
 export function keepHouse(vault: Vault): () => Promise<void> {
   const settled = new Map<string, number>();
   const heads: Heads = new Map();

@@ -22,7 +22,10 @@ export interface OperatorDeed {
     | 'backups.prune'
     | Reapplied
     | Extract<Action, 'clients.create' | 'policies.explain'>;
-  /** `operator`, or that it was done again after a restore; of a withdrawn consent with the channels, of a request with what was granted. */
+  /**
+   * `operator`, or that it was done again after a restore; of a withdrawn consent with the channels, of a request with what was
+   * granted.
+   */
   readonly rule?: 'operator' | 'reconcile' | `reconcile.${string}`;
   readonly subjectId?: string;
   readonly object?: { readonly kind: string; readonly id: string };

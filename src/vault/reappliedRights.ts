@@ -28,6 +28,7 @@ import { digestOfClient, signed as signedClient } from './clients.ts';
 import { channelsOf, recorded, withdrawing } from './consentRecording.ts';
 import { contactPointsOf } from './contactPoints.ts';
 import { changeOf, deedOf as deedOfHold } from './holds.ts';
+import { ruleAgain } from './journalActs.ts';
 import { holdsAtRevocation } from './legalHolds.ts';
 import { openOrder } from './legalOrderSeal.ts';
 import { deedOf as deedOfOrder, sealStep } from './legalOrderStep.ts';
@@ -90,7 +91,7 @@ export const withdrawConsentAgain: Reapplying = async ({ vault, policy, keys, le
   const channels = channelsOf(leaf.rule);
   const recording = withdrawing(keys, contactPointsOf(keys, row), purposes, channels, 'restore');
   const { statements, deed } = await recorded(vault, keys, doer, policy, leaf.subjectId, recording);
-  return { statements, deed: { ...told(leaf), ...stored(deed), rule: `reconcile.${channels.join('+')}` } };
+  return { statements, deed: { ...told(leaf), ...stored(deed), rule: ruleAgain(channels.join('+')) } };
 };
 
 export const withdrawPermissionAgain: Reapplying = async ({ vault, keys, leaf }) => {

@@ -73,7 +73,10 @@ function canonical(value: unknown): string {
   return canonicalJson(Buffer.isBuffer(value) ? value.toString('hex') : value);
 }
 
-/** Which live version made the row's MAC: its place among them, 0 for the one in use, and what it would be. Undefined for a row that is not genuine. */
+/**
+ * Which live version made the row's MAC: its place among them, 0 for the one in use, and what it would be. Undefined for a row
+ * that is not genuine.
+ */
 export function macPlaceOf<Kind extends RowKind>(
   keys: MacKeys,
   kind: Kind,

@@ -66,11 +66,11 @@ export function openSealing(onGone: () => void, script = threadScript()): Sealin
     if (gone) return false;
     try {
       thread ??= startThread(script, lost);
+      return thread.takes(orders);
     } catch {
       lost();
       return false;
     }
-    return thread.takes(orders);
   }
 
   return {
@@ -123,9 +123,9 @@ function startThread(script: string, lost: () => void): Thread {
     takes(together) {
       if (!ready || waiting + together.length > mostWaiting) return false;
       n += 1;
+      worker.postMessage({ n, orders: together.map(({ order }) => handedOver(order)) } satisfies SealingOrder, []);
       waiting += together.length;
       underWay.set(n, together);
-      worker.postMessage({ n, orders: together.map(({ order }) => handedOver(order)) } satisfies SealingOrder, []);
       return true;
     },
     end() {

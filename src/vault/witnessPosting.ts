@@ -15,8 +15,8 @@ const work = 'witness';
  */
 const leadMs = 10_000;
 /**
- * Whoever has not seen for so long that the witness knows the log does what the leader should: the lease lies in the database, and who
- * writes there may hold it without doing anything.
+ * Whoever has not asked the witness for so long does once what the leader should: the lease lies in the database, and who writes there
+ * may hold it without doing anything.
  */
 const overdueMs = 60_000;
 /** What is wrong is told again after this. */
@@ -46,8 +46,8 @@ export interface PostingOptions {
 export function openPosting(vault: Vault, options: PostingOptions): Posting {
   const leadership = openLeadership(vault, work, leadMs);
   const began = vault.now();
-  const known = new Map<string, number>();
-  const isOverdue = (tenantId: string): boolean => vault.now() - (known.get(tenantId) ?? began) > overdueMs;
+  const asked = new Map<string, number>();
+  const isOverdue = (tenantId: string): boolean => vault.now() - (asked.get(tenantId) ?? began) > overdueMs;
   const leads = async (tenantId: string): Promise<boolean> => (await leadership.leads(tenantId)) || isOverdue(tenantId);
   const posted = new Map<string, string>();
   const told = new Map<string, number>();
@@ -63,10 +63,11 @@ export function openPosting(vault: Vault, options: PostingOptions): Posting {
     for (const tenantId of vault.watch.tenants()) {
       try {
         const outcome = await postTenant(vault, options, leads, posted, tenantId);
-        if (outcome !== 'led') known.set(tenantId, vault.now());
+        if (outcome !== 'led') asked.set(tenantId, vault.now());
         if (outcome === 'posted') state = { code: 'ok', at: vault.now() };
       } catch (error) {
         if (!(error instanceof WitnessFault)) continue;
+        asked.set(tenantId, vault.now());
         state = { code: error.code, at: state.at };
         warn(`witness_${error.code}`);
         await tellRolledBack(vault, options, tenantId, error);
