@@ -1,3 +1,4 @@
+import { leavesOf } from './amount.ts';
 import { isSound, standingOf, type LogStanding } from './vault/rollback.ts';
 import type { Vault } from './vault/vault.ts';
 import { WitnessFault, type Witness } from './vault/witness.ts';
@@ -28,7 +29,7 @@ const words: Readonly<Record<LogStanding['code'], string>> = {
 };
 
 export function wordsOf({ tenantId, code, size, seen }: LogStanding): string {
-  return `tenant ${tenantId}: the log of ${size} leaves is ${words[code]} (${seen} leaves seen)`;
+  return `tenant ${tenantId}: the log of ${leavesOf(size)} is ${words[code]} (${leavesOf(seen)} seen)`;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { amountOf } from '../amount.ts';
 import { archiveName } from '../db/embeddedArchive.ts';
 import type { DurabilityState } from '../db/backupState.ts';
 import { archivedRun, isWaiting, mostWaiting, segmentsBetween, walTroubles } from './archivedWal.ts';
@@ -57,7 +58,7 @@ export async function ofArchivedWal(
     const behind = current === null ? 0 : segmentsBetween(last ?? manifest.lastSegment, current) - beyond;
     // A command that hangs has not failed, and what the server tells of failures somebody in the database can clear.
     if (behind > mostWaiting) {
-      const says = `the database writes ${current}, and ${behind} segments before it are not in the archive. Does its disk answer?`;
+      const says = `the database writes ${current}, and ${amountOf(behind, 'segment before it is', 'segments before it are')} not in the archive. Does its disk answer?`;
       return fail('wal_behind', says);
     }
     return ok(
@@ -69,12 +70,12 @@ export async function ofArchivedWal(
   if (code === 'unproven' && !provenBeyond)
     return warn(
       `wal_${code}`,
-      `${beyond} segments from ${name} on wait for the service to vouch for them: is it sealed, or not running?`,
+      `${amountOf(beyond, 'segment')} from ${name} on ${beyond === 1 ? 'waits' : 'wait'} for the service to vouch for them: is it sealed, or not running?`,
     );
   const mend = code === 'timeline' ? mends : 'Make another: amanat backup';
   return fail(
     `wal_${code}`,
-    `${name} ${walTroubles[code]}: ${beyond} segments are of no use to the newest backup. ${mend}`,
+    `${name} ${walTroubles[code]}: ${amountOf(beyond, 'segment is', 'segments are')} of no use to the newest backup. ${mend}`,
   );
 }
 

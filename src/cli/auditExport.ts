@@ -1,3 +1,4 @@
+import { amountOf, leavesOf } from '../amount.ts';
 import { readConfig } from '../config.ts';
 import { VaultError } from '../errors.ts';
 import { breachMeanings } from '../vault/breach.ts';
@@ -39,7 +40,7 @@ export const auditExport: Command = {
       if (tenant === undefined || others.length > 0) throw new UsageFault('say which tenant: --tenant ID');
       let found: ExportedLog | undefined;
       await writeWhole(path, async (write) => {
-        found = await exportLog(db, tenant, part, write, (share, leaves) => bar.at(share, `${leaves} leaves`)).catch(
+        found = await exportLog(db, tenant, part, write, (share, leaves) => bar.at(share, leavesOf(leaves))).catch(
           noPart,
         );
         return found.breach === undefined;
@@ -66,7 +67,7 @@ function countOf(args: Arguments, option: 'from' | 'until'): number | undefined 
 
 function readable(path: string, { tenantId, from, size, leaves, checkpoints, breach }: ExportedLog): string {
   if (breach === undefined)
-    return `tenant ${tenantId}: ${leaves} leaves (${from} to ${size - 1}) and ${checkpoints} checkpoints in ${path}`;
+    return `tenant ${tenantId}: ${leavesOf(leaves)} (${from} to ${size - 1}) and ${amountOf(checkpoints, 'checkpoint')} in ${path}`;
   return [
     `tenant ${tenantId}: BROKEN, nothing was written`,
     `    first bad entry: ${breach.kind} ${breach.id} (index ${breach.index})`,

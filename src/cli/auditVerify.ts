@@ -1,3 +1,4 @@
+import { amountOf, leavesOf } from '../amount.ts';
 import { readConfig, type Config } from '../config.ts';
 import { vkeyOf, type VerifierKey } from '../crypto/signedNote.ts';
 import type { Database } from '../db/database.ts';
@@ -64,7 +65,7 @@ async function ofBundle(args: Arguments, bar: Bar): Promise<Look[]> {
   if (note !== undefined && trust.held === undefined) throw new UsageFault('--checkpoint is not signed by the key');
   let share = 0;
   const lines = bundleLines(args.text('bundle') ?? '', (read) => (share = read));
-  const look = await verifyBundle(lines, trust, ({ leaves }) => bar.at(share, `${leaves} leaves`));
+  const look = await verifyBundle(lines, trust, ({ leaves }) => bar.at(share, leavesOf(leaves)));
   if (look.breach === undefined && (trust.held?.size ?? look.from) < look.from)
     throw new UsageFault(
       '--checkpoint ends before this part of the log begins: nothing in it can be held against that',
@@ -81,7 +82,9 @@ async function ofDatabase(args: Arguments, bar: Bar): Promise<Look[]> {
     const trusts = tenants.map((tenantId) => trustIn(tenantId, keysFor(tenantId), note));
     if (note !== undefined && trusts.every(({ held }) => held === undefined))
       throw new UsageFault('--checkpoint is of no log of these tenants, or not signed by its key');
-    return verifyTenants(db, trusts, (share, leaves, records) => bar.at(share, `${leaves} leaves, ${records} records`));
+    return verifyTenants(db, trusts, (share, leaves, records) =>
+      bar.at(share, `${leavesOf(leaves)}, ${amountOf(records, 'record')}`),
+    );
   });
 }
 
@@ -113,9 +116,12 @@ async function verifyTenants(
 
 function readable(look: Look): string {
   const { tenantId, leaves, expired, checkpoints, breach, keys } = look;
-  const records = 'records' in look ? `, ${look.records} records` : '';
-  const past = expired === 0 ? '' : `, ${expired} leaves past their time (only the hash is kept)`;
-  const counted = `${leaves} leaves, ${checkpoints} checkpoints${records}${past}`;
+  const records = 'records' in look ? `, ${amountOf(look.records, 'record')}` : '';
+  const past =
+    expired === 0
+      ? ''
+      : `, ${amountOf(expired, 'leaf past its time', 'leaves past their time')} (only the hash is kept)`;
+  const counted = `${leavesOf(leaves)}, ${amountOf(checkpoints, 'checkpoint')}${records}${past}`;
   const signed = keys.map((key) => `    signed under ${key}`);
   if (breach === undefined) return [`tenant ${tenantId}: ${counted} hold${waiting(look)}`, ...signed].join('\n');
   return [
@@ -126,7 +132,7 @@ function readable(look: Look): string {
 }
 
 const waiting = (look: Look): string =>
-  'pending' in look && look.pending > 0 ? `; ${look.pending} leaves wait for the tree` : '';
+  'pending' in look && look.pending > 0 ? `; ${amountOf(look.pending, 'leaf waits', 'leaves wait')} for the tree` : '';
 
 function placeOf({ kind, id, index, from }: Breach): string {
   if (index === undefined) return `${kind} ${id}`;

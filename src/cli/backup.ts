@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { amountOf } from '../amount.ts';
 import { archivingOf, proveArchived } from '../archiveProof.ts';
 import { ConfigFault, readConfig, type Config } from '../config.ts';
 import { selectNewestMigration } from '../db/backupState.ts';
@@ -36,18 +37,19 @@ export const backup: Command = {
       const folder = join(config.dataDir, 'postgres');
       const source = { folder, port: await portOf(folder) };
       const taken = await backUp(source, to, await contentsOf(db), root.current, (done, all) =>
-        bar.at(done / all, `${done} of ${all} files`),
+        bar.at(done / all, `${done} of ${amountOf(all, 'file')}`),
       );
       const archiving = archivingOf(config);
       if (archiving !== undefined) await proveArchived(archiving, () => root.current);
       return taken;
     }).finally(() => bar.end());
     const { path, manifest } = made;
-    const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
-    out.result({ path, startedAt: manifest.startedAt, files: manifest.files.length, bytes }, () =>
+    const { rootKeyIds, files } = manifest;
+    const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+    out.result({ path, startedAt: manifest.startedAt, files: files.length, bytes }, () =>
       [
-        `Backup of ${manifest.startedAt} in ${path}: ${manifest.files.length} files, ${Math.ceil(bytes / 1e6)} MB.`,
-        `It opens with the root keys ${manifest.rootKeyIds.join(', ')} alone, which are not in it.`,
+        `Backup of ${manifest.startedAt} in ${path}: ${amountOf(files.length, 'file')}, ${Math.ceil(bytes / 1e6)} MB.`,
+        `It opens with root ${rootKeyIds.length === 1 ? 'key' : 'keys'} ${rootKeyIds.join(', ')} alone, and no key is in it.`,
       ].join('\n'),
     );
     return exit.ok;

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { amountOf } from '../amount.ts';
 import { readConfig, type Config } from '../config.ts';
 import { selectDurabilityState, type DurabilityState } from '../db/backupState.ts';
 import { commit } from '../db/commit.ts';
@@ -120,19 +121,24 @@ function ofAge({ startedAt }: Manifest, most: string): Finding[] {
   const hours = Math.floor((Date.now() - Date.parse(startedAt)) / 3_600_000);
   if (hours < -1)
     return [fail('backup', `the newest is of ${startedAt}, which is to come: one of two clocks was wrong`)];
-  const says = `the newest is of ${startedAt}, ${Math.max(hours, 0)} hours ago`;
+  const says = `the newest is of ${startedAt}, ${amountOf(Math.max(hours, 0), 'hour')} ago`;
   return [hours <= Number(most) ? ok('backup', says) : fail('backup', `${says}, more than ${most}`)];
 }
 
 async function ofFiles(path: string, manifest: Manifest): Promise<Finding[]> {
   const bar = progress();
-  const damaged = await damagedFiles(path, manifest, (done, all) => bar.at(done / all, `${done} of ${all} files`));
+  const damaged = await damagedFiles(path, manifest, (done, all) =>
+    bar.at(done / all, `${done} of ${amountOf(all, 'file')}`),
+  );
   bar.end();
   const [first] = damaged;
   return [
     first === undefined
       ? ok('backup_files', `all ${manifest.files.length} are as they were written`)
-      : fail('backup_files', `${damaged.length} are not as they were written: ${join(path, first)}`),
+      : fail(
+          'backup_files',
+          `${amountOf(damaged.length, 'is not as it was', 'are not as they were')} written: ${join(path, first)}`,
+        ),
   ];
 }
 
@@ -144,6 +150,7 @@ async function ofWal(
   current: string | null,
 ): Promise<Finding> {
   const bar = progress();
-  const onFile = (done: number, all: number): void => bar.at(done / all, `${done} of ${all} segments of WAL`);
+  const onFile = (done: number, all: number): void =>
+    bar.at(done / all, `${done} of ${amountOf(all, 'segment')} of WAL`);
   return ofArchivedWal(folder, newest, { roots, whole, current, onFile }).finally(() => bar.end());
 }

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { amountOf } from '../amount.ts';
 import { ConfigFault, readConfig } from '../config.ts';
 import { commit } from '../db/commit.ts';
 import type { Database } from '../db/database.ts';
@@ -82,7 +83,7 @@ async function pruneOnRecord(db: Database, watch: Watch, found: Pruning, now: Da
   const bar = progress();
   return prune(found, {
     record: () => commit(db, { tenantIds }, leaves),
-    onFile: (done, all) => bar.at(done / all, `${done} of ${all} files of the newest backup looked at`),
+    onFile: (done, all) => bar.at(done / all, `${done} of ${amountOf(all, 'file')} of the newest backup looked at`),
     onGone: (done, all) => bar.at(done / all, `${done} of ${all} gone`),
   }).finally(() => bar.end());
 }
@@ -120,8 +121,8 @@ function readable(
 ): string {
   const { keep, dryRun, folder, backups, cutShort, wal, walStays, bytes, kept, newest, newestIsOver, left } = told;
   return [
-    `${dryRun ? 'Would go' : 'Gone'} from ${folder}, older than ${keep}: ${backups.length} backups, ${cutShort} that were cut short,`,
-    `${wal} files of WAL; ${Math.ceil(bytes / 1e6)} MB. ${kept} ${kept === 1 ? 'backup stays' : 'backups stay'}, the newest of ${newest}.`,
+    `${dryRun ? 'Would go' : 'Gone'} from ${folder}, older than ${keep}: ${amountOf(backups.length, 'backup')}, ${amountOf(cutShort, 'that was', 'that were')} cut short,`,
+    `${amountOf(wal, 'file')} of WAL; ${Math.ceil(bytes / 1e6)} MB. ${amountOf(kept, 'backup stays', 'backups stay')}, the newest of ${newest}.`,
     ...(newestIsOver
       ? ['WARNING: it is older than that, and stays because it is the only one. Run: amanat backup']
       : []),

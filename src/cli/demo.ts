@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { amountOf, leavesOf } from '../amount.ts';
 import { closeDatabase, openDatabase } from '../db/database.ts';
 import { runningOwnerUrl } from '../db/embeddedAttach.ts';
 import { loadKeyFolder } from '../keys/folder.ts';
@@ -120,7 +121,7 @@ async function verify(stage: Stage, service: DemoService): Promise<void> {
     const keys = folderKeys(await loadKeyFolder(join(service.dataDir, 'keys'), { production: false }), tenantId);
     const { leaves, records, breach } = await verifyTenant(db, trustIn(tenantId, keys, undefined), () => undefined);
     if (breach !== undefined) throw new ServiceFault('software', `the log does not hold: ${breach.code}`);
-    stage.say(`${leaves} leaves and ${records} records hold.`);
+    stage.say(`${leavesOf(leaves)} and ${amountOf(records, 'record')} hold.`);
   } finally {
     await closeDatabase(db);
   }

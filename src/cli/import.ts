@@ -1,4 +1,5 @@
 import { open, readFile, stat, type FileHandle } from 'node:fs/promises';
+import { amountOf } from '../amount.ts';
 import { exit, onlyWord, required, UsageFault, wrapped, type Arguments, type Command, type Output } from './command.ts';
 import { columnNames } from './customerColumns.ts';
 import { isCsv, readImport, type ImportOptions } from './importFile.ts';
@@ -139,7 +140,7 @@ function report(out: Output, path: string, resumeKey: string, { stored, refused,
   };
   out.result(result, () =>
     [
-      `${stored + refused} lines: ${stored} stored, ${refused} refused.`,
+      `${amountOf(stored + refused, 'line')}: ${stored} stored, ${refused} refused.`,
       ...(refused === 0
         ? []
         : [

@@ -1,3 +1,4 @@
+import { amountOf } from '../amount.ts';
 import { historyOf } from '../vault/keyTurn.ts';
 import { ageInDays, isOverdue } from '../keyPeriods.ts';
 import { countOf, restingOn } from '../vault/keyRetirement.ts';
@@ -160,6 +161,6 @@ function readable({ roots, files, versions, turns, processes }: Found): string {
     ...turns.map(
       ({ tenantId, since }) => `Records of ${tenantId} get new data keys since ${since}: amanat keys rotate record`,
     ),
-    `${processes} processes serve.`,
+    `${amountOf(processes, 'process serves', 'processes serve')}.`,
   ].join('\n');
 }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
+import { amountOf } from '../amount.ts';
 import { checkProfile } from '../policy/check.ts';
 import type { Finding } from '../policy/finding.ts';
 import { exit, onlyWord, UsageFault, type Command } from './command.ts';
@@ -32,7 +33,7 @@ export const profileCheck: Command = {
     out.result({ ...(id === undefined ? {} : { profile: id }), findings }, () =>
       [
         ...(findings.length === 0 ? [] : [readableFindings(findings), '']),
-        `${id ?? 'not loaded'}: ${count('error')} errors, ${count('contradiction')} contradictions, ${count('note')} notes`,
+        `${id ?? 'not loaded'}: ${(['error', 'contradiction', 'note'] as const).map((one) => amountOf(count(one), one)).join(', ')}`,
       ].join('\n'),
     );
     return count('error') > 0 ? exit.found : exit.ok;

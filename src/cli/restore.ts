@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
+import { amountOf } from '../amount.ts';
 import { isServed } from '../adminSocket.ts';
 import { readConfig, type Config } from '../config.ts';
 import { archiveName, isArchivable } from '../db/embeddedArchive.ts';
@@ -66,7 +67,7 @@ export const restore: Command = {
     const folder = join(config.dataDir, 'postgres');
     const bar = progress();
     const damaged = await putBack({ path: from, manifest }, folder, recovery, (done, all) =>
-      bar.at(done / all, `${done} of ${all} files`),
+      bar.at(done / all, `${done} of ${amountOf(all, 'file')}`),
     ).finally(() => bar.end());
     if (damaged.length > 0) {
       out.result(
@@ -117,7 +118,7 @@ async function walOf(archive: string, { unproven }: Asked, manifest: Manifest, r
     roots,
     takeUnproven: unproven === 'take',
     whole: true,
-    onFile: (done, all) => bar.at(done / all, `${done} of ${all} segments of WAL`),
+    onFile: (done, all) => bar.at(done / all, `${done} of ${amountOf(all, 'segment')} of WAL`),
   }).finally(() => bar.end());
   if (run.files.length > 0 || run.trouble !== undefined) return run;
   throw new UsageFault(`no WAL in ${archive} follows on the backup; to its own moment: without --wal`);

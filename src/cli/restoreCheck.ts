@@ -41,7 +41,7 @@ export const restoreCheck: Command = {
       const sound = losses.length === 0;
       out.result({ sound, tenants: standings, losses: losses.map(viewOf) }, () =>
         [
-          `The schema is this build's, and the keys open all ${standings.length} tenants.`,
+          `The schema is this build's, and the keys open ${standings.length === 1 ? 'the one tenant' : `all ${standings.length} tenants`}.`,
           ...(sound ? standings.map(wordsOf) : losses.map(textOf)),
           sound ? 'It may be served.' : 'It must not be served. Next: amanat reconcile',
         ].join('\n\n'),

@@ -1,3 +1,4 @@
+import { amountOf } from '../amount.ts';
 import { openVault } from '../app.ts';
 import { readConfig } from '../config.ts';
 import { keysOf } from '../keyAccess.ts';
@@ -56,7 +57,7 @@ export const retentionRun: Command = {
           ? await countRetention(vault, policy, tenantId)
           : await sweepRetention(vault, policy, tenantId, {
               pages: Number.POSITIVE_INFINITY,
-              onSwept: (share, rows) => bar.at((i + share) / tenants.length, `${rows} records`),
+              onSwept: (share, rows) => bar.at((i + share) / tenants.length, amountOf(rows, 'record')),
             });
         found.push(...classes.map((one) => ({ tenantId, ...one })));
       }

@@ -1,3 +1,4 @@
+import { amountOf, leavesOf } from '../amount.ts';
 import { readConfig } from '../config.ts';
 import { keysOf } from '../keyAccess.ts';
 import { breachMeanings } from '../vault/breach.ts';
@@ -45,7 +46,10 @@ export const verify: Command = {
       const found: Sweep[] = [];
       for (const [i, id] of asked.entries()) {
         const one = await sweepIntegrity(db, keyring, id, sample, (share, { records, rows, leaves }) =>
-          bar.at((i + share) / asked.length, `${records} records, ${leaves} leaves, ${rows} rows`),
+          bar.at(
+            (i + share) / asked.length,
+            `${amountOf(records, 'record')}, ${leavesOf(leaves)}, ${amountOf(rows, 'row')}`,
+          ),
         );
         found.push(one);
       }
@@ -74,7 +78,7 @@ const drawn = (sample: Sample | undefined): string[] =>
   sample === undefined ? [] : [`sample drawn by seed ${sample.seed}`];
 
 function readable({ tenantId, records, values, rows, tags, leaves, flaw }: Sweep): string {
-  const looked = `${records} records with ${values} values, ${tags} index tags, ${leaves} leaves and ${rows} rows`;
+  const looked = `${amountOf(records, 'record')} with ${amountOf(values, 'value')}, ${amountOf(tags, 'index tag')}, ${leavesOf(leaves)} and ${amountOf(rows, 'row')}`;
   if (flaw === undefined) return `tenant ${tenantId}: ${looked} are whole`;
   const meaning = { ...breachMeanings, ...flawMeanings }[flaw.code];
   return [

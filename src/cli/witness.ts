@@ -1,3 +1,4 @@
+import { amountOf } from '../amount.ts';
 import { createLog } from '../log.ts';
 import { lockFolder } from '../db/embeddedLock.ts';
 import { EmbeddedFault } from '../db/embeddedFault.ts';
@@ -27,7 +28,7 @@ export const witnessInit: Command = {
     await trustLogs(folder, logs);
     out.result({ dir: folder, vkey, logs }, () =>
       [
-        `A witness in ${folder}, for ${logs.length} logs. Its public key:`,
+        `A witness in ${folder}, for ${amountOf(logs.length, 'log')}. Its public key:`,
         `  AMANAT_WITNESS_KEY=${vkey}`,
         `Serve it with: amanat witness --dir ${folder}`,
       ].join('\n'),

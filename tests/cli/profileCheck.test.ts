@@ -25,11 +25,11 @@ describe('amanat profile check', () => {
   });
 
   test.each([
-    ['khakriz', 'D3', 'D21'],
-    ['citra', 'C3', 'C12'],
+    ['khakriz', 'D3', 'D21', '1 contradiction'],
+    ['citra', 'C3', 'C12', '2 contradictions'],
   ])(
     '%s ships and may not: told with both sentences, in both languages, and accepted',
-    async (name, ships, forbids) => {
+    async (name, ships, forbids, number) => {
       const { code, stdout } = await amanat(['profile', 'check', name]);
       expect(code, stdout).toBe(0);
       const [, said = ''] = stdout.split('CONTRADICTION courier_off');
@@ -37,6 +37,7 @@ describe('amanat profile check', () => {
       for (const id of [ships, forbids]) expect(english).toContain(id);
       for (const id of [ships, forbids]) expect(persian).toContain(id);
       expect(persian).toMatch(/\u2068[^\u2069]*\p{Script=Arabic}[^\u2069]*\u2069/u);
+      expect(stdout).toContain(`${name}: 0 errors, ${number}, 0 notes`);
     },
   );
 
