@@ -1,3 +1,4 @@
+import { amountOf } from '../amount.ts';
 /** Keys that are files: what there is of a family, and the turn of one while processes are restarted one after the other. */
 import { addNextKey, keepCertificate, keepFormer, removeKeyFiles } from '../keys/folder.ts';
 import { checkpointKey, openCheckpointOf } from '../crypto/checkpoint.ts';
@@ -5,8 +6,9 @@ import { selectTreeHead } from '../db/auditTree.ts';
 import { commit } from '../db/commit.ts';
 import { selectTenants } from '../db/tenants.ts';
 import { operatorLeaf } from '../vault/operatorLeaf.ts';
-import { mayBeHeld, processesOf, type FileFamily } from '../vault/processes.ts';
+import { heldUntil, processesOf, type FileFamily } from '../vault/processes.ts';
 import { exit, UsageFault, type Exit, type Output } from './command.ts';
+import { inTehran } from './inTehran.ts';
 import type { KeySession } from './keyTurning.ts';
 
 export const fileFamilies = ['root', 'token', 'export', 'checkpoint'] as const satisfies readonly FileFamily[];
@@ -72,7 +74,7 @@ function refuseWeaker({ keys, config }: KeySession, family: FileFamily, number: 
 export function tellLacking(out: Output, family: FileFamily, lacking: readonly string[]): Exit {
   out.result({ key: family, done: false, lacking }, () =>
     [
-      `Not yet: ${lacking.length} processes do not have the newest ${family} key.`,
+      `Not yet: ${amountOf(lacking.length, 'process does', 'processes do')} not have the newest ${family} key.`,
       'Put its file into their keys folder, restart them one after the other, and call this again.',
       ...lacking.map((id) => `  ${id}`),
     ].join('\n'),
@@ -95,11 +97,19 @@ export async function rotateSigning(session: KeySession, family: FileFamily, out
   return exit.ok;
 }
 
-/** Takes the older keys of a family away. `rests` says what rests on them, in words, and is empty where nothing does. */
+/** What rests on the older keys of a family. */
+export interface FileRests {
+  /** In words; empty where nothing does. */
+  readonly rests: readonly string[];
+  /** When nothing will any more, where it ends by itself. */
+  readonly until?: Date;
+}
+
+/** Takes the older keys of a family away, where nothing rests on them. */
 export async function retireFiles(
   session: KeySession,
   family: FileFamily,
-  rests: readonly string[],
+  { rests, until }: FileRests,
   out: Output,
 ): Promise<Exit> {
   const [, ...older] = numbersOf(session, family);
@@ -111,7 +121,10 @@ export async function retireFiles(
     return exit.ok;
   }
   if (rests.length > 0) {
-    out.result({ key: family, removed: [], rests }, () => ['Nothing was taken away:', ...rests].join('\n  '));
+    const then = until === undefined ? [] : [`Call this again after ${until.toISOString()} (${inTehran(until)}).`];
+    out.result({ key: family, removed: [], rests, until }, () =>
+      [['Nothing was taken away:', ...rests].join('\n  '), ...then].join('\n'),
+    );
     return exit.found;
   }
   refuseLocked(session);
@@ -161,7 +174,7 @@ async function growLogs(session: KeySession): Promise<void> {
 }
 
 /** What rests on the older keys of a family that signs. */
-export async function signedRests(session: KeySession, family: FileFamily): Promise<string[]> {
+export async function signedRests(session: KeySession, family: FileFamily): Promise<FileRests> {
   const lacking = await lackingIn(session, family);
   const rests = lacking.map((id) => `process ${id} does not have the newest ${family} key`);
   if (family === 'checkpoint')
@@ -169,8 +182,17 @@ export async function signedRests(session: KeySession, family: FileFamily): Prom
       rests.push(
         `the head of the log of ${tenantId} is not signed by the newest key yet: amanat keys rotate checkpoint`,
       );
-  if (family !== 'token') return rests;
-  for (const { kid } of session.keys.token.slice(1))
-    if (await mayBeHeld(session.db, kid, Date.now())) rests.push(`tokens that ${kid} has signed may still be valid`);
-  return rests;
+  if (family !== 'token') return { rests };
+  const ends: number[] = [];
+  for (const { kid } of session.keys.token.slice(1)) {
+    const end = await heldUntil(session.db, kid, Date.now());
+    if (end === undefined) continue;
+    ends.push(end);
+    rests.push(`tokens that ${kid} has signed may still be valid`);
+  }
+  // While one lacks the newest, the others sign with an older one.
+  return ends.length === 0 || lacking.length > 0 ? { rests } : { rests, until: wholeMinute(Math.max(...ends)) };
 }
+
+/** The next but one: a process tells a few seconds later what it signed last. */
+const wholeMinute = (time: number): Date => new Date((Math.floor(time / 60_000) + 2) * 60_000);

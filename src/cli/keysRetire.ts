@@ -1,3 +1,4 @@
+import { amountOf } from '../amount.ts';
 import { retire, type Retirement } from '../vault/keyRetirement.ts';
 import { countRoots } from '../vault/rerootTenants.ts';
 import { exit, onlyWord, UsageFault, type Command } from './command.ts';
@@ -25,7 +26,7 @@ export const keysRetire: Command = {
     if (key === 'hash') throw new UsageFault(hashStays);
     if (key === 'record') throw new UsageFault('the former data keys of records are gone with their turn');
     return withKeySession(args, async (session) => {
-      if (key === 'root') return retireFiles(session, key, await rootRests(session), out);
+      if (key === 'root') return retireFiles(session, key, { rests: await rootRests(session) }, out);
       if (isFileFamily(key)) return retireFiles(session, key, await signedRests(session, key), out);
       if (!isTurned(key)) throw new UsageFault(unknownKey);
       const done: (Retirement & { readonly tenantId: string })[] = [];
@@ -65,6 +66,10 @@ async function rootRests({ db, keys }: KeySession): Promise<string[]> {
   const ids = all.map(({ id }) => id);
   const counted = await countRoots(db, ids);
   return Object.entries(counted).flatMap(([id, count]) =>
-    id === keys.root.current.id ? [] : [`${count} keys of tenants rest on root key ${id}: amanat keys rotate root`],
+    id === keys.root.current.id
+      ? []
+      : [
+          `${amountOf(count, 'key of tenants rests', 'keys of tenants rest')} on root key ${id}: amanat keys rotate root`,
+        ],
   );
 }

@@ -1,5 +1,7 @@
+import { amountOf } from '../amount.ts';
 import { isFileFamily, lackingIn, makeNext, rotateSigning, tellLacking } from './keyFiles.ts';
 import type { Turning } from '../vault/keyTurn.ts';
+import { VaultError } from '../errors.ts';
 import { turnedUses, type TurnedUse } from '../vault/keyRetirement.ts';
 import { rotateIndex } from '../vault/reindex.ts';
 import { reroot } from '../vault/rerootTenants.ts';
@@ -10,6 +12,7 @@ import { rotateData } from '../vault/rewrap.ts';
 import { exit, onlyWord, UsageFault, type Command, type Exit, type Output } from './command.ts';
 import { withKeySession, type KeySession } from './keyTurning.ts';
 import { table } from './table.ts';
+import { unopened, unopenedWords, type Unopened } from './unopened.ts';
 
 const rotations: Readonly<Record<TurnedUse, (turning: Turning) => Promise<number>>> = {
   data: rotateData,
@@ -59,52 +62,79 @@ export const keysRotate: Command = {
   },
 };
 
-async function rotateRecords(
-  { tenants, turning }: KeySession,
+export async function rotateRecords(
+  { tenants, turning }: Pick<KeySession, 'tenants' | 'turning'>,
   customer: string | undefined,
   out: Output,
 ): Promise<Exit> {
   const id = customer === undefined ? undefined : parseId(customer.toLowerCase());
   if (customer !== undefined && (id === undefined || tenants.length !== 1))
     throw new UsageFault('--customer is the id of a customer, and goes with --tenant');
-  const done: { tenantId: string; renewed: number; broken: { place: string; id: string }[] }[] = [];
+  const done: { tenantId: string; renewed: number; broken: readonly Unopened[] }[] = [];
   for (const tenantId of tenants) {
-    const broken: { place: string; id: string }[] = [];
-    const turn = turning(tenantId, (place, record) => void broken.push({ place, id: record }));
+    const found = unopened();
+    const turn = turning(tenantId, found.tell);
     const renewed = id === undefined ? await renewAll(turn) : await renewCustomer(turn, id);
+    const broken = found.all();
     if (id !== undefined && renewed + broken.length === 0)
       throw new UsageFault('nothing is held of such a customer in this tenant');
     done.push({ tenantId, renewed, broken });
   }
   const whole = done.every(({ broken }) => broken.length === 0);
   out.result({ key: 'record', done: whole, tenants: done }, () =>
-    table(
-      ['tenant', 'records with a new key', 'left as they are'],
-      done.map((one) => [one.tenantId, String(one.renewed), one.broken.map((b) => `${b.place} ${b.id}`).join(', ')]),
-    ),
+    [
+      table(
+        ['tenant', 'records with a new key', 'left as they are'],
+        done.map(({ tenantId, renewed, broken }) => [tenantId, String(renewed), String(broken.length)]),
+      ),
+      ...unopenedWords(done),
+    ].join('\n'),
   );
   return whole ? exit.ok : exit.found;
 }
 
-async function rotateOf({ tenants, turning }: KeySession, key: TurnedUse, out: Output): Promise<Exit> {
-  const done: { tenantId: string; moved: number; broken: { place: string; id: string }[] }[] = [];
+/** A tenant whose turn stops at what does not open keeps no other's from being done. */
+export async function rotateOf(
+  { tenants, turning }: Pick<KeySession, 'tenants' | 'turning'>,
+  key: TurnedUse,
+  out: Output,
+): Promise<Exit> {
+  const done: { tenantId: string; moved: number | null; broken: readonly Unopened[] }[] = [];
   for (const tenantId of tenants) {
-    const broken: { place: string; id: string }[] = [];
-    const moved = await rotations[key](turning(tenantId, (place, id) => void broken.push({ place, id })));
-    done.push({ tenantId, moved, broken });
+    const found = unopened();
+    const moved = await rotations[key](turning(tenantId, found.tell)).catch((error: unknown) =>
+      stopped(error, found.all()),
+    );
+    done.push({ tenantId, moved, broken: found.all() });
   }
   const whole = done.every(({ broken }) => broken.length === 0);
   out.result({ key, done: whole, tenants: done }, () =>
     [
       table(
         ['tenant', moves[key], 'does not open'],
-        done.map((one) => [one.tenantId, String(one.moved), one.broken.map((b) => `${b.place} ${b.id}`).join(', ')]),
+        done.map(({ tenantId, moved, broken }) => [tenantId, String(moved ?? 'STOPPED'), String(broken.length)]),
       ),
+      ...unopenedWords(done),
       '',
-      `Nothing new is made under the former version. Destroy it: amanat keys retire ${key}`,
+      nextOf(key, done),
     ].join('\n'),
   );
   return whole ? exit.ok : exit.found;
+}
+
+/** `null` for how many were moved. Throws what has nothing to do with what does not open. */
+function stopped(error: unknown, found: readonly Unopened[]): null {
+  if (error instanceof VaultError && error.code === 'integrity_failure' && found.length > 0) return null;
+  throw error;
+}
+
+function nextOf(key: TurnedUse, done: readonly { moved: number | null; broken: readonly Unopened[] }[]): string {
+  if (done.some(({ moved }) => moved === null))
+    return `STOPPED: the next version is not in use there. Mend what is named, then call this again.`;
+  const rests = done.some(({ broken }) => broken.length > 0);
+  return rests
+    ? 'Nothing new is made under the former version. It cannot be destroyed before what is left is mended.'
+    : `Nothing new is made under the former version. Destroy it: amanat keys retire ${key}`;
 }
 
 /** Rows move when every process that serves has the new key: until then nobody needs it, and a start does not fail without it. */
@@ -121,7 +151,7 @@ async function rotateRoot(session: KeySession, out: Output): Promise<Exit> {
     );
   out.result({ key: 'root', done: true, newest: keys.root.current.id, moved }, () =>
     [
-      `Every key of ${tenants.length} tenants is wrapped under root key ${keys.root.current.id}; ${moved} were moved.`,
+      `Every key of ${amountOf(tenants.length, 'tenant')} is wrapped under root key ${keys.root.current.id}; ${amountOf(moved, 'was', 'were')} moved.`,
       'Take the one before away: amanat keys retire root',
     ].join('\n'),
   );

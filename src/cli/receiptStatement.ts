@@ -1,4 +1,5 @@
-import { jalaliDayOf, jalaliOf } from '../vault/tehranDay.ts';
+import { jalaliOf } from '../vault/tehranDay.ts';
+import { inTehran } from './inTehran.ts';
 import { table } from './table.ts';
 
 /** How a person reads the members of a receipt, in this order. A member that is not here is printed under its own name. */
@@ -57,12 +58,6 @@ function scalar(value: unknown): string {
   if (/^\d{4}-\d\d-\d\d$/.test(value)) return `${value}  (${jalaliOf(value)})`;
   if (/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/.test(value)) return `${value}  (${inTehran(time)})`;
   return shown(value);
-}
-
-const clock = new Intl.DateTimeFormat('en-GB', { timeZone: 'Asia/Tehran', hour: '2-digit', minute: '2-digit' });
-
-function inTehran(time: Date): string {
-  return `${jalaliDayOf(time)} ${clock.format(time)} in Tehran`;
 }
 
 /** Text that somebody else wrote: what would steer a terminal or turn its lines around is spelled out. */

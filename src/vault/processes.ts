@@ -58,7 +58,7 @@ export function openPeers(db: Database, keys: KeyFolder, now: () => number): Pee
     const time = now();
     for (const { kid } of signing(keys.token).slice(0, 1)) signed.set(kid, time);
     for (const [kid, at] of signed) if (at + tokenLifeMs < time) signed.delete(kid);
-    await put([...namesOf(keys), ...[...signed.keys()].map(nameOf.signed), servesName]);
+    await put([...namesOf(keys), ...namesOfSigned(signed), servesName]);
     common = inCommon(await processesOf(db, time));
   }
   return {
@@ -71,19 +71,23 @@ export function openPeers(db: Database, keys: KeyFolder, now: () => number): Pee
       return async () => {
         clearInterval(timer);
         // What it signed lives on for a while.
-        await put([...signed.keys()].map(nameOf.signed)).catch(() => undefined);
+        await put(namesOfSigned(signed)).catch(() => undefined);
         await commit(db, 'directory', [deleteProcesses(new Date(now() - forgottenMs))]).catch(() => undefined);
       };
     },
   };
 }
 
-/** Names of keys, never keys: `root:1754386df6d4071d`, `token:<kid>`; `signed:<kid>` for one whose tokens may still be valid. */
+/**
+ * Names of keys, never keys: `root:1754386df6d4071d`, `token:<kid>`; `signed:<kid>` for one whose tokens may still be valid, and
+ * `until:<kid>:<milliseconds since the epoch>`, to when they may.
+ */
 const nameOf = {
   root: (id: string) => `root:${id}`,
   token: ({ kid }: { readonly kid: string }) => `token:${kid}`,
   export: ({ kid }: { readonly kid: string }) => `export:${kid}`,
   signed: (kid: string) => `signed:${kid}`,
+  until: (kid: string) => `until:${kid}:`,
 };
 const servesName = 'serves';
 
@@ -95,6 +99,9 @@ function namesOf({ root, token, exportSigning, formerExport, checkpoint }: KeyFo
     ...checkpoint.map(({ kid }) => `checkpoint:${kid}`),
   ];
 }
+
+const namesOfSigned = (signed: ReadonlyMap<string, number>): readonly string[] =>
+  [...signed].flatMap(([kid, at]) => [nameOf.signed(kid), `${nameOf.until(kid)}${at + tokenLifeMs}`]);
 
 const isFileKey = /^(root|token|export|checkpoint):/;
 
@@ -145,8 +152,18 @@ export async function processesOf(db: Database, now: number): Promise<readonly P
   return rows.filter(({ keys }) => keys.includes(servesName));
 }
 
-/** May a token that was signed with this key still be valid? */
-export async function mayBeHeld(db: Database, kid: string, now: number): Promise<boolean> {
+/**
+ * To when a token that was signed with this key may still be valid, if any may: milliseconds since the epoch. A process says itself
+ * when it last signed; of one of a build that did not, that it was there is taken for it.
+ */
+export async function heldUntil(db: Database, kid: string, now: number): Promise<number | undefined> {
   const [rows] = await commit(db, 'directory', [selectProcesses(new Date(now - tokenLifeMs))]);
-  return rows.some(({ keys }) => keys.includes(nameOf.signed(kid)));
+  const ends = rows.flatMap(({ seenAt, keys }) => {
+    if (!keys.includes(nameOf.signed(kid))) return [];
+    const most = seenAt.getTime() + tokenLifeMs;
+    const said = keys.find((name) => name.startsWith(nameOf.until(kid)))?.slice(nameOf.until(kid).length);
+    const end = /^\d{1,15}$/.test(said ?? '') ? Math.min(most, Number(said)) : most;
+    return end <= now ? [] : [end];
+  });
+  return ends.length === 0 ? undefined : Math.max(...ends);
 }

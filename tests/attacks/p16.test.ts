@@ -27,7 +27,7 @@ import { openIntegrator } from '../../src/vault/integration.ts';
 import { openKeyring } from '../../src/vault/keyring.ts';
 import { retire } from '../../src/vault/keyRetirement.ts';
 import type { Turning } from '../../src/vault/keyTurn.ts';
-import { fileKeysInUse } from '../../src/vault/processes.ts';
+import { fileKeysInUse, heldUntil } from '../../src/vault/processes.ts';
 import { readiness } from '../../src/vault/readiness.ts';
 import { rotateIndex } from '../../src/vault/reindex.ts';
 import { rotateMac } from '../../src/vault/resign.ts';
@@ -740,6 +740,13 @@ describe('P16: the keys that sign', () => {
     await rounds();
     await load.drained();
     expect(vault.vault.peers.signing(vault.vault.keys.token)[0]?.kid).not.toBe(first?.kid);
+    const { db, now } = vault.vault;
+    const until = (await heldUntil(db, first?.kid ?? '', now())) ?? 0;
+    expect(until - now()).toBeGreaterThan(0);
+    expect(until - now()).toBeLessThanOrEqual(16 * 60_000);
+    expect(await heldUntil(db, first?.kid ?? '', until)).toBeUndefined();
+    // Control: what is signed with the next one is valid for longer.
+    expect(await heldUntil(db, vault.vault.keys.token[0]?.kid ?? '', until)).toBeGreaterThan(until);
     expect(await holds(true)).toBeUndefined();
     expect(await exported()).toEqual([next.kid, next.kid]);
     running.on = false;

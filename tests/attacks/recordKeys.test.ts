@@ -1,5 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { exit, type Exit, type Output } from '../../src/cli/command.ts';
+import { rotateOf, rotateRecords } from '../../src/cli/keysRotate.ts';
+import type { KeySession } from '../../src/cli/keyTurning.ts';
 import { synthetic } from '../../src/cli/synthetic.ts';
+import { unopenedWords } from '../../src/cli/unopened.ts';
 import { packRecord, unpackRecord } from '../../src/crypto/container.ts';
 import { digestOf } from '../../src/crypto/digest.ts';
 import type { RecordKind } from '../../src/crypto/label.ts';
@@ -14,6 +18,7 @@ import { sweepIntegrity } from '../../src/vault/integritySweep.ts';
 import type { Turning } from '../../src/vault/keyTurn.ts';
 import { operatorLeaf } from '../../src/vault/operatorLeaf.ts';
 import { renewAll, renewCustomer } from '../../src/vault/renewRecords.ts';
+import { rotateData } from '../../src/vault/rewrap.ts';
 import { hold } from '../support/holds.ts';
 import { customerUnder } from '../support/profiles.ts';
 import { withClient } from '../support/postgres.ts';
@@ -130,6 +135,22 @@ function turner(tenantId: string, more: Partial<Turning> = {}): Turning {
     onProgress: () => undefined,
     ...more,
   };
+}
+
+/** What `amanat keys rotate` does and prints, without its waiting. */
+async function asCommand(
+  rotate: (session: Pick<KeySession, 'tenants' | 'turning'>, out: Output) => Promise<Exit>,
+): Promise<{ readonly code: Exit; readonly value: unknown; readonly said: string }> {
+  const told: { value: unknown; said: string }[] = [];
+  const out = {
+    result: (value: unknown, readable: () => string) => void told.push({ value, said: readable() }),
+  } as Output;
+  const session: Pick<KeySession, 'tenants' | 'turning'> = {
+    tenants: [vault.tenantId],
+    turning: (tenantId, onBroken) => turner(tenantId, { onBroken }),
+  };
+  const code = await rotate(session, out);
+  return { code, value: told[0]?.value, said: told[0]?.said ?? '' };
 }
 
 const flawOf = async (tenantId = vault.tenantId) =>
@@ -732,8 +753,42 @@ describe('a turn of all', () => {
     const told = { onBroken: (place: string, which: string) => void broken.push(`${place} ${which}`) };
     await renewCustomer(turner(vault.tenantId, told), id);
     expect(broken).toEqual([`customers ${id}`]);
+    const left = { tenantId: vault.tenantId, broken: [{ place: 'customers', id }] };
+    const byCommand = await asCommand((session, out) => rotateRecords(session, id, out));
+    expect(byCommand.value).toEqual({ key: 'record', done: false, tenants: [{ ...left, renewed: 0 }] });
+    // The index key does not turn over on top of it, and the command says on top of what.
+    const index = await asCommand((session, out) => rotateOf(session, 'index', out));
+    expect([index.code, index.value]).toEqual([
+      exit.found,
+      { key: 'index', done: false, tenants: [{ ...left, moved: null }] },
+    ]);
+    expect(index.said).toContain('STOPPED');
     await atDatabase(vault, 'update amanat.customers set sealed = $2 where id = $1', [id, was?.sealed]);
     await atDatabase(vault, 'delete from amanat.customer_versions where customer_id = $1', [id]);
     expect(await renewCustomer(turner(vault.tenantId), id)).toBe(1);
+    // Control: with the record as it was it does.
+    expect((await asCommand((session, out) => rotateOf(session, 'index', out))).code).toBe(exit.ok);
+  });
+
+  test('names what does not open once each, twenty at most to a person', async () => {
+    const ids = await Promise.all(Array.from({ length: 2 }, () => newPerson(backend, people.naturalCustomer())));
+    const spoil =
+      'update amanat.customers set data_key = set_byte(data_key, 40, 255 - get_byte(data_key, 40)) where id = any ($1)';
+    const spoilt = ids.map((one) => one.id).toSorted();
+    await atDatabase(vault, spoil, [spoilt]);
+    const passed: string[] = [];
+    await rotateData(turner(vault.tenantId, { onBroken: (_, id) => void passed.push(id) }));
+    expect(passed.toSorted(), 'control: a turn comes past each twice').toEqual([...spoilt, ...spoilt].toSorted());
+    const { code, value, said } = await asCommand((session, out) => rotateOf(session, 'data', out));
+    expect(code).toBe(exit.found);
+    const [tenant] = (value as { tenants: { broken: { id: string }[] }[] }).tenants;
+    expect(tenant?.broken.map(({ id }) => id).toSorted()).toEqual(spoilt);
+    for (const id of spoilt) expect(said.split(id)).toHaveLength(2);
+    expect(said).not.toContain('Destroy it');
+    await atDatabase(vault, spoil, [spoilt]);
+    await rotateData(turner(vault.tenantId));
+    const many = Array.from({ length: 23 }, (_, n) => ({ place: 'customers', id: `id-${n}` }));
+    const words = unopenedWords([{ tenantId: 'one', broken: many }]).join('\n');
+    expect([words.match(/id-/g)?.length, words]).toEqual([20, expect.stringContaining('and 3 more: --json has all')]);
   });
 });

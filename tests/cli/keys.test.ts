@@ -108,9 +108,21 @@ describe('keys', () => {
     expect((await run('keys', 'rotate', 'token')).json.lacking).toHaveLength(1);
     await announce(['serves', `token:${kid}`, `token:${next}`, `signed:${kid}`]);
     expect((await run('keys', 'rotate', 'token')).json.done).toBe(true);
+    // A build that does not say when it last signed: as if now. No time is told while it signs more.
     const early = await run('keys', 'retire', 'token');
     expect([early.code, early.json.rests]).toEqual([1, [`tokens that ${kid} has signed may still be valid`]]);
-    await announce(['serves', `token:${kid}`, `token:${next}`, `signed:${next}`]);
+    const [now, lifeMs] = [Date.now(), 16 * 60_000];
+    expect(Date.parse(early.json.until) - now).toBeGreaterThan(lifeMs - 60_000);
+    await announce(['serves', `token:${kid}`, `signed:${kid}`]);
+    expect((await run('keys', 'retire', 'token')).json).not.toHaveProperty('until');
+    const end = now + 5 * 60_000;
+    await announce(['serves', `token:${kid}`, `token:${next}`, `signed:${kid}`, `until:${kid}:${end}`]);
+    const until = new Date((Math.floor(end / 60_000) + 2) * 60_000);
+    const { stdout } = await amanat(['keys', 'retire', 'token'], env);
+    expect(stdout).toMatch(
+      new RegExp(`Call this again after ${until.toISOString()} \\(\\d{4}/\\d\\d/\\d\\d \\d\\d:\\d\\d in Tehran\\)`),
+    );
+    await announce(['serves', `token:${kid}`, `token:${next}`, `signed:${kid}`, `until:${kid}:${now}`]);
     expect((await run('keys', 'retire', 'token')).json.removed).toEqual(['token-1.pem']);
     await gone();
   });
