@@ -9,7 +9,7 @@ import { LogFault, rolledBackExit } from './logFault.ts';
 import { faultOf } from './log.ts';
 import { lead, WorkerFault } from './lead.ts';
 import { createLog } from './log.ts';
-import { keepMemoryIn } from './memory.ts';
+import { keepMemoryIn, keepMemorySmall } from './memory.ts';
 import { work } from './worker.ts';
 
 /** Exit codes of sysexits.h: 78 settings or keys, 75 folder in use, 69 no database, 65 rolled back, 70 anything else. */
@@ -41,6 +41,7 @@ function explain(error: unknown): void {
 }
 
 keepMemoryIn();
+keepMemorySmall();
 try {
   const config = readConfig(process.env);
   const log = createLog({ level: config.logLevel === 'fatal' ? 'error' : config.logLevel });

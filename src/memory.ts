@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
 
 /**
  * Keeps what is in this process's memory out of files, as far as Node can; what it starts inherits the first two. A core dump
@@ -20,4 +21,15 @@ export function keepMemoryIn(): void {
   process.report.reportOnFatalError = false;
   process.report.reportOnSignal = false;
   process.report.reportOnUncaughtException = false;
+}
+
+/** V8's: how far the old generation grows beyond what the last full collection left of it before the next one. Percent. */
+export const heapGrowth = '--heap-growing-percent=100';
+
+/**
+ * By itself V8 lets the old generation grow to four times what lives in it: measured, 120 MB of garbage beside 40 MB alive after
+ * imports, and nothing takes it away while no request comes. Twice costs no more CPU. It holds for every thread from here on.
+ */
+export function keepMemorySmall(): void {
+  setFlagsFromString(heapGrowth);
 }
