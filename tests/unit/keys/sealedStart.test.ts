@@ -32,7 +32,7 @@ async function waiting() {
     start = startKeys(config, createLog({ level: 'silent' }), port, resolve);
     start.catch(reject);
   });
-  return { start: start!, attempt };
+  return { start: start!, attempt, port };
 }
 
 describe('a start without what opens its keys', () => {
@@ -55,7 +55,13 @@ describe('a start without what opens its keys', () => {
   });
 
   test('is unsealed by whoever opens it, and not by keys that are back by themselves', async () => {
-    const { start } = await waiting();
+    const { start, port } = await waiting();
+    const ready = await fetch(`http://127.0.0.1:${port}/readyz`);
+    expect([ready.status, await ready.json()]).toEqual([
+      503,
+      // What it needs a key to find out nobody has looked at.
+      { status: 'not_ready', code: 'sealed', checks: { database: 'unchecked', keys: 'failed', audit: 'unchecked' } },
+    ]);
     await unlockFolder(folder, { passphrase });
     await vi.advanceTimersByTimeAsync(5_000);
     const { opened, unsealed } = await start;
