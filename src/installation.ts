@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readFile, realpath, writeFile } from 'node:fs/promises';
+import { readFile, realpath, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Installation } from './crypto/journal.ts';
+import { makeFolder } from './makeFolder.ts';
 
 const fileName = 'installation';
 
@@ -11,7 +12,7 @@ const fileName = 'installation';
  * is another one, and a database that was restored into the same folder is not.
  */
 export async function installationOf(dataDir: string): Promise<Installation> {
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await makeFolder(dataDir);
   const file = join(dataDir, fileName);
   await writeFile(file, `${randomBytes(16).toString('hex')}\n`, { mode: 0o600, flag: 'wx' }).catch((error: unknown) => {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;

@@ -1,6 +1,5 @@
 import cluster, { type Worker } from 'node:cluster';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { proveLast } from './archiveProof.ts';
 import { isPlainBeyond, type Config } from './config.ts';
@@ -9,6 +8,7 @@ import { forgetKeys } from './keys/liveKeys.ts';
 import type { Credentials } from './keys/folder.ts';
 import { rolledBackExit } from './logFault.ts';
 import type { Log } from './log.ts';
+import { makeFolder } from './makeFolder.ts';
 import { serveMetrics } from './metrics.ts';
 import { checkProfile } from './policy/check.ts';
 import { parseProfile } from './policy/profile.ts';
@@ -43,7 +43,7 @@ export async function lead(config: Config, log: Log): Promise<void> {
   const url = `${config.tls === undefined ? 'http' : 'https'}://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
   const issuer = config.issuer ?? url;
   const unseals = unsealing(config);
-  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  await makeFolder(config.dataDir);
   const socket = await openAdminSocket(config.dataDir, unseals.answer);
   if (socket === undefined) log.event('warning', { code: 'no_admin_socket' });
   const { opened, unsealed } = await startKeys(config, log, port, unseals.by);

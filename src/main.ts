@@ -9,6 +9,7 @@ import { LogFault, rolledBackExit } from './logFault.ts';
 import { faultOf } from './log.ts';
 import { lead, WorkerFault } from './lead.ts';
 import { createLog } from './log.ts';
+import { FolderFault } from './makeFolder.ts';
 import { keepMemoryIn, keepMemorySmall } from './memory.ts';
 import { work } from './worker.ts';
 
@@ -19,13 +20,23 @@ function exitCodeOf(error: unknown): number {
   if (error instanceof MigrationFault && error.code === 'unreachable') return 69;
   if (error instanceof LogFault)
     return { rolled_back: rolledBackExit, witness_unreachable: 69, witness_unusable: 78 }[error.code];
-  if ([ConfigFault, KeyFault, MigrationFault, DatabaseRefusal].some((kind) => error instanceof kind)) return 78;
+  if ([ConfigFault, FolderFault, KeyFault, MigrationFault, DatabaseRefusal].some((kind) => error instanceof kind))
+    return 78;
   return error instanceof DbFault && error.kind === 'unavailable' ? 69 : 70;
 }
 
 /** These messages are written for the operator and hold no data; of any other error only its class and place are told. */
 function explain(error: unknown): void {
-  const known = [ConfigFault, KeyFault, MigrationFault, DatabaseRefusal, EmbeddedFault, WorkerFault, LogFault];
+  const known = [
+    ConfigFault,
+    FolderFault,
+    KeyFault,
+    MigrationFault,
+    DatabaseRefusal,
+    EmbeddedFault,
+    WorkerFault,
+    LogFault,
+  ];
   if (error instanceof Error && known.some((kind) => error instanceof kind)) {
     process.stderr.write(`amanat does not start: ${error.message}\n`);
     return;

@@ -1,4 +1,4 @@
-import { readFile, rename, writeFile, mkdir, open } from 'node:fs/promises';
+import { readFile, rename, writeFile, open } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +15,7 @@ import { refuseInDatabase, refuseKeysBeside } from './keysApart.ts';
 import type { Log } from './log.ts';
 import { refuseRolledBack } from './logFault.ts';
 import { keysOf, type Opened } from './keyAccess.ts';
+import { makeFolder } from './makeFolder.ts';
 import { createKeyFolder, KeyFault, type KeyFolder } from './keys/folder.ts';
 import { missingTenantKeys, openKeyring } from './vault/keyring.ts';
 import { newTenant } from './vault/tenants.ts';
@@ -60,7 +61,7 @@ export async function prepare(
   log: Log,
 ): Promise<Ground> {
   await refuseUnusable(config);
-  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  await makeFolder(config.dataDir);
   const embedded = config.databaseUrl === undefined ? await startOwn(config) : undefined;
   try {
     const access = await openAccess(config, embedded?.ownerUrl);

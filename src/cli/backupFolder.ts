@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isAsWritten, putDurably } from '../db/copiedFile.ts';
 import { copyCluster } from '../db/embeddedBackup.ts';
@@ -13,6 +13,7 @@ import {
   type Roots,
 } from './backupManifest.ts';
 import { ConfigFault } from '../config.ts';
+import { makeFolder, makeNewFolder } from '../makeFolder.ts';
 import { isAbsent } from '../regularFile.ts';
 import { syncFolder } from '../syncFolder.ts';
 
@@ -35,12 +36,12 @@ export async function backUp(
   root: RootKey,
   onFile: (done: number, all: number) => void,
 ): Promise<{ readonly path: string; readonly manifest: Manifest }> {
-  await mkdir(to, { recursive: true, mode: 0o700 });
+  await makeFolder(to);
   const draft = join(to, `.backup-${Date.now()}-${process.pid}`);
   // Not through a link that somebody put there before.
-  await mkdir(draft, { mode: 0o700 });
+  await makeNewFolder(draft);
   try {
-    await mkdir(join(draft, 'postgres'), { mode: 0o700 });
+    await makeNewFolder(join(draft, 'postgres'));
     const copy = await copyCluster(source.folder, source.port, join(draft, 'postgres', 'cluster'), onFile);
     const files = copy.files.map((file) => ({ ...file, path: `postgres/cluster/${file.path}` }));
     for (const name of secrets) {

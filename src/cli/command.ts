@@ -13,7 +13,7 @@ const meanings: Readonly<Record<Exclude<Exit, 1>, string>> = {
   [exit.unavailable]: 'the database or the service cannot be reached, or gave up on the way',
   [exit.software]: 'something unexpected',
   [exit.busy]: 'another process holds the data folder, or is at the same work',
-  [exit.config]: 'settings, keys, credentials or schema are not acceptable',
+  [exit.config]: 'settings, folders, keys, credentials or schema are not acceptable',
 };
 
 /** One verb of the operator's command, as `amanat --help` lists it. What does the work is loaded when it is called. */

@@ -6,6 +6,7 @@ import { MigrationFault } from '../db/migrationFault.ts';
 import { VaultError } from '../errors.ts';
 import { KeyFault } from '../keys/keyFault.ts';
 import { LogFault } from '../logFault.ts';
+import { FolderFault } from '../makeFolder.ts';
 import { WitnessFault } from '../vault/witness.ts';
 import { WitnessFolderFault } from '../witness/witnessFolder.ts';
 import { exit, UsageFault, type Exit } from './command.ts';
@@ -20,10 +21,11 @@ const known = [
   MigrationFault,
   DatabaseRefusal,
   EmbeddedFault,
+  FolderFault,
   WitnessFolderFault,
   LogFault,
 ];
-const settings = [ConfigFault, KeyFault, MigrationFault, DatabaseRefusal, WitnessFolderFault];
+const settings = [ConfigFault, FolderFault, KeyFault, MigrationFault, DatabaseRefusal, WitnessFolderFault];
 
 const logExits: Readonly<Record<LogFault['code'], Exit>> = {
   rolled_back: exit.found,

@@ -1,11 +1,11 @@
-import { existsSync } from 'node:fs';
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ConfigFault } from '../config.ts';
 import { isAsWritten } from '../db/copiedFile.ts';
-import { lockFolder } from '../db/embeddedLock.ts';
+import { lockMadeFolder } from '../db/embeddedLock.ts';
 import { configureRestored, isConfiguration, type Recovery } from '../db/embeddedRestore.ts';
 import type { Manifest } from './backupManifest.ts';
+import { makeFolder } from '../makeFolder.ts';
 import { syncFolder } from '../syncFolder.ts';
 
 const clusterPath = 'postgres/cluster/';
@@ -23,11 +23,7 @@ export async function putBack(
 ): Promise<readonly string[]> {
   const place = `${folder}.restoring`;
   const draft = join(place, 'postgres');
-  await mkdir(dirname(folder), { recursive: true, mode: 0o700 });
-  await mkdir(place, { mode: 0o700 }).catch((error: unknown) => {
-    if (!existsSync(place)) throw error;
-  });
-  const lock = await lockFolder(place);
+  const lock = await lockMadeFolder(place);
   try {
     if ((await stat(folder).catch(() => undefined)) !== undefined)
       throw new ConfigFault([`${folder} is there. Move it away first: nothing is overwritten.`]);
@@ -41,8 +37,8 @@ export async function putBack(
     return [];
   } finally {
     await rm(draft, { recursive: true, force: true });
-    await lock.release();
-    await rm(place, { recursive: true, force: true });
+    // Not after it is let go: it would be the next one's.
+    await lock.remove();
   }
 }
 
@@ -53,8 +49,7 @@ async function copyListed(
   onFile: (done: number, all: number) => void,
 ): Promise<readonly string[]> {
   const placeOf = (path: string): string => join(draft, path.slice('postgres/'.length));
-  for (const path of [clusterPath, ...folders, `${clusterPath}pg_wal`])
-    await mkdir(placeOf(path), { recursive: true, mode: 0o700 });
+  for (const path of [clusterPath, ...folders, `${clusterPath}pg_wal`]) await makeFolder(placeOf(path));
   const damaged: string[] = [];
   for (const [i, file] of files.entries()) {
     const ours = file.path.startsWith(clusterPath) && isConfiguration(file.path.slice(clusterPath.length));

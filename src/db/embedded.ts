@@ -1,6 +1,7 @@
-import { chmod, mkdir, realpath, stat, truncate } from 'node:fs/promises';
+import { chmod, realpath, stat, truncate } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { makeFolder } from '../makeFolder.ts';
 import { archiveSettings, makeArchive } from './embeddedArchive.ts';
 import { findBinaries } from './embeddedBinaries.ts';
 import { ensureCluster, ensureOwner, ownerUrl } from './embeddedCluster.ts';
@@ -106,7 +107,7 @@ function settingFlags(settings: Readonly<Record<string, string>>): string[] {
 
 async function prepareFolder(path: string): Promise<string> {
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    await makeFolder(path);
     const folder = await realpath(path);
     await chmod(folder, 0o700);
     return folder;

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
-import { mkdir, open, stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from '../makeFolder.ts';
 
 /** Below the folder for backups: every WAL segment as it is full, or at the latest after a minute in which something was written. */
 export const archiveName = 'wal';
@@ -39,7 +40,7 @@ export function archiveSettings(folder: string): Readonly<Record<string, string>
 export async function makeArchive(folder: string, postgresFolder: string): Promise<void> {
   const owner = await stat(join(postgresFolder, 'cluster')).catch(() => undefined);
   for (const place of [join(folder, archiveName), join(postgresFolder, queueName)]) {
-    await mkdir(place, { recursive: true, mode: 0o700 });
+    await makeFolder(place);
     const handle = await open(place, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
     try {
       await handle.chmod(0o700);

@@ -1,6 +1,7 @@
-import { mkdir, readdir, readFile, readlink } from 'node:fs/promises';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Client } from 'pg';
+import { makeFolder } from '../makeFolder.ts';
 import { syncFolder } from '../syncFolder.ts';
 import { copyDurably, putDurably, type CopiedFile } from './copiedFile.ts';
 import { databaseName, superuser } from './embeddedCluster.ts';
@@ -112,7 +113,7 @@ async function copyFiles(
   onFile: (done: number, all: number) => void,
 ): Promise<{ readonly files: readonly CopiedFile[]; readonly folders: readonly string[] }> {
   const { files, folders } = await contentOf(cluster);
-  for (const path of ['', ...folders]) await mkdir(join(to, path), { recursive: true, mode: 0o700 });
+  for (const path of ['', ...folders]) await makeFolder(join(to, path));
   const copied: CopiedFile[] = [];
   for (const [i, path] of [...files.filter((file) => file !== control), control].entries()) {
     const file = await copyDurably(cluster, to, path);

@@ -1,14 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { link, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { link, readdir, readFile, rename, rm, rmdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { makeFolder } from '../makeFolder.ts';
+import { isAbsent } from '../regularFile.ts';
 import { EmbeddedFault } from './embeddedFault.ts';
 import { identify, isRunning, pidSpace, type ProcessIdentity } from './processIdentity.ts';
 
 /**
  * One holder of a folder at a time, without a lock of the operating system (Node has none). Files `lock.<generation>`:
  * the highest generation counts. A dead or released one is succeeded by creating the next number, which only one process
- * can; a release marks its file and never removes it, so numbers do not start over under a slow contender.
+ * can; a release marks its file and never removes it, so numbers do not start over under a slow contender. Where the folder goes
+ * with its lock they do: whoever has taken a number looks once more whether what it came after is still the same.
  */
 interface Claim {
   readonly state: 'held' | 'released';
@@ -23,6 +26,8 @@ export interface FolderLock {
   /** Known from now on, so that a successor can wait for it. */
   record(supervisor: ProcessIdentity): Promise<void>;
   release(): Promise<void>;
+  /** Instead of a release: takes the folder away, which must be empty but for the lock. It stays where somebody has come by then. */
+  remove(): Promise<void>;
 }
 
 const heartbeatMs = 1_000;
@@ -36,14 +41,27 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   const claim: Claim = { state: 'held', space: pidSpace(), holder };
   for (;;) {
     const newest = await newestGeneration(folder);
-    if (newest > 0) await awaitVacancy(folder, lockFile(folder, newest), claim.space);
+    const before = newest > 0 ? await awaitVacancy(folder, lockFile(folder, newest), claim.space) : undefined;
     const mine = newest + 1;
     if (!(await createClaim(folder, mine, claim))) continue;
-    if ((await newestGeneration(folder)) === mine) {
+    const same = newest === 0 || (await textOfClaim(lockFile(folder, newest))) === before;
+    if (same && (await newestGeneration(folder)) === mine) {
       await removeOlder(folder, mine);
       return heldLock(folder, mine, claim);
     }
     await rm(lockFile(folder, mine), { force: true });
+  }
+}
+
+/** The same of a folder that is there for this alone and goes with `remove`: made where it is not, again where it has just gone. */
+export async function lockMadeFolder(folder: string): Promise<FolderLock> {
+  for (;;) {
+    await makeFolder(folder);
+    try {
+      return await lockFolder(folder);
+    } catch (error) {
+      if (!isAbsent(error)) throw error;
+    }
   }
 }
 
@@ -57,19 +75,28 @@ function heldLock(folder: string, generation: number, claim: Claim): FolderLock 
       clearInterval(heartbeat);
       await replaceClaim(folder, file, { ...claim, state: 'released' });
     },
+    async remove() {
+      clearInterval(heartbeat);
+      await rm(file, { force: true });
+      await rmdir(folder).catch((error: unknown) => {
+        if (!isAbsent(error) && !hasCode(error, 'ENOTEMPTY') && !hasCode(error, 'EEXIST')) throw error;
+      });
+    },
   };
 }
 
-/** Returns when the claim is released or its holder is dead for certain. */
-async function awaitVacancy(folder: string, file: string, space: string): Promise<void> {
-  const claim = await readClaim(file);
-  if (claim === undefined || claim.state === 'released') return;
+/** Returns the claim's text when it is released or its holder is dead for certain. */
+async function awaitVacancy(folder: string, file: string, space: string): Promise<string | undefined> {
+  const text = await textOfClaim(file);
+  const claim = claimIn(text);
+  if (claim === undefined || claim.state === 'released') return text;
   if (claim.space !== space) {
     if (await showsLife(file)) throw inUse(folder, `a process in another container (its pid ${claim.holder.pid})`);
-    return;
+    return text;
   }
   if (isRunning(claim.holder)) throw inUse(folder, `process ${claim.holder.pid}`);
   if (claim.supervisor !== undefined) await awaitEnd(claim.supervisor);
+  return text;
 }
 
 /** The supervisor of a dead service is stopping PostgreSQL; one that hangs is ended. */
@@ -123,7 +150,7 @@ async function createClaim(folder: string, generation: number, claim: Claim): Pr
     await link(draft, lockFile(folder, generation));
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    if (hasCode(error, 'EEXIST')) return false;
     throw error;
   } finally {
     await rm(draft, { force: true });
@@ -140,10 +167,15 @@ async function writeDraft(folder: string, claim: Claim): Promise<string> {
   return draft;
 }
 
+const hasCode = (error: unknown, code: string): boolean =>
+  error instanceof Error && 'code' in error && error.code === code;
+
+const textOfClaim = (file: string): Promise<string | undefined> => readFile(file, 'utf8').catch(() => undefined);
+
 /** `undefined` for a claim that a power failure left without content. */
-async function readClaim(file: string): Promise<Claim | undefined> {
+function claimIn(text: string | undefined): Claim | undefined {
   try {
-    return JSON.parse(await readFile(file, 'utf8')) as Claim;
+    return text === undefined ? undefined : (JSON.parse(text) as Claim);
   } catch {
     return undefined;
   }

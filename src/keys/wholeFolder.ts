@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, mkdtemp, open, readdir, realpath, rename, rm } from 'node:fs/promises';
+import { link, mkdtemp, open, readdir, realpath, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { KeyFault, systemCode } from './keyFault.ts';
+import { makeFolder } from '../makeFolder.ts';
 import { syncFolder } from '../syncFolder.ts';
 
 /**
@@ -14,7 +15,7 @@ export async function writeWholeFolder(folder: string, files: ReadonlyMap<string
   const parent = dirname(target);
   let draft: string | undefined;
   try {
-    await mkdir(parent, { recursive: true, mode: 0o700 });
+    await makeFolder(parent);
     // mkdtemp makes it with mode 0700.
     draft = await mkdtemp(join(parent, `.${basename(target)}-`));
     for (const [name, content] of files) await writeDurably(join(draft, name), content);

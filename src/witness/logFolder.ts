@@ -1,7 +1,8 @@
 import { constants } from 'node:fs';
-import { lstat, mkdir, open } from 'node:fs/promises';
+import { lstat, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { digestOf } from '../crypto/digest.ts';
+import { makeFolder } from '../makeFolder.ts';
 import { isAbsent, openRegular, textOfRegular } from '../regularFile.ts';
 import { replaceDurably } from '../replaceDurably.ts';
 import { syncFolder } from '../syncFolder.ts';
@@ -45,7 +46,7 @@ export function openLogFolder(folder: string): LogFolder {
   const placeOf = (origin: string): string => join(folder, 'logs', digestOf(Buffer.from(origin)).toString('hex'));
   const put = async (origin: string, name: keyof KeptLog, note: string): Promise<void> => {
     const place = placeOf(origin);
-    await mkdir(place, { recursive: true, mode: 0o700 });
+    await makeFolder(place);
     await replaceDurably(place, name, note);
     await syncFolder(dirname(place));
   };
@@ -62,7 +63,7 @@ export function openLogFolder(folder: string): LogFolder {
     putCheckpoint: (origin, note) => put(origin, 'checkpoint', note),
     putEnd: (origin, note) => put(origin, 'end', note),
     async putJournal(origin, note, keep) {
-      await mkdir(placeOf(origin), { recursive: true, mode: 0o700 });
+      await makeFolder(placeOf(origin));
       if (keep) await append(ends, placeOf(origin), note);
       await put(origin, 'head', note);
     },

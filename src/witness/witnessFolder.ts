@@ -1,7 +1,9 @@
 import { randomBytes, createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
-import { mkdir, open, readFile, rm, stat } from 'node:fs/promises';
+import { open, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parseVkey, verifierKey, vkeyOf, type NoteSigner, type VerifierKey } from '../crypto/signedNote.ts';
+import { makeFolder } from '../makeFolder.ts';
+import { textOfRegular } from '../regularFile.ts';
 import { replaceDurably } from '../replaceDurably.ts';
 import { syncFolder } from '../syncFolder.ts';
 
@@ -26,11 +28,13 @@ const keyFile = 'witness.pem';
 const nameFile = 'name';
 const logsFile = 'logs.txt';
 const groupAndOthers = 0o077;
+/** Ten thousand logs in a list. */
+const mostBytes = 1024 * 1024;
 const heading = '# One vkey of a log a line. A line that is added here holds at once, without a restart.\n';
 
 /** Makes folder and key. Throws `WitnessFolderFault` where there is one already: a witness that forgets is none. */
 export async function makeWitness(folder: string, name: string): Promise<VerifierKey> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeFolder(folder);
   if ((await stat(join(folder, keyFile)).catch(() => undefined)) !== undefined)
     throw new WitnessFolderFault('witness_not_empty', `${folder} is a witness already. Its key is never overwritten.`);
   if (!/^[!-~]{1,100}$/.test(name) || name.includes('+'))
@@ -64,8 +68,8 @@ export async function loadCosigner(folder: string): Promise<NoteSigner> {
         `${join(folder, name)} is open to other users. Take their rights away.`,
       );
   }
-  const pem = await readFile(join(folder, keyFile), 'utf8');
-  const name = (await readFile(join(folder, nameFile), 'utf8').catch(() => '')).trim();
+  const pem = (await textIn(folder, keyFile)) ?? '';
+  const name = ((await textIn(folder, nameFile)) ?? '').trim();
   try {
     const privateKey = createPrivateKey(pem);
     return { key: verifierKey(name, createPublicKey(privateKey), 'cosignature'), privateKey };
@@ -74,9 +78,19 @@ export async function loadCosigner(folder: string): Promise<NoteSigner> {
   }
 }
 
-/** The logs of the folder's list, as it is at this moment. Throws `WitnessFolderFault` for a line that is no vkey. */
+/** Undefined where there is none. Throws `WitnessFolderFault` for what is there and cannot be read: nothing may be forgotten by it. */
+async function textIn(folder: string, name: string): Promise<string | undefined> {
+  return textOfRegular(join(folder, name), mostBytes).catch(() => {
+    throw new WitnessFolderFault(
+      'witness_malformed',
+      `${join(folder, name)} cannot be read, or is no file: no link, no pipe and nothing over 1 MiB may be in its place.`,
+    );
+  });
+}
+
+/** The logs of the folder's list, as it is at this moment. Throws `WitnessFolderFault`, for a line that is no vkey too. */
 export async function trustedLogs(folder: string): Promise<readonly VerifierKey[]> {
-  const text = await readFile(join(folder, logsFile), 'utf8').catch(() => '');
+  const text = (await textIn(folder, logsFile)) ?? '';
   return text
     .split('\n')
     .map((line) => line.trim())
@@ -97,7 +111,7 @@ export function logKey(vkey: string): VerifierKey {
 
 /** Adds logs to the list; those that are in it already are left as they are. */
 export async function trustLogs(folder: string, vkeys: readonly string[]): Promise<readonly VerifierKey[]> {
-  const text = await readFile(join(folder, logsFile), 'utf8').catch(() => heading);
+  const text = (await textIn(folder, logsFile)) ?? heading;
   const known = new Set((await trustedLogs(folder)).map(vkeyOf));
   const added = vkeys.map(logKey).filter((key) => !known.has(vkeyOf(key)));
   const lines = added.map((key) => `${vkeyOf(key)}\n`).join('');
@@ -109,7 +123,7 @@ export async function trustLogs(folder: string, vkeys: readonly string[]): Promi
 export async function isWritable(folder: string): Promise<boolean> {
   const probe = join(folder, `.probe-${randomBytes(8).toString('hex')}`);
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makeFolder(folder);
     await (await open(probe, 'wx', 0o600)).close();
     return true;
   } catch {

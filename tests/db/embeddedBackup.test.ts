@@ -16,8 +16,10 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
+import { open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { setImmediate as setImmediately } from 'node:timers/promises';
 import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { proveArchived, provenDigest } from '../../src/archiveProof.ts';
@@ -25,12 +27,17 @@ import { ofArchivedWal } from '../../src/cli/archiveCheck.ts';
 import { archivedRun, isWaiting, type ArchivedRun } from '../../src/cli/archivedWal.ts';
 import { backUp, backupsIn, damagedFiles } from '../../src/cli/backupFolder.ts';
 import { readManifest, type Manifest } from '../../src/cli/backupManifest.ts';
+import { exit } from '../../src/cli/command.ts';
+import { exitOf, messageOf } from '../../src/cli/faults.ts';
 import { putBack } from '../../src/cli/putBack.ts';
 import { walMac, walSecret } from '../../src/crypto/backupMac.ts';
 import { refuseInDatabase, refuseKeysBeside } from '../../src/keysApart.ts';
 import { archiveSettings, isArchivable, makeArchive } from '../../src/db/embeddedArchive.ts';
-import { lockFolder } from '../../src/db/embeddedLock.ts';
+import { EmbeddedFault } from '../../src/db/embeddedFault.ts';
+import { lockFolder, lockMadeFolder } from '../../src/db/embeddedLock.ts';
 import type { Recovery } from '../../src/db/embeddedRestore.ts';
+import { createKeyFolder } from '../../src/keys/folder.ts';
+import { makeFolder } from '../../src/makeFolder.ts';
 import { newRootKeyText, parseRootKey } from '../../src/keys/rootKey.ts';
 import { startEmbedded, type Embedded } from '../../src/db/embedded.ts';
 
@@ -246,6 +253,71 @@ describe('a backup of the embedded database, taken while it is written to', () =
     await lock.release();
     expect(await restored({ archive: undefined, until: undefined }), 'control').toEqual([1]);
     expect(readdirSync(join(place, '..'))).toEqual([]);
+  });
+});
+
+describe('a folder that is made for one restore', () => {
+  const at = join(root, 'made', 'postgres.restoring');
+  const draft = join(at, 'postgres');
+
+  test('is one’s own until it is gone, however many come while another ends', async () => {
+    const inside = { now: 0, most: 0, done: 0 };
+    const restoring = async (): Promise<void> => {
+      const lock = await lockMadeFolder(at).catch((error: unknown) => {
+        if (error instanceof EmbeddedFault && error.code === 'folder_in_use') return undefined;
+        throw error;
+      });
+      if (lock === undefined) return setImmediately().then(restoring);
+      inside.now += 1;
+      inside.most = Math.max(inside.most, inside.now);
+      await writeFile(draft, 'being written');
+      await setImmediately();
+      expect(await readFile(draft, 'utf8')).toBe('being written');
+      await rm(draft);
+      inside.now -= 1;
+      inside.done += 1;
+      await lock.remove();
+    };
+    await Promise.all(Array.from({ length: 24 }, restoring));
+    expect(inside).toEqual({ now: 0, most: 1, done: 24 });
+    expect(readdirSync(join(root, 'made'))).toEqual([]);
+    // Control: let go first and taken away then, as anybody would, it is the next one's that goes.
+    await (await lockMadeFolder(at)).release();
+    const next = await lockMadeFolder(at);
+    writeFileSync(draft, 'being written');
+    await rm(at, { recursive: true });
+    expect(existsSync(draft)).toBe(false);
+    await next.remove();
+  });
+
+  test('is not taken by whoever looked at the one before it, however slow they are', async () => {
+    mkdirSync(at, { recursive: true });
+    execFileSync('mkfifo', [join(at, 'lock.1')]);
+    const slow = lockFolder(at).catch((error: unknown) => error);
+    // Opens when it is being read.
+    const former = await open(join(at, 'lock.1'), 'w');
+    await rm(at, { recursive: true });
+    const next = await lockMadeFolder(at);
+    await former.writeFile(JSON.stringify({ state: 'released' }));
+    await former.close();
+    expect(await slow).toMatchObject({ code: 'folder_in_use' });
+    expect(readdirSync(at)).toEqual(['lock.1']);
+    await next.remove();
+  });
+
+  test('is not made where nothing can be, and the words say so', async () => {
+    const refused = await backUp({ folder, port: 1 }, '/proc/backups/of', contents, root1, () => undefined).catch(
+      (error: unknown) => error,
+    );
+    expect([exitOf(refused), messageOf(refused)]).toEqual([exit.config, expect.stringContaining('cannot be made (EN')]);
+    await expect(createKeyFolder('/proc/amanat/keys')).rejects.toMatchObject({ code: 'keys_not_writable' });
+    writeFileSync(join(root, 'file'), '');
+    for (const path of [join(root, 'file'), join(root, 'file', 'below')])
+      await expect(makeFolder(path)).rejects.toThrow('cannot be made');
+    // Control: where it can be it is, by many at once, for its owner alone.
+    const deep = join(root, 'deep', 'er', 'still');
+    await Promise.all(Array.from({ length: 8 }, () => makeFolder(deep)));
+    expect([join(root, 'deep'), deep].map((path) => statSync(path).mode & 0o777)).toEqual([0o700, 0o700]);
   });
 });
 

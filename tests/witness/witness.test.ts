@@ -4,9 +4,11 @@ import {
   mkdtempSync,
   readFileSync,
   readdirSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -467,6 +469,37 @@ test('a folder that others may read, that is none, or that is one already is ref
   await expect(loadCosigner(loose)).rejects.toMatchObject({ code: 'witness_loose' });
   rmSync(loose, { recursive: true });
   await expect(trustLogs(folder, ['no vkey'])).rejects.toMatchObject({ code: 'witness_malformed' });
+});
+
+test('a pipe, a link or a file without end in place of its list, name or key keeps nobody waiting, and nothing is forgotten', async () => {
+  const place = mkdtempSync(join(tmpdir(), 'amanat-witness-'));
+  await makeWitness(place, 'w');
+  const log = newLog('amanat/listed');
+  await trustLogs(place, [log.vkey]);
+  const uses = {
+    'logs.txt': [() => trustedLogs(place), () => trustLogs(place, [newLog('amanat/other').vkey])],
+    name: [() => loadCosigner(place)],
+    'witness.pem': [() => loadCosigner(place)],
+  };
+  for (const [name, asked] of Object.entries(uses)) {
+    const path = join(place, name);
+    renameSync(path, join(place, 'aside'));
+    const plants = [
+      () => execFileSync('mkfifo', ['-m', '600', path]),
+      () => symlinkSync(join(place, 'aside'), path),
+      () => [writeFileSync(path, '', { mode: 0o600 }), truncateSync(path, 2 ** 30)],
+    ];
+    for (const plant of plants) {
+      plant();
+      for (const ask of asked) await expect(ask(), name).rejects.toMatchObject({ code: 'witness_malformed' });
+      rmSync(path);
+    }
+    renameSync(join(place, 'aside'), path);
+  }
+  // Control: with the files themselves back it is what it was.
+  expect((await loadCosigner(place)).key.name).toBe('w');
+  expect((await trustedLogs(place)).map(vkeyOf)).toEqual([log.vkey]);
+  rmSync(place, { recursive: true });
 });
 
 test('what somebody plants in its folder in place of a file is neither read, waited for nor written through', async () => {

@@ -69,6 +69,14 @@ describe('the sources', () => {
     expect(asObject.test("generateKeyPairSync('ec', { namedCurve });")).toBe(true);
   });
 
+  // Node's `recursive` never comes back from a file system that lets no folder be made: see makeFolder.ts.
+  test('make folders of any depth in one place', () => {
+    const byNode = /\bmkdir(?:Sync)?\((?=[^;]*recursive)/;
+    const files = filesBelow(['src'], /\.ts$/).filter(({ text }) => byNode.test(codeOf(text)));
+    expect(files.map(({ path }) => path)).toEqual([]);
+    expect(byNode.test('await mkdir(join(a, b), { recursive: true });')).toBe(true);
+  });
+
   test('have no file that is named for nothing', () => {
     const names = source.map(({ path }) => path.slice(path.lastIndexOf('/') + 1, -3));
     expect(names.filter((name) => /^(?:utils?|helpers?|common|types?|misc|lib|shared)$/i.test(name))).toEqual([]);
