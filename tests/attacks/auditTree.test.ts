@@ -1,4 +1,3 @@
-import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { checkpointKey, openCheckpoint } from '../../src/crypto/checkpoint.ts';
 import { verifyConsistency, verifyInclusion, type TreeHead } from '../../src/crypto/merkleTree.ts';
@@ -12,7 +11,7 @@ import { openIntegrator, type Integrator } from '../../src/vault/integration.ts'
 import { newId } from '../../src/vault/ids.ts';
 import { proveConsistency, proveInclusion, readTreeHead } from '../../src/vault/tree.ts';
 import { faultsOf, fillLeaves, storedTree } from '../support/auditTree.ts';
-import { withClient } from '../support/postgres.ts';
+import { untilWaiting, withClient } from '../support/postgres.ts';
 import { startVault, type TestVault } from '../support/vault.ts';
 import { atDatabase, newPerson } from '../support/work.ts';
 import { cuttingProxy, type CuttingProxy } from './cuttingProxy.ts';
@@ -164,7 +163,7 @@ describe('integrators', () => {
         await client.query('select 1 from amanat.audit_heads for update');
         const all = Promise.all(racers.map(integrate));
         // Every one of them has computed its step on the same head, and waits to commit it.
-        while ((await waiting(client)) < racers.length) await new Promise(setImmediate);
+        await untilWaiting(vault.db.superuserUrl, racers.length, all);
         await client.query('commit');
         await all;
       });
@@ -179,12 +178,6 @@ describe('integrators', () => {
     expect(faultsOf({ ...tree, ids: tree.ids.slice(1), hashes: tree.hashes.slice(1) })).toContain('a leaf left out');
   });
 });
-
-async function waiting(client: Client): Promise<number> {
-  await client.query('select pg_stat_clear_snapshot()');
-  const locked = `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
-  return (await client.query(locked)).rowCount ?? 0;
-}
 
 describe('an integrator that is cut off', () => {
   let proxy: CuttingProxy;

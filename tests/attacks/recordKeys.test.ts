@@ -21,7 +21,7 @@ import { renewAll, renewCustomer } from '../../src/vault/renewRecords.ts';
 import { rotateData } from '../../src/vault/rewrap.ts';
 import { hold } from '../support/holds.ts';
 import { customerUnder } from '../support/profiles.ts';
-import { withClient } from '../support/postgres.ts';
+import { untilWaiting, withClient } from '../support/postgres.ts';
 import { undertaken } from '../support/undertakings.ts';
 import { clientOf, startVault, type TestClient, type TestVault } from '../support/vault.ts';
 import {
@@ -549,14 +549,6 @@ describe('at the same time', () => {
     'of an %s and a %s that both have read the record, the second sees the first',
     async (first, second) => {
       const { id } = await newPerson(backend, people.naturalCustomer());
-      const waiting = async () =>
-        (
-          await atDatabase<{ n: number }>(
-            vault,
-            `select count(*)::integer as n from pg_stat_activity
-              where datname = current_database() and wait_event_type = 'Lock'`,
-          )
-        )[0]?.n ?? 0;
       const begin = {
         edit: async () => (await backend.patch(`/v1/customers/${id}`, { fields: { email: people.email() } }, 1)).status,
         renewal: () => renewCustomer(turner(vault.tenantId), id),
@@ -565,9 +557,9 @@ describe('at the same time', () => {
         await client.query('begin');
         await client.query('select 1 from amanat.customers where id = $1 for update', [id]);
         const one = begin[first]();
-        while ((await waiting()) < 1);
+        await untilWaiting(vault.db.superuserUrl, 1, one);
         const two = begin[second]();
-        while ((await waiting()) < 2);
+        await untilWaiting(vault.db.superuserUrl, 2, one, two);
         await client.query('commit');
         return { [first]: await one, [second]: await two };
       });
@@ -589,7 +581,10 @@ describe('a read that comes in between', () => {
     const connect = (...[answer]: Parameters<typeof db.pool.connect>) => {
       count += 1;
       const before = count === nth ? done() : Promise.resolve();
-      void before.then(() => db.pool.connect(answer));
+      before.then(
+        () => db.pool.connect(answer),
+        (error: Error) => answer(error, undefined, () => undefined),
+      );
     };
     const pool = new Proxy(db.pool, {
       get: (held, name) => (name === 'connect' ? connect : (Reflect.get(held, name, held) as unknown)),

@@ -10,7 +10,7 @@ import { ensureServiceLogin } from '../../src/db/roles.ts';
 import { scramVerifier } from '../../src/db/scram.ts';
 import { statement, type Statement } from '../../src/db/statement.ts';
 import { migrationsIn, notesSchema } from '../support/database.ts';
-import { emptyDatabase, withClient, type EmptyDatabase } from '../support/postgres.ts';
+import { emptyDatabase, untilWaiting, withClient, type EmptyDatabase } from '../support/postgres.ts';
 
 const tenantA = '01900000-0000-7000-8000-00000000000a';
 const tenantB = '01900000-0000-7000-8000-00000000000b';
@@ -418,7 +418,7 @@ describe('time and loss', () => {
     await blocker.connect();
     await blocker.query(`begin; lock table amanat.notes`);
     const hanging = refusal(commit(db, inA, [selectNotes()]));
-    await until(async () => (await waitingBackends()) === 1);
+    await untilWaiting(place.superuserUrl, 1, hanging);
     await kill();
     expect(await hanging).toMatchObject({ kind: 'unavailable', sqlstate: '57P01' });
     await blocker.end();
@@ -462,13 +462,4 @@ async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
 /** Without the digest of the text. */
 function plainName(handle: string): string {
   return handle.replace(/_[0-9a-f]{16}$/, '');
-}
-
-async function waitingBackends(): Promise<number> {
-  return withClient(place.superuserUrl, async (client) => {
-    const { rows } = await client.query<{ n: string }>(
-      `select count(*) as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-    );
-    return Number(rows[0]?.n);
-  });
 }

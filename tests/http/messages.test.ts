@@ -387,7 +387,7 @@ describe('the outbox', () => {
     };
     const dying = await startVault({ beside: vault, senders: { sms: cut } });
     void sendDue({ ...dying.vault, now: vault.vault.now });
-    await expect.poll(() => texts.length).toBe(1);
+    await expect.poll(() => texts.length, { timeout: 10_000 }).toBe(1);
     await sendDue(vault.vault);
     expect(texts).toHaveLength(1);
     expect(await state(message)).toMatchObject({ state: 'queued', attempts: 1 });

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
+import { inspect } from 'node:util';
 import { Client } from 'pg';
 import { inject } from 'vitest';
 import { ensureServiceLogin } from '../../src/db/roles.ts';
@@ -75,6 +76,26 @@ export async function withClient<T>(url: string, work: (client: Client) => Promi
   } finally {
     await client.end();
   }
+}
+
+/**
+ * Until so many backends of this database wait for a lock. Throws when one of `those`, who are to be among them, ends before: nobody
+ * would wait then, and what it says is its own promise's to say, not nobody's.
+ */
+export async function untilWaiting(superuserUrl: string, most: number, ...those: Promise<unknown>[]): Promise<void> {
+  const ended: string[] = [];
+  for (const one of those)
+    one.then(
+      (value) => ended.push(inspect(value)),
+      (error: unknown) => ended.push(inspect(error)),
+    );
+  const locked = `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+  await withClient(superuserUrl, async (client) => {
+    while (((await client.query(locked)).rowCount ?? 0) < most) {
+      if (ended.length > 0) throw new Error(`ended and did not wait: ${ended.join(', ')}`);
+      await new Promise(setImmediate);
+    }
+  });
 }
 
 function knock(need: 'cluster' | 'migrated'): Promise<TestCluster> {
