@@ -5,7 +5,8 @@ import { expandSha512 } from './hkdf.ts';
 import { drawNonce } from './randomPool.ts';
 
 /**
- * Authenticated encryption that commits to its key. GCM alone does not: one ciphertext can be made to open under two keys.
+ * Authenticated encryption that commits to its key. GCM alone does not: one ciphertext can be made to open under two keys. Of keys
+ * under keys and of journals; of values as they were sealed before there was valueEnvelope.ts.
  *
  * | offset | bytes | what                                               |
  * | ------ | ----- | -------------------------------------------------- |

@@ -13,9 +13,16 @@ export function subkey(key: KeyObject, info: Buffer): KeyObject {
 }
 
 /**
- * HKDF-Expand with SHA-512, 64 bytes, which is one block: T(1) = HMAC(PRK, info | 0x01) (section 2.3). Extraction is
- * left out because the input is already a uniformly random key (section 3.3).
+ * HKDF-Expand with SHA-512, in blocks of 64 bytes: T(n) = HMAC(PRK, T(n - 1) | info | n) (section 2.3). Extraction is left
+ * out because the input is already a uniformly random key (section 3.3).
  */
-export function expandSha512(key: KeyObject | Buffer, info: string): Buffer {
-  return createHmac('sha512', key).update(`${info}\u0001`, 'latin1').digest();
+export function expandSha512(key: KeyObject | Buffer, info: string, blocks = 1): Buffer {
+  const made: Buffer[] = [];
+  for (let n = 1; n <= blocks; n++) {
+    const hmac = createHmac('sha512', key);
+    const before = made.at(-1);
+    if (before !== undefined) hmac.update(before);
+    made.push(hmac.update(`${info}${String.fromCharCode(n)}`, 'latin1').digest());
+  }
+  return Buffer.concat(made);
 }

@@ -5,7 +5,7 @@ import { numberLength, putByte, putBytes, putNumber, putText, putUuid, uuidLengt
  *
  * | offset | bytes | what                                                        |
  * | ------ | ----- | ----------------------------------------------------------- |
- * | 0      | 1     | format version of the sealed value: 1                       |
+ * | 0      | 1     | format version of the sealed value: 1 or 2                  |
  * | 1      | 16    | tenant id                                                   |
  * | 17     | 16    | record id                                                   |
  * | 33     | 8     | record version, unsigned, big-endian                        |
@@ -53,18 +53,19 @@ export interface SealContext extends RecordContext {
   readonly field: string;
 }
 
-export const sealedFormat = 1;
+/** 1: envelope.ts, 2: valueEnvelope.ts. */
+export type SealedFormat = 1 | 2;
 const fixedLength = 1 + 2 * uuidLength + numberLength + 1;
 
 /** Throws `internal` for a context that has no encoding. */
-export function associatedData(context: SealContext): Buffer {
-  return withField(recordLabel(context), context.field);
+export function associatedData(context: SealContext, format: SealedFormat): Buffer {
+  return withField(recordLabel(context, format), context.field);
 }
 
 /** What all values of one record have in common: the associated data up to the field's label, once for a record. */
-export function recordLabel({ tenantId, kind, recordId, version }: RecordContext): Buffer {
+export function recordLabel({ tenantId, kind, recordId, version }: RecordContext, format: SealedFormat): Buffer {
   const cursor: Cursor = { bytes: Buffer.allocUnsafe(fixedLength + kind.length), at: 0 };
-  putByte(cursor, sealedFormat);
+  putByte(cursor, format);
   putUuid(cursor, tenantId);
   putUuid(cursor, recordId);
   putNumber(cursor, version);

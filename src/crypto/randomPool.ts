@@ -1,8 +1,9 @@
 import { randomFillSync } from 'node:crypto';
 import { nonceLength } from './gcm.ts';
+import { longNonceLength } from './xchacha.ts';
 
 /**
- * Random bytes from pools: one call of the generator for 512 nonces or 64 secrets.
+ * Random bytes from pools: one call of the generator for hundreds of nonces or 64 secrets.
  *
  * What was drawn leaves its pool before it is used and never returns. The pools belong to one module instance and start
  * empty, and Node never copies a running heap: `child_process.fork` and `cluster` start a new program, a worker thread
@@ -25,6 +26,9 @@ function randomPool(length: number, count: number): () => Buffer {
 
 /** A random 96-bit nonce (NIST SP 800-38D section 8.2.2). */
 export const drawNonce = randomPool(nonceLength, 512);
+
+/** A random 192-bit nonce: as many as one likes under one key (draft-irtf-cfrg-xchacha-03 section 3.1). */
+export const drawLongNonce = randomPool(longNonceLength, 256);
 
 /** 32 bytes to make a key of. */
 export const drawSecret = randomPool(32, 64);

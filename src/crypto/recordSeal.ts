@@ -1,9 +1,9 @@
 import type { KeyObject } from 'node:crypto';
 import { packRecord } from './container.ts';
 import { digestOf } from './digest.ts';
-import type { CommittedKey } from './envelope.ts';
 import type { RecordContext, RecordKind } from './label.ts';
 import { dataKey, newDataKeyMaterial, sealerOf, type DataKey } from './seal.ts';
+import type { ValueKey } from './valueEnvelope.ts';
 import { wrapContext, wrapKey } from './wrap.ts';
 
 /** The values of a record under their labels, each as JSON. */
@@ -17,7 +17,7 @@ export interface SealedValues {
 }
 
 /** Throws `integrity_failure` where one does not come back exactly. */
-export function sealValues(key: CommittedKey, context: RecordContext, values: LabelledValues): SealedValues {
+export function sealValues(key: ValueKey, context: RecordContext, values: LabelledValues): SealedValues {
   const seal = sealerOf(key, context);
   const entries = new Map<string, Buffer>();
   for (const [label, json] of values) entries.set(label, seal(label, json));
@@ -44,7 +44,7 @@ export interface RecordToSeal extends RecordContext {
 
 /** Under the data key that the record has, or under a new one that the tenant's wraps. */
 export type SealOrder = { readonly record: RecordToSeal } & (
-  { readonly key: CommittedKey } | { readonly wrapping: KeyObject }
+  { readonly key: ValueKey } | { readonly wrapping: KeyObject }
 );
 
 export interface Sealed extends SealedValues {

@@ -1,14 +1,19 @@
+import { createSecretKey } from 'node:crypto';
 import { VaultError } from '../errors.ts';
-import { committedKey, openEnvelope, sealEnvelope, type CommittedKey } from './envelope.ts';
-import { associatedData, recordLabel, withField, type RecordContext, type SealContext } from './label.ts';
+import { envelopeFormat, openEnvelope, secretLength, type CommittedKey } from './envelope.ts';
+import { expandSha512 } from './hkdf.ts';
+import { recordLabel, withField, type RecordContext, type SealContext } from './label.ts';
 import { pad, unpad } from './padding.ts';
 import { drawSecret } from './randomPool.ts';
+import { openValue, sealValue, valueFormat, type ValueKey } from './valueEnvelope.ts';
 
 declare const sealsFields: unique symbol;
 
 /** The key of one record, ready for use. Only `dataKey` makes one. */
-export interface DataKey extends CommittedKey {
+export interface DataKey extends ValueKey {
   readonly [sealsFields]: true;
+  /** What values of format 1 were sealed under. */
+  readonly former: () => CommittedKey;
 }
 
 /** 32 random bytes; kept only wrapped (wrap.ts). */
@@ -16,43 +21,68 @@ export function newDataKeyMaterial(): Buffer {
   return drawSecret();
 }
 
-/** Of the record with this id, where it is one's. Throws `integrity_failure` for anything but 32 bytes. */
+/**
+ * Of the record with this id, where it is one's. Throws `integrity_failure` for anything but 32 bytes. HKDF-Expand-SHA-512 of the
+ * material gives:
+ *
+ * | offset | bytes | what                               |
+ * | ------ | ----- | ---------------------------------- |
+ * | 0      | 32    | AES-256 key of format 1            |
+ * | 32     | 32    | commitment                         |
+ * | 64     | 32    | XChaCha20-Poly1305 key of format 2 |
+ */
 export function dataKey(material: Buffer, keyOf?: string): DataKey {
-  const key = committedKey(material, 'amanat data key 1');
-  return (keyOf === undefined ? key : { ...key, keyOf }) as DataKey;
+  if (material.length !== secretLength) throw new VaultError('integrity_failure');
+  // Memory of its own: keys are kept, and would hold on to all of a pool of Node's that they stand in.
+  const derived = Buffer.from(Uint8Array.from(expandSha512(material, 'amanat data key 1', 2)).buffer);
+  const commitment = derived.subarray(32, 64);
+  const named = keyOf === undefined ? {} : { keyOf };
+  let former: CommittedKey | undefined;
+  const key: Omit<DataKey, typeof sealsFields> = {
+    key: derived.subarray(64, 96),
+    commitment,
+    former: () => (former ??= { sealing: createSecretKey(derived.subarray(0, 32)), commitment, ...named }),
+    ...named,
+  };
+  return key as DataKey;
 }
 
 /**
- * A sealed field: the layout of envelope.ts around the padded value, with the label of label.ts as associated data.
+ * A sealed field: the layout of valueEnvelope.ts around the padded value, with the label of label.ts as associated data.
  * Opens its own output before returning it, and refuses what cannot come back exactly (a lone surrogate).
  * Throws `integrity_failure`.
  */
-export function seal(key: DataKey, context: SealContext, plaintext: string | Buffer): Buffer {
-  return sealUnder(key, associatedData(context), plaintext);
+export function seal(key: ValueKey, context: SealContext, plaintext: string | Buffer): Buffer {
+  return sealerOf(key, context)(context.field, plaintext);
 }
 
 /** Seals the values of one record one after the other, as `seal` does. */
-export function sealerOf(key: CommittedKey, context: RecordContext): (field: string, plaintext: string) => Buffer {
-  const record = recordLabel(context);
+export function sealerOf(key: ValueKey, context: RecordContext): (field: string, plaintext: string | Buffer) => Buffer {
+  const record = recordLabel(context, valueFormat);
   return (field, plaintext) => sealUnder(key, withField(record, field), plaintext);
 }
 
-function sealUnder(key: CommittedKey, associated: Buffer, plaintext: string | Buffer): Buffer {
+function sealUnder(key: ValueKey, associated: Buffer, plaintext: string | Buffer): Buffer {
   // What UTF-8 cannot carry comes back as something else.
   if (typeof plaintext === 'string' && !plaintext.isWellFormed()) throw new VaultError('integrity_failure');
   const padded = pad(plaintext);
-  const sealed = sealEnvelope(key, associated, padded);
-  if (!openEnvelope(key, associated, sealed).equals(padded)) throw new VaultError('integrity_failure');
+  const sealed = sealValue(key, associated, padded);
+  if (!openValue(key, associated, sealed).equals(padded)) throw new VaultError('integrity_failure');
   return sealed;
 }
 
 /** Opens values of one record, as `open` does. */
 export function openerOf(key: DataKey, context: RecordContext): (field: string, sealed: Buffer) => Buffer {
-  const record = recordLabel(context);
-  return (field, sealed) => unpad(openEnvelope(key, withField(record, field), sealed));
+  const record = recordLabel(context, valueFormat);
+  return (field, sealed) =>
+    unpad(
+      sealed[0] === envelopeFormat
+        ? openEnvelope(key.former(), withField(recordLabel(context, envelopeFormat), field), sealed)
+        : openValue(key, withField(record, field), sealed),
+    );
 }
 
 /** Throws `integrity_failure`, whatever was wrong with it. */
 export function open(key: DataKey, context: SealContext, sealed: Buffer): Buffer {
-  return unpad(openEnvelope(key, associatedData(context), sealed));
+  return openerOf(key, context)(context.field, sealed);
 }

@@ -41,7 +41,8 @@ export interface Keyring {
 export type Roots = Pick<ReadonlyMap<string, RootKey>, 'get'>;
 
 interface CachedDataKey {
-  readonly wrapped: Buffer;
+  /** A copy: a Buffer as it was read may be a piece of a pool of Node's, all of which would be kept with it. */
+  readonly wrapped: Uint8Array;
   readonly key: DataKey;
   readonly until: number;
 }
@@ -152,11 +153,11 @@ function dataKeyMemory(now: () => number): DataKeyMemory {
     open(tenantId, wrapping, record) {
       const cached = known.get(record.id);
       const time = now();
-      if (cached !== undefined && cached.until > time && cached.wrapped.equals(record.wrapped)) return cached.key;
+      if (cached !== undefined && cached.until > time && record.wrapped.equals(cached.wrapped)) return cached.key;
       unwraps += 1;
       const key = openDataKey(tenantId, wrapping, record);
       known.delete(record.id);
-      known.set(record.id, { wrapped: record.wrapped, key, until: time + dataKeyLifetimeMs });
+      known.set(record.id, { wrapped: Uint8Array.from(record.wrapped), key, until: time + dataKeyLifetimeMs });
       if (known.size > maxDataKeys) known.delete(known.keys().next().value ?? '');
       return key;
     },

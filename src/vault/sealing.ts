@@ -136,11 +136,14 @@ function startThread(script: string, lost: () => void): Thread {
   };
 }
 
-/** A commitment may stand in the pool of Node's small buffers, all of which would be copied with it. */
+/** A key and its commitment may stand in the pool of Node's small buffers, all of which would be copied with them. */
 function handedOver(order: SealOrder): SealOrder {
   if (!('key' in order)) return order;
-  const { sealing, commitment } = order.key;
-  return { record: order.record, key: { sealing, commitment: Uint8Array.from(commitment) as Buffer } };
+  const { key, commitment } = order.key;
+  return {
+    record: order.record,
+    key: { key: Uint8Array.from(key), commitment: Uint8Array.from(commitment) as Buffer },
+  };
 }
 
 /** What the thread refused is refused here, by the same code and with its reason. */

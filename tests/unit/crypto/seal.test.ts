@@ -1,11 +1,15 @@
 import * as fc from 'fast-check';
-import { randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { decrypt, encrypt } from '../../../src/crypto/gcm.ts';
+import { sealEnvelope } from '../../../src/crypto/envelope.ts';
+import { decrypt } from '../../../src/crypto/gcm.ts';
 import { associatedData, type RecordKind, type SealContext } from '../../../src/crypto/label.ts';
+import { pad } from '../../../src/crypto/padding.ts';
 import { dataKey, newDataKeyMaterial, open, seal } from '../../../src/crypto/seal.ts';
+import { decryptValue, encryptValue } from '../../../src/crypto/xchacha.ts';
 import { VaultError } from '../../../src/errors.ts';
 import { gcmForTwoKeys } from './gcmTwoKeys.ts';
+import { polyForTwoKeys } from './polyTwoKeys.ts';
 import { bitFlips, otherLengths } from './tampering.ts';
 
 const context: SealContext = {
@@ -16,7 +20,10 @@ const context: SealContext = {
   field: 'nationalId',
 };
 const key = dataKey(newDataKeyMaterial());
-const overhead = 1 + 32 + 12 + 16;
+const overhead = 1 + 32 + 24 + 16;
+/** As values were sealed before there was format 2: under the same material, and the same commitment. */
+const formerSeal = (text: string, where = context): Buffer =>
+  sealEnvelope(key.former(), associatedData(where, 1), pad(text));
 
 describe('seal', () => {
   test('what is sealed opens, as text and as bytes, with every length around the block', () => {
@@ -64,19 +71,49 @@ describe('seal', () => {
 
   test('has the documented layout', () => {
     const sealed = seal(key, context, 'x');
-    expect(sealed[0]).toBe(1);
+    expect(sealed[0]).toBe(2);
     expect(sealed.subarray(1, 33).equals(key.commitment)).toBe(true);
-    const [nonce, ciphertext, tag] = [sealed.subarray(33, 45), sealed.subarray(45, -16), sealed.subarray(-16)];
     const padded = Buffer.concat([Buffer.from('x'), Buffer.of(0x80), Buffer.alloc(30)]);
-    expect(decrypt(key.sealing, nonce, associatedData(context), ciphertext, tag)).toEqual(padded);
+    const [nonce, rest] = [sealed.subarray(33, 57), sealed.subarray(57)];
+    expect(decryptValue(key.key, nonce, associatedData(context, 2), rest)).toEqual(padded);
+    const material = Buffer.alloc(32, 7);
+    const made = dataKey(material);
+    // HKDF-Expand by hand (RFC 5869 section 2.3).
+    const first = createHmac('sha512', material).update('amanat data key 1\u0001').digest();
+    const second = createHmac('sha512', material).update(first).update('amanat data key 1\u0002').digest();
+    expect(made.former().sealing.export()).toEqual(first.subarray(0, 32));
+    expect([made.commitment, made.former().commitment]).toEqual([first.subarray(32), first.subarray(32)]);
+    expect(Buffer.from(made.key)).toEqual(second.subarray(0, 32));
+  });
+
+  test('what was sealed in format 1 opens as before, and nothing of one format as the other', () => {
+    for (const text of ['', 'x', 'ز'.repeat(40)]) expect(open(key, context, formerSeal(text)).toString()).toBe(text);
+    for (const sealed of [formerSeal('here'), seal(key, context, 'here')]) {
+      const turned = Buffer.from(sealed);
+      turned[0] = 3 - (sealed[0] ?? 0);
+      expect(() => open(key, context, turned)).toThrow('integrity_failure');
+    }
+    for (const format of [0, 3, 255]) {
+      const unknown = seal(key, context, 'x');
+      unknown[0] = format;
+      expect(() => open(key, context, unknown)).toThrow('integrity_failure');
+    }
+    // The label says the format too: bytes of one made for the other do not open.
+    const [nonce, padded] = [randomBytes(24), pad('x')];
+    const labelled = (format: 1 | 2): Buffer => {
+      const ciphertext = encryptValue(key.key, nonce, associatedData(context, format), padded);
+      return Buffer.concat([Buffer.of(2), key.commitment, nonce, ciphertext]);
+    };
+    expect(open(key, context, labelled(2)).toString()).toBe('x');
+    expect(() => open(key, context, labelled(1))).toThrow('integrity_failure');
   });
 });
 
 describe('a sealed value that was changed', () => {
-  test.each(['', 'x', 'ک'.repeat(16), 'x'.repeat(80)])(
-    'does not open with any bit flipped or any other length: %j',
-    (text) => {
-      const sealed = seal(key, context, text);
+  const texts = ['', 'x', 'ک'.repeat(16), 'x'.repeat(80)];
+  test.each(texts.flatMap((text) => [seal(key, context, text), formerSeal(text)].map((sealed) => ({ text, sealed }))))(
+    'does not open with any bit flipped or any other length: $text',
+    ({ text, sealed }) => {
       let tried = 0;
       for (const [what, changed] of [...bitFlips(sealed), ...otherLengths(sealed)]) {
         expect(() => open(key, context, changed), what).toThrow('integrity_failure');
@@ -89,9 +126,9 @@ describe('a sealed value that was changed', () => {
 
   test('does not open with a padding that seal would not write', () => {
     const made = (padded: Buffer): Buffer => {
-      const nonce = randomBytes(12);
-      const [ciphertext, tag] = encrypt(key.sealing, nonce, associatedData(context), padded);
-      return Buffer.concat([Buffer.of(1), key.commitment, nonce, ciphertext, tag]);
+      const nonce = randomBytes(24);
+      const ciphertext = encryptValue(key.key, nonce, associatedData(context, 2), padded);
+      return Buffer.concat([Buffer.of(2), key.commitment, nonce, ciphertext]);
     };
     const good = Buffer.concat([Buffer.of(0x80), Buffer.alloc(31)]);
     expect(open(key, context, made(good))).toHaveLength(0);
@@ -146,12 +183,16 @@ describe('a sealed value in another place', () => {
     ['tenant and record swapped', { ...context, tenantId: context.recordId, recordId: context.tenantId }],
   ];
   test.each(elsewhere)('does not open: %s', (_axis, other) => {
-    const [here, there] = [seal(key, context, 'here'), seal(key, other, 'there')];
-    expect(() => open(key, other, here)).toThrow('integrity_failure');
-    expect(() => open(key, context, there)).toThrow('integrity_failure');
-    // Control: each opens where it belongs.
-    expect(open(key, context, here).toString()).toBe('here');
-    expect(open(key, other, there).toString()).toBe('there');
+    for (const [here, there] of [
+      [seal(key, context, 'here'), seal(key, other, 'there')],
+      [formerSeal('here'), formerSeal('there', other)],
+    ] as const) {
+      expect(() => open(key, other, here)).toThrow('integrity_failure');
+      expect(() => open(key, context, there)).toThrow('integrity_failure');
+      // Control: each opens where it belongs.
+      expect(open(key, context, here).toString()).toBe('here');
+      expect(open(key, other, there).toString()).toBe('there');
+    }
   });
 
   test('does not open under another data key, and its commitment cannot be exchanged', () => {
@@ -175,13 +216,14 @@ describe('a sealed value in another place', () => {
     });
     fc.assert(
       fc.property(contexts, contexts, (a, b) => {
-        expect(associatedData(a).equals(associatedData({ ...a }))).toBe(true);
+        expect(associatedData(a, 2).equals(associatedData({ ...a }, 2))).toBe(true);
         fc.pre(JSON.stringify(a) !== JSON.stringify(b));
-        expect(associatedData(a).equals(associatedData(b))).toBe(false);
+        expect(associatedData(a, 2).equals(associatedData(b, 2))).toBe(false);
+        expect(associatedData(a, 1).equals(associatedData(a, 2))).toBe(false);
       }),
     );
-    expect(associatedData(context).toString('hex')).toBe(
-      `01019aa001000070008000000000000001019aa0020000700080000000000000020000000000000007` +
+    expect(associatedData(context, 2).toString('hex')).toBe(
+      `02019aa001000070008000000000000001019aa0020000700080000000000000020000000000000007` +
         `08${Buffer.from('customer').toString('hex')}0a${Buffer.from('nationalId').toString('hex')}`,
     );
   });
@@ -201,11 +243,12 @@ describe('a sealed value in another place', () => {
 describe('key commitment', () => {
   test('a GCM ciphertext made for two keys opens under the one it commits to, and not under the other', () => {
     const other = dataKey(newDataKeyMaterial());
-    const associated = associatedData(context);
-    const { nonce, ciphertext, tag } = gcmForTwoKeys(key.sealing, other.sealing, associated);
+    const associated = associatedData(context, 1);
+    const [keyNow, otherNow] = [key.former().sealing, other.former().sealing];
+    const { nonce, ciphertext, tag } = gcmForTwoKeys(keyNow, otherNow, associated);
 
     // Control: bare GCM opens it under both keys, to two different texts.
-    const [one, two] = [key, other].map(({ sealing }) => decrypt(sealing, nonce, associated, ciphertext, tag));
+    const [one, two] = [keyNow, otherNow].map((sealing) => decrypt(sealing, nonce, associated, ciphertext, tag));
     expect(one?.equals(two ?? Buffer.alloc(0))).toBe(false);
 
     // Control: each key opens it when its own commitment stands before it, so padding and label are no obstacle.
@@ -215,6 +258,25 @@ describe('key commitment', () => {
     expect(open(other, context, committedTo(other.commitment))).toEqual(two?.subarray(0, -1));
 
     // One stored value holds one commitment: it opens under one key.
+    expect(() => open(other, context, committedTo(key.commitment))).toThrow('integrity_failure');
+    expect(() => open(key, context, committedTo(other.commitment))).toThrow('integrity_failure');
+  });
+
+  test('a Poly1305 ciphertext made for two keys opens under the one it commits to, and not under the other', () => {
+    const other = dataKey(newDataKeyMaterial());
+    const associated = associatedData(context, 2);
+    const { nonce, ciphertext, tag } = polyForTwoKeys(Buffer.from(key.key), Buffer.from(other.key), associated);
+    const rest = Buffer.concat([ciphertext, tag]);
+
+    // Control: the bare cipher opens it under both keys, to two different texts.
+    const [one, two] = [key, other].map((each) => decryptValue(each.key, nonce, associated, rest));
+    expect(one?.equals(two ?? Buffer.alloc(0))).toBe(false);
+
+    // Control: each key opens it when its own commitment stands before it, so padding and label are no obstacle.
+    const committedTo = (commitment: Buffer): Buffer => Buffer.concat([Buffer.of(2), commitment, nonce, rest]);
+    expect(open(key, context, committedTo(key.commitment))).toEqual(one?.subarray(0, -1));
+    expect(open(other, context, committedTo(other.commitment))).toEqual(two?.subarray(0, -1));
+
     expect(() => open(other, context, committedTo(key.commitment))).toThrow('integrity_failure');
     expect(() => open(key, context, committedTo(other.commitment))).toThrow('integrity_failure');
   });

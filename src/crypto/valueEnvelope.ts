@@ -1,0 +1,54 @@
+import { timingSafeEqual } from 'node:crypto';
+import { VaultError } from '../errors.ts';
+import { drawLongNonce } from './randomPool.ts';
+import { decryptValue, encryptValue, longNonceLength, polyTagLength } from './xchacha.ts';
+
+/**
+ * A sealed value: authenticated encryption that commits to its key. Poly1305 alone does not, no more than GCM.
+ *
+ * | offset | bytes | what                                               |
+ * | ------ | ----- | -------------------------------------------------- |
+ * | 0      | 1     | format version: 2                                  |
+ * | 1      | 32    | commitment to the key                              |
+ * | 33     | 24    | nonce                                              |
+ * | 57     | n     | ciphertext                                         |
+ * | 57 + n | 16    | tag                                                |
+ *
+ * Key and commitment come from one secret by HKDF-Expand-SHA-512, so the commitment commits to both keys of a record, this one and that
+ * of format 1 (envelope.ts), and stands at the same place in both formats.
+ */
+export interface ValueKey {
+  /** 32 bytes. */
+  readonly key: Uint8Array;
+  /** 32 bytes, stored in the clear beside what is sealed; tells nothing about the key. */
+  readonly commitment: Buffer;
+  /** Id of the record whose key it is, where it is one's. */
+  readonly keyOf?: string;
+}
+
+export const valueFormat = 2;
+const commitmentAt = 1;
+const commitmentLength = 32;
+const nonceAt = commitmentAt + commitmentLength;
+const ciphertextAt = nonceAt + longNonceLength;
+export const valueOverhead = ciphertextAt + polyTagLength;
+
+export function sealValue({ key, commitment }: ValueKey, associated: Buffer, plaintext: Buffer): Buffer {
+  const nonce = drawLongNonce();
+  const ciphertext = encryptValue(key, nonce, associated, plaintext);
+  const sealed = Buffer.allocUnsafe(ciphertextAt + ciphertext.length);
+  sealed[0] = valueFormat;
+  sealed.set(commitment, commitmentAt);
+  sealed.set(nonce, nonceAt);
+  sealed.set(ciphertext, ciphertextAt);
+  return sealed;
+}
+
+/** Throws `integrity_failure`. The commitment is compared first, in constant time. */
+export function openValue({ key, commitment, keyOf }: ValueKey, associated: Buffer, sealed: Buffer): Buffer {
+  if (sealed.length < valueOverhead || sealed[0] !== valueFormat) throw new VaultError('integrity_failure');
+  if (!timingSafeEqual(sealed.subarray(commitmentAt, nonceAt), commitment)) {
+    throw new VaultError('integrity_failure', [], undefined, false, keyOf);
+  }
+  return decryptValue(key, sealed.subarray(nonceAt, ciphertextAt), associated, sealed.subarray(ciphertextAt));
+}
