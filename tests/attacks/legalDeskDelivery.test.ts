@@ -102,11 +102,11 @@ test('a download that waited behind another when the connection broke is aborted
     const socket = connect(Number(port), hostname, () => {
       socket.pause();
       socket.write(`GET ${up.headers.get('location')} ${head}GET ${packageOf(id)} ${head}`);
-      void (async () => {
-        for (let i = 0; i < 2000 && (await columnsOf(id)).delivery === 'waiting'; i += 1) await Promise.resolve();
+      const handedOut = async (): Promise<void> => {
+        while ((await columnsOf(id)).delivery === 'waiting');
         socket.resetAndDestroy();
-        resolve();
-      })();
+      };
+      handedOut().then(resolve, reject);
     });
     socket.on('error', reject);
   });
