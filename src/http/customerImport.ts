@@ -73,7 +73,8 @@ async function* batches(
   for await (const bytes of lines) {
     line += 1;
     if (bytes.every((byte) => byte === 0x20 || byte === 0x0d || byte === 0x09)) continue;
-    batch.push({ line, bytes: Buffer.from(bytes), item: parse(bytes, itemOf) });
+    const own = Buffer.from(bytes);
+    batch.push({ line, bytes: own, item: () => parse(own, itemOf) });
     if (batch.length < importBatch) continue;
     yield batch;
     batch = [];

@@ -36,6 +36,8 @@ export type ItemResult =
 
 /** An item that could be read, or why it could not. */
 export type BatchItem = NewCustomer | VaultError;
+/** Read in its slice. */
+export type ReadItem = () => BatchItem;
 
 interface Prepared {
   readonly at: number;
@@ -53,10 +55,13 @@ export async function createBatch(
   items: readonly BatchItem[],
 ): Promise<Answer> {
   permit(caller, 'customers.create');
-  const batch = await prepareBatch(vault, caller, act, items);
-  return writeBatch(vault, caller, batch, (statements, results) =>
-    commitAct(vault, caller, act, {}, statements, { status: 200, body: { results } }),
-  );
+  return vault.writes.batch(caller.tenantId, async () => {
+    const read = items.map((item) => () => item);
+    const batch = await prepareBatch(vault, caller, act, read);
+    return writeBatch(vault, caller, batch, (statements, results) =>
+      commitAct(vault, caller, act, {}, statements, { status: 200, body: { results } }),
+    );
+  });
 }
 
 interface Batch {
@@ -64,12 +69,7 @@ interface Batch {
   readonly prepared: readonly Prepared[];
 }
 
-export async function prepareBatch(
-  vault: Vault,
-  caller: Caller,
-  act: Act,
-  items: readonly BatchItem[],
-): Promise<Batch> {
+export async function prepareBatch(vault: Vault, caller: Caller, act: Act, items: readonly ReadItem[]): Promise<Batch> {
   const policy = vault.watch.policy(caller.tenantId);
   const keys = await vault.keyring.tenant(caller.tenantId);
   const outcomes: (Prepared | ItemResult)[] = [];
@@ -98,9 +98,10 @@ async function prepare(
   policy: Policy,
   keys: TenantKeys,
   at: number,
-  item: BatchItem,
+  read: ReadItem,
 ): Promise<Prepared | ItemResult> {
   try {
+    const item = read();
     if (item instanceof VaultError) throw item;
     const data = checkCustomer(policy, item);
     const now = vault.now();

@@ -4,7 +4,7 @@ import { VaultError } from '../errors.ts';
 import { load, write, type Act } from './act.ts';
 import { leafOf } from './audit.ts';
 import type { Caller } from './caller.ts';
-import { prepareBatch, writeBatch, type BatchItem, type ItemResult } from './customerBatch.ts';
+import { prepareBatch, writeBatch, type ItemResult, type ReadItem } from './customerBatch.ts';
 import { permit } from './permit.ts';
 import type { Vault } from './vault.ts';
 
@@ -16,7 +16,7 @@ const keptMs = 24 * 60 * 60 * 1000;
 export interface ImportLine {
   readonly line: number;
   readonly bytes: Buffer;
-  readonly item: BatchItem;
+  readonly item: ReadItem;
 }
 
 /**
@@ -31,24 +31,30 @@ export async function importLines(
   lines: readonly ImportLine[],
 ): Promise<readonly (ItemResult & { readonly line: number })[]> {
   permit(caller, 'customers.import');
-  const known = await earlierLines(vault, caller, act, lines);
-  const fresh = lines.filter((l) => !known.has(l.line));
-  const results = new Map(known);
-  if (fresh.length > 0) {
-    const batch = await prepareBatch(
-      vault,
-      caller,
-      act,
-      fresh.map((l) => l.item),
-    );
-    await writeBatch(vault, caller, batch, async (statements, done) => {
-      const kept = await keptLines(vault, caller, act, fresh, done);
-      const leaf = insertLeaf(leafOf(vault, caller, act, {}));
-      await write(vault, caller.tenantId, [...statements, ...kept, leaf]);
-      done.forEach((result, i) => results.set(fresh[i]?.line ?? 0, result));
-    });
-  }
-  return lines.map((l) => ({ line: l.line, ...(results.get(l.line) ?? missing()) }));
+  return vault.writes.batch(caller.tenantId, async () => {
+    const known = await earlierLines(vault, caller, act, lines);
+    const fresh = lines.filter((l) => !known.has(l.line));
+    const results = new Map([...known, ...(await writeFresh(vault, caller, act, fresh))]);
+    return lines.map((l) => ({ line: l.line, ...(results.get(l.line) ?? missing()) }));
+  });
+}
+
+/** In one commit; what became of each. */
+async function writeFresh(
+  vault: Vault,
+  caller: Caller,
+  act: Act,
+  fresh: readonly ImportLine[],
+): Promise<ReadonlyMap<number, ItemResult>> {
+  if (fresh.length === 0) return new Map();
+  const items = fresh.map((l) => l.item);
+  const batch = await prepareBatch(vault, caller, act, items);
+  return writeBatch(vault, caller, batch, async (statements, done) => {
+    const kept = await keptLines(vault, caller, act, fresh, done);
+    const leaf = insertLeaf(leafOf(vault, caller, act, {}));
+    await write(vault, caller.tenantId, [...statements, ...kept, leaf]);
+    return new Map(fresh.flatMap(({ line }, i) => (done[i] === undefined ? [] : [[line, done[i]] as const])));
+  });
 }
 
 function missing(): never {

@@ -8,6 +8,7 @@ import type { Statement } from '../db/statement.ts';
 import { withLeaf, type Answer } from './act.ts';
 import { coalesce } from './coalesce.ts';
 import { editStatements } from './customerEdit.ts';
+import { places, type InPlace } from './places.ts';
 
 /** One customer to store, with everything that is stored beside it. */
 export interface Creation extends Written {
@@ -37,12 +38,16 @@ export type Write<W extends Written> = (tenantId: string, prepare: () => Promise
 export interface Writes {
   readonly create: Write<Creation>;
   readonly edit: Write<Edit>;
+  /** For a batch, or as much of an import as is one commit. */
+  readonly batch: InPlace;
 }
 
 const lanes = 2;
 /** Measured: 12 at a time leave the event loop free often enough, and cost hardly more than 32. */
 const maxBatch = 12;
 const maxWaiting = 1024;
+/** One is prepared while another is sealed and a third commits. */
+const batchesAtOnce = 3;
 
 export function openWrites(db: Database): Writes {
   return {
@@ -51,6 +56,7 @@ export function openWrites(db: Database): Writes {
       insertTags(creations.flatMap((c) => c.tags)),
     ]),
     edit: joined<Edit>({ ...db, planOnce: true }, editStatements),
+    batch: places(batchesAtOnce),
   };
 }
 
