@@ -2,8 +2,9 @@ import type * as App from '../src/app.ts';
 import type * as Settings from '../src/config.ts';
 import type * as Access from '../src/databaseAccess.ts';
 import type * as Commits from '../src/db/commit.ts';
-import type * as Customers from '../src/db/customers.ts';
+import type { CustomerRow } from '../src/db/customers.ts';
 import type * as Databases from '../src/db/database.ts';
+import type * as Statements from '../src/db/statement.ts';
 import type * as Servers from '../src/http/server.ts';
 import type * as Keys from '../src/keyAccess.ts';
 import type * as Logs from '../src/log.ts';
@@ -20,8 +21,8 @@ const { createApp, openVault } = await built<typeof App>('app');
 const { readConfig } = await built<typeof Settings>('config');
 const { openAccess } = await built<typeof Access>('databaseAccess');
 const { commit } = await built<typeof Commits>('db/commit');
-const { selectCustomers } = await built<typeof Customers>('db/customers');
 const { openDatabase } = await built<typeof Databases>('db/database');
+const { statement } = await built<typeof Statements>('db/statement');
 const { listen } = await built<typeof Servers>('http/server');
 const { loadKeys } = await built<typeof Keys>('keyAccess');
 const { createLog } = await built<typeof Logs>('log');
@@ -32,8 +33,17 @@ const access = await openAccess(config, process.env['UNAUDITED_URL']);
 const db = openDatabase({ connectionString: await access.serviceUrl(keys), max: config.databaseConnections });
 const log = createLog({ level: config.logLevel === 'fatal' ? 'error' : config.logLevel });
 const vault = openVault({ db, keys, issuer: config.issuer ?? '', now: Date.now, log });
-const customer: Reads['customer'] = async ({ tenantId, customerId }) => {
-  const [[row]] = await commit(db, { tenantIds: [tenantId] }, [selectCustomers([{ tenantId, id: customerId }])]);
+type Shown = Omit<CustomerRow, 'sealed'> & { readonly shown: Buffer };
+const customer: Reads['customer'] = async ({ tenantId, customerId, beginning }) => {
+  const plain = statement<Shown & { readonly n: number }>(
+    'read_unaudited',
+    `select 1 as n, c.id, c.kind, c.status, c.version, c.source, c.key_version as "keyVersion", c.data_key as "dataKey",
+            amanat.lead_of(c.sealed, $3::bytea) as shown, c.created_at as "createdAt", c.updated_at as "updatedAt"
+       from amanat.customers c
+      where c.tenant_id = $1::uuid and c.id = $2::uuid and c.status = 'active'`,
+    [tenantId, customerId, beginning ?? null],
+  );
+  const [[row]] = await commit(db, { tenantIds: [tenantId] }, [plain]);
   return row === undefined ? undefined : { ...row, granted: true, frozen: false, objected: [] };
 };
 Object.assign(vault, { reads: { ...vault.reads, customer } });

@@ -17,11 +17,11 @@ export interface SealedValues {
 }
 
 /** Throws `integrity_failure` where one does not come back exactly. */
-export function sealValues(key: ValueKey, context: RecordContext, values: LabelledValues): SealedValues {
+export function sealValues(key: ValueKey, context: RecordContext, values: LabelledValues, mark?: string): SealedValues {
   const seal = sealerOf(key, context);
   const entries = new Map<string, Buffer>();
   for (const [label, json] of values) entries.set(label, seal(label, json));
-  const sealed = packRecord(entries);
+  const sealed = packRecord(entries, mark);
   return { sealed, digest: digestOf(sealed) };
 }
 
@@ -40,6 +40,8 @@ export function newDataKey(
 /** A record as it is to be stored. */
 export interface RecordToSeal extends RecordContext {
   readonly values: readonly (readonly [label: string, json: string])[];
+  /** Of its container (container.ts). */
+  readonly mark?: string | undefined;
 }
 
 /** Under the data key that the record has, or under a new one that the tenant's wraps. */
@@ -55,8 +57,8 @@ export interface Sealed extends SealedValues {
 const noKey = Buffer.alloc(0);
 
 export function sealRecord(order: SealOrder): Sealed {
-  const { values, ...context } = order.record;
-  if ('key' in order) return { wrapped: noKey, ...sealValues(order.key, context, values) };
+  const { values, mark, ...context } = order.record;
+  if ('key' in order) return { wrapped: noKey, ...sealValues(order.key, context, values, mark) };
   const { key, wrapped } = newDataKey(order.wrapping, context.tenantId, context.kind, context.recordId);
-  return { wrapped, ...sealValues(key, context, values) };
+  return { wrapped, ...sealValues(key, context, values, mark) };
 }

@@ -9,6 +9,11 @@ export interface CustomerRead {
   readonly grantId: string | undefined;
   /** What the grant says; null is no limit. */
   readonly maxReads: number | null;
+  /**
+   * Where the read shows masks alone: what a record begins with whose masks are of the policy in force (src/crypto/container.ts). Of such
+   * a one nothing comes but what the masks stand in; of any other, and where this is undefined, everything.
+   */
+  readonly beginning: Buffer | undefined;
   /** The leaf when the grant is open, or when none was named. */
   readonly leaf: LeafRow;
   /**
@@ -18,8 +23,10 @@ export interface CustomerRead {
   readonly leafWithoutGrant: LeafRow | undefined;
 }
 
-export interface CustomerReadRow extends CustomerRow {
+export interface CustomerReadRow extends Omit<CustomerRow, 'sealed' | 'updatedAt'> {
   readonly n: number;
+  /** What is sealed of the customer, or the lead of it. */
+  readonly shown: Buffer;
   /** Is the leaf for an open grant the one that was stored? */
   readonly granted: boolean;
   /** A report of misuse stands: no grant opens anything. */
@@ -31,7 +38,7 @@ export interface CustomerReadRow extends CustomerRow {
 const columns = `
        select f.n::integer as n, f.granted, f.frozen, f.objected, f.id, f.kind, f.status, f.version, f.source, f.key_version as "keyVersion",
               case when f.granted or f.closed_leaf is not null then f.data_key end as "dataKey",
-              case when f.granted or f.closed_leaf is not null then f.sealed end as sealed, f.created_at as "createdAt", f.updated_at as "updatedAt"
+              case when f.granted or f.closed_leaf is not null then f.shown end as shown, f.created_at as "createdAt"
          from found f
         order by f.n`;
 
@@ -58,17 +65,20 @@ export function readCustomers(reads: readonly CustomerRead[], now: Date): Statem
   return statement(
     'read_customers',
     `with asked as (
-       select a.*
+       select a.tenant_id, a.customer_id, a.grant_id, a.client_id, a.leaf_id, a.leaf, a.leaf_hash,
+              case when a.same then a.leaf else a.closed_leaf end as closed_leaf,
+              case when a.same then a.leaf_hash else a.closed_leaf_hash end as closed_leaf_hash, a.beginning, a.n
          from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::bytea[], $7::bytea[], $8::bytea[],
-                     $9::bytea[])
+                     $9::bytea[], $11::bytea[], $12::boolean[])
               with ordinality
               as a (tenant_id, customer_id, grant_id, client_id, leaf_id, leaf, leaf_hash, closed_leaf,
-                    closed_leaf_hash, n)
+                    closed_leaf_hash, beginning, same, n)
      ),
      found as materialized (
        select a.n, a.tenant_id, a.grant_id, a.client_id, a.leaf_id, a.leaf, a.leaf_hash, a.closed_leaf,
-              a.closed_leaf_hash, c.id, c.kind, c.status, c.version, c.source, c.key_version, c.data_key, c.sealed,
-              c.created_at, c.updated_at, c.reveals_frozen as frozen, c.objected,
+              a.closed_leaf_hash, c.id, c.kind, c.status, c.version, c.source, c.key_version, c.data_key,
+              amanat.lead_of(c.sealed, a.beginning) as shown, c.created_at,
+              c.reveals_frozen as frozen, c.objected,
               not c.reveals_frozen and (a.grant_id is null or exists (
                 select 1 from amanat.grants g
                  where g.tenant_id = a.tenant_id and g.id = a.grant_id and g.customer_id = a.customer_id
@@ -89,12 +99,17 @@ export function readCustomers(reads: readonly CustomerRead[], now: Date): Statem
       reads.map((r) => r.leaf.id),
       reads.map((r) => r.leaf.leaf),
       reads.map((r) => r.leaf.leafHash),
-      reads.map((r) => r.leafWithoutGrant?.leaf ?? null),
-      reads.map((r) => r.leafWithoutGrant?.leafHash ?? null),
+      reads.map((r) => (isSame(r) ? null : (r.leafWithoutGrant?.leaf ?? null))),
+      reads.map((r) => (isSame(r) ? null : (r.leafWithoutGrant?.leafHash ?? null))),
       now,
+      reads.map((r) => r.beginning ?? null),
+      reads.map(isSame),
     ],
   );
 }
+
+/** Most often: without a grant. It is sent once. */
+const isSame = ({ leaf, leafWithoutGrant }: CustomerRead): boolean => leafWithoutGrant === leaf;
 
 /** The same for one read under a grant that counts: the count and the leaf are one commit, and the last read is the last. */
 export function readCustomerCounted(read: CustomerRead, now: Date): Statement<CustomerReadRow> {
@@ -113,7 +128,7 @@ export function readCustomerCounted(read: CustomerRead, now: Date): Statement<Cu
      found as materialized (
        select 1 as n, c.tenant_id, $3::uuid as grant_id, $4::uuid as client_id, $5::uuid as leaf_id, $6::bytea as leaf,
               $7::bytea as leaf_hash, $8::bytea as closed_leaf, $9::bytea as closed_leaf_hash, c.id, c.kind, c.status,
-              c.version, c.source, c.key_version, c.data_key, c.sealed, c.created_at, c.updated_at,
+              c.version, c.source, c.key_version, c.data_key, amanat.lead_of(c.sealed, $12::bytea) as shown, c.created_at,
               c.reveals_frozen as frozen, c.objected, exists (select 1 from counted) as granted
          from amanat.customers c
         where c.tenant_id = $1::uuid and c.id = $2::uuid and c.status = 'active'
@@ -130,6 +145,7 @@ export function readCustomerCounted(read: CustomerRead, now: Date): Statement<Cu
       read.leafWithoutGrant?.leafHash ?? null,
       now,
       read.maxReads,
+      read.beginning ?? null,
     ],
   );
 }

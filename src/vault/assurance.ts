@@ -42,11 +42,13 @@ export function suffices({ level }: Assurance, demanded: AssuranceLevel | undefi
   return demanded === undefined || level === 'verified' || level === demanded;
 }
 
+type PointedRow = Omit<CustomerRow, 'updatedAt'>;
+
 /** A customer with its contact points, opened as far as it is asked. */
 export interface PointsOfCustomer {
   readonly record: OpenRecord;
   readonly header: CustomerHeader;
-  readonly row: CustomerRow;
+  readonly row: PointedRow;
   readonly assurances: readonly AssuranceRow[];
 }
 
@@ -71,7 +73,7 @@ export function assuranceOf(
   return { level: 'deemed_confirmed', basis: 'entry', at: new Date(at), by };
 }
 
-export function assuranceView(keys: TenantKeys, customer: CustomerRow, assurance: Assurance, callReferences: boolean) {
+export function assuranceView(keys: TenantKeys, customer: PointedRow, assurance: Assurance, callReferences: boolean) {
   if (assurance.level === 'unconfirmed') return { level: assurance.level };
   const { level, basis, at, by, row } = assurance;
   const call = callReferences && row !== undefined ? callReferenceOf(keys, customer, row) : undefined;
@@ -87,10 +89,10 @@ export function assuranceView(keys: TenantKeys, customer: CustomerRow, assurance
 const callContext = ({ tenantId }: TenantKeys, recordId: string, point: string) =>
   ({ tenantId, kind: 'contact_point', recordId, version: 1, field: `${point}/call` }) as const;
 
-const keyOf = (keys: TenantKeys, { id, keyVersion, dataKey }: CustomerRow) =>
+const keyOf = (keys: TenantKeys, { id, keyVersion, dataKey }: PointedRow) =>
   keys.dataKey({ kind: 'customer', id, keyVersion, wrapped: dataKey });
 
-function callReferenceOf(keys: TenantKeys, customer: CustomerRow, { point, callReference }: AssuranceRow) {
+function callReferenceOf(keys: TenantKeys, customer: PointedRow, { point, callReference }: AssuranceRow) {
   if (callReference === null) return undefined;
   return open(keyOf(keys, customer), callContext(keys, customer.id, point), callReference).toString('utf8');
 }

@@ -10,7 +10,7 @@ import { refuse, VaultError } from '../errors.ts';
 import { commitAct, load, type Act, type Answer } from './act.ts';
 import { openGlassWords, sealGlass, signedGlass, viewGlass } from './breakGlassRecord.ts';
 import type { Caller } from './caller.ts';
-import { readGranted } from './customers.ts';
+import { readShown } from './customers.ts';
 import { viewCustomer } from './customerView.ts';
 import { expectTwo, personOf } from './fourEyes.ts';
 import { pageOf, type Page } from './page.ts';
@@ -34,7 +34,7 @@ export async function readUnderGlass(vault: Vault, caller: Caller, act: Act, id:
   const row = await glassOf(vault, caller.tenantId, id);
   if (row.openedBy !== clientId || row.openedActor !== actor) throw new VaultError('not_found');
   const asked = { id: row.customerId, grantId: id, fields: undefined };
-  const { row: customer, decision, policy } = await readGranted(vault, caller, act, asked);
+  const { row: customer, decision, policy } = await readShown(vault, caller, act, asked);
   const keys = await vault.keyring.tenant(caller.tenantId);
   return { status: 200, body: viewCustomer(keys, policy, customer, decision, undefined) };
 }

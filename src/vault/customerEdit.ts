@@ -38,14 +38,14 @@ export function editCustomer(
   change: CustomerChange,
 ): CustomerEdit {
   const { values, edited } = checkedEdit(vault, policy, keys, doer, stored, change);
-  return edited(sealNext(keys, 'customer', stored, values));
+  return edited(sealNext(keys, 'customer', stored, values, policy.label));
 }
 
 /** The same for one of many at this moment: they are sealed together (record.ts). */
 export async function editBeside(...of: Parameters<typeof editCustomer>): Promise<CustomerEdit> {
-  const [, , keys, , stored] = of;
+  const [, policy, keys, , stored] = of;
   const { values, edited } = checkedEdit(...of);
-  return edited(await sealNextBeside(keys, 'customer', stored, values));
+  return edited(await sealNextBeside(keys, 'customer', stored, values, policy.label));
 }
 
 /** What is to be sealed, and what it is once that is done. */

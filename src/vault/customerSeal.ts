@@ -45,6 +45,13 @@ export const labels = {
 
 export const placeFields = ['address', 'postalCode', 'location'] as const;
 
+/** How many values stand beside the header, which has the shape of them all (`valuesOf`). */
+export function valuesBeside({ fields, phones, addresses }: CustomerHeader): number {
+  const ofPhones = phones.reduce((sum, { extension }) => sum + (extension ? 2 : 1), 0);
+  const ofPlaces = addresses.reduce((sum, place) => sum + placeFields.filter((f) => place[f] !== undefined).length, 0);
+  return Object.keys(fields).length + ofPhones + ofPlaces;
+}
+
 /** Every value of a customer under its label; the header comes first. */
 function valuesOf(data: CustomerData): Map<string, Value> {
   const values = new Map<string, Value>([['header', null]]);
@@ -91,7 +98,7 @@ export function sealCustomer(
   submission: Omit<Submission, 'version'>,
 ): Promise<SealedRecord> {
   const origins = { submissions: [{ version: 1, ...submission }] };
-  return sealNewBeside(keys, 'customer', id, withHeader(policy, data, valuesOf(data), origins));
+  return sealNewBeside(keys, 'customer', id, withHeader(policy, data, valuesOf(data), origins), policy.label);
 }
 
 function withHeader(policy: Policy, data: CustomerData, values: Map<string, Value>, origins: Origins): Values {

@@ -1,12 +1,12 @@
 import type { CustomerReadRow } from '../db/customerReads.ts';
 import type { Decision } from '../policy/judge.ts';
-import type { VaultError } from '../errors.ts';
+import { VaultError } from '../errors.ts';
 import { fields as allFields, type Field } from '../policy/profile.ts';
 import { isDeclared } from '../policy/items.ts';
 import { singleFieldsOf, type SingleField } from './customerFields.ts';
-import { labels, placeFields, type CustomerHeader } from './customerSeal.ts';
+import { labels, placeFields, valuesBeside, type CustomerHeader } from './customerSeal.ts';
 import type { TenantKeys } from './keyring.ts';
-import { headerOf, openRecord, type OpenRecord } from './record.ts';
+import { headerOf, openShown, type OpenRecord } from './record.ts';
 import { holderFields } from './refundAccounts.ts';
 import { absent, show, weakest, type Shown } from './shown.ts';
 import { isCovered, sourcesIn } from './submission.ts';
@@ -43,8 +43,10 @@ export function viewCustomer(
   wanted: ReadonlySet<Field> | undefined,
   account?: OpenRecord,
 ): CustomerView {
-  const record = openRecord(keys, 'customer', row);
+  const record = openShown(keys, 'customer', row);
   const header = headerOf<CustomerHeader>(record);
+  // In the clear it decides what was fetched; what is sealed decides what is shown.
+  if (record.mark !== undefined && record.mark !== header.masks) throw new VaultError('integrity_failure');
   const fresh = header.masks === policy.label;
   const given = decision.verdicts.iban.state === 'full' ? account : undefined;
   const one: ShowOne = (field, label, mask) =>
@@ -60,7 +62,7 @@ export function viewCustomer(
     status: row.status,
     version: row.version,
     source: row.source,
-    policyCovers: sourcesIn(record.labels, header, row).every((source) => isCovered(policy.profile, source)),
+    policyCovers: sourcesIn(valuesBeside(header), header, row).every((source) => isCovered(policy.profile, source)),
     ...(header.guest === true ? { guest: true as const } : {}),
     ...(row.frozen ? { frozen: true as const } : {}),
     policyVersion: policy.label,

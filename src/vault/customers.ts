@@ -1,3 +1,4 @@
+import { beginningOf } from '../crypto/container.ts';
 import { insertCustomers, listCustomers as listStatement } from '../db/customers.ts';
 import { insertTags, type TagRow } from '../db/indexTags.ts';
 import { refuse, VaultError } from '../errors.ts';
@@ -86,7 +87,7 @@ export async function readView(
   request: ReadRequest,
 ): Promise<() => CustomerView> {
   const id = await customerMeant(vault, caller, request.id, request.grantId);
-  const { row, decision, policy, given } = await readGranted(vault, caller, act, { ...request, id });
+  const { row, decision, policy, given } = await readShown(vault, caller, act, { ...request, id });
   const keys = await vault.keyring.tenant(caller.tenantId);
   const account = await accountBeside(vault, keys, row, given);
   return () =>
@@ -95,6 +96,16 @@ export async function readView(
 
 /** The row, once its leaf is durable, and what the judge lets out of it. Throws `not_found`. */
 export async function readGranted(vault: Vault, caller: Caller, act: Act, request: ReadRequest) {
+  const { row, ...read } = await readRow(vault, caller, act, request, false);
+  return { ...read, row: { ...row, sealed: row.shown } };
+}
+
+/** The same for who shows it and does nothing else with it: where all that is released are masks, it has nothing but them. */
+export function readShown(vault: Vault, caller: Caller, act: Act, request: ReadRequest) {
+  return readRow(vault, caller, act, request, true);
+}
+
+async function readRow(vault: Vault, caller: Caller, act: Act, request: ReadRequest, masksDo: boolean) {
   if (caller.subjectId !== undefined && caller.subjectId !== request.id) throw new VaultError('not_found');
   const admitted = expectRecipient(vault, caller);
   const policy = vault.watch.policy(caller.tenantId);
@@ -117,7 +128,10 @@ export async function readGranted(vault: Vault, caller: Caller, act: Act, reques
   const closedLeaf = () =>
     leafOf(vault, caller, act, { ...deed, full: closed.full, masked: closed.masked, rule: closed.rule }, leaf.id);
   const maxReads = grant?.maxReads ?? null;
-  const named = { tenantId: caller.tenantId, customerId: request.id, grantId: grant?.id, maxReads };
+  // However the statement finds grant and customer: what is seen then is one of the two, or less (`seenAs`).
+  const masked = masksDo && decision.full.length + closed.full.length === 0;
+  const beginning = masked ? beginningOf(policy.label) : undefined;
+  const named = { tenantId: caller.tenantId, customerId: request.id, grantId: grant?.id, maxReads, beginning };
   const row = await vault.reads
     .customer({ ...named, leaf, closedLeaf: closed === decision ? undefined : closedLeaf }, maxReads !== null)
     .catch((error: unknown) => {

@@ -1,4 +1,4 @@
-import { packRecord, unpackRecord } from '../crypto/container.ts';
+import { packRecord, unpackMarked, unpackShown, type Unpacked } from '../crypto/container.ts';
 import type { RecordKind } from '../crypto/label.ts';
 import { sealValues } from '../crypto/recordSeal.ts';
 import { openerOf, sealerOf, type DataKey } from '../crypto/seal.ts';
@@ -55,8 +55,9 @@ export async function sealNewBeside(
   kind: RecordKind,
   id: string,
   values: Values,
+  mark?: string,
 ): Promise<SealedRecord> {
-  const record = { kind, recordId: id, version: 1, values: [...inJson(values)] };
+  const record = { kind, recordId: id, version: 1, values: [...inJson(values)], mark };
   const { wrapped, keyVersion, sealed, digest } = await keys.newRecord(record);
   return { id, version: 1, keyVersion, dataKey: wrapped, sealed, digest };
 }
@@ -67,17 +68,24 @@ export async function sealNextBeside(
   kind: RecordKind,
   { id, version: before, keyVersion, dataKey }: StoredRecord,
   values: Values,
+  mark?: string,
 ): Promise<SealedRecord> {
   const version = before + 1;
-  const record = { kind, recordId: id, version, values: [...inJson(values)] };
+  const record = { kind, recordId: id, version, values: [...inJson(values)], mark };
   const { sealed, digest } = await keys.nextRecord({ kind, id, keyVersion, wrapped: dataKey }, record);
   return { id, version, keyVersion, dataKey, sealed, digest };
 }
 
 /** Seals every value of a record anew, as its next version, so that no value of an older version opens in its place. */
-export function sealNext(keys: TenantKeys, kind: RecordKind, stored: StoredRecord, values: Values): SealedRecord {
+export function sealNext(
+  keys: TenantKeys,
+  kind: RecordKind,
+  stored: StoredRecord,
+  values: Values,
+  mark?: string,
+): SealedRecord {
   const key = keyOf(keys, kind, stored);
-  return sealWith(keys.tenantId, kind, { ...stored, version: stored.version + 1 }, key, values);
+  return sealWith(keys.tenantId, kind, { ...stored, version: stored.version + 1 }, key, values, mark);
 }
 
 function sealWith(
@@ -86,9 +94,10 @@ function sealWith(
   record: Omit<StoredRecord, 'sealed'>,
   key: DataKey,
   values: Values,
+  mark?: string,
 ): SealedRecord {
   const { id, version, keyVersion, dataKey } = record;
-  const made = sealValues(key, { tenantId, kind, recordId: id, version }, inJson(values));
+  const made = sealValues(key, { tenantId, kind, recordId: id, version }, inJson(values), mark);
   return { id, version, keyVersion, dataKey, ...made };
 }
 
@@ -110,36 +119,69 @@ export function resealed(
   const context = { tenantId, kind, recordId: id };
   const open = openerOf(from.key, { ...context, version: from.version });
   const sealAnew = sealerOf(to.key, { ...context, version: to.version });
+  const was = unpackMarked(sealed);
   const entries = new Map<string, Buffer>();
-  for (const [field, value] of unpackRecord(sealed)) entries.set(field, sealAnew(field, open(field, value).toString()));
-  return packRecord(entries);
+  for (const [field, value] of was.entries) entries.set(field, sealAnew(field, open(field, value).toString()));
+  return packRecord(entries, was.mark);
 }
 
 /** A stored record whose values can be opened one by one. Nothing is opened until `value` is called, and no value twice. */
-export interface OpenRecord {
+export interface OpenRecord extends OpenValues {
   readonly labels: ReadonlySet<string>;
+}
+
+export interface OpenValues {
   /** Throws `integrity_failure` when the value is missing or does not open. */
   value(label: string): Plaintext;
 }
 
-export function openRecord(keys: TenantKeys, kind: RecordKind, stored: StoredRecord): OpenRecord {
-  // Erasure alone empties a row, and one that was erased comes here no more.
-  if (!Buffer.isBuffer(stored.sealed) || !Buffer.isBuffer(stored.dataKey)) throw new VaultError('integrity_failure');
+export function openRecord(keys: TenantKeys, kind: RecordKind, { sealed, ...stored }: StoredRecord): OpenRecord {
+  const { entries } = unpackWith(unpackMarked, stored, sealed);
+  return { labels: new Set(entries.keys()), value: valuesIn(keys, kind, stored, entries) };
+}
+
+/** A row that was fetched to be shown: whole, or with nothing but its header where all that is released are masks. */
+export interface ShownRecord extends Omit<StoredRecord, 'sealed'> {
+  readonly shown: Buffer;
+}
+
+/** Which values there are, its header says. `mark`: of its container. */
+export function openShown(
+  keys: TenantKeys,
+  kind: RecordKind,
+  { shown, ...stored }: ShownRecord,
+): OpenValues & Pick<Unpacked, 'mark'> {
+  const { entries, mark } = unpackWith(unpackShown, stored, shown);
+  return { mark, value: valuesIn(keys, kind, stored, entries) };
+}
+
+/** Erasure alone empties a row, and one that was erased comes here no more. */
+function unpackWith(
+  unpack: (bytes: Buffer) => Unpacked,
+  { dataKey }: Pick<StoredRecord, 'dataKey'>,
+  sealed: Buffer,
+): Unpacked {
+  if (!Buffer.isBuffer(sealed) || !Buffer.isBuffer(dataKey)) throw new VaultError('integrity_failure');
+  return unpack(sealed);
+}
+
+function valuesIn(
+  keys: TenantKeys,
+  kind: RecordKind,
+  stored: Omit<StoredRecord, 'sealed'>,
+  entries: ReadonlyMap<string, Buffer>,
+): OpenValues['value'] {
   const { id, version } = stored;
-  const entries = unpackRecord(stored.sealed);
   const open = openerOf(keyOf(keys, kind, stored), { tenantId: keys.tenantId, kind, recordId: id, version });
   const opened = new Map<string, Plaintext>();
-  return {
-    labels: new Set(entries.keys()),
-    value(label) {
-      const before = opened.get(label);
-      if (before !== undefined) return before;
-      const sealed = entries.get(label);
-      if (sealed === undefined) throw new VaultError('integrity_failure');
-      const value = JSON.parse(open(label, sealed).toString()) as Plaintext;
-      opened.set(label, value);
-      return value;
-    },
+  return (label) => {
+    const before = opened.get(label);
+    if (before !== undefined) return before;
+    const sealed = entries.get(label);
+    if (sealed === undefined) throw new VaultError('integrity_failure');
+    const value = JSON.parse(open(label, sealed).toString()) as Plaintext;
+    opened.set(label, value);
+    return value;
   };
 }
 
@@ -169,6 +211,6 @@ export function forCounting(value: Plaintext): string | undefined {
 }
 
 /** The record's header: shape and masks, which are meant to be shown. */
-export function headerOf<Header>(record: OpenRecord): Header {
+export function headerOf<Header>(record: OpenValues): Header {
   return record.value('header') as unknown as Header;
 }

@@ -1,7 +1,7 @@
 import { maskField } from '../policy/masks.ts';
 import type { Decision, Verdict } from '../policy/judge.ts';
 import type { Field, Reason } from '../policy/profile.ts';
-import { forResealing, reveal, type OpenRecord } from './record.ts';
+import { forResealing, reveal, type OpenValues } from './record.ts';
 import type { Policy } from './watch.ts';
 
 /** A hidden field says why; it is never an empty string. */
@@ -19,7 +19,7 @@ export interface Showable {
 }
 
 /** What the verdict lets out of a value. An older mask is made anew from the value, which stays inside. */
-export function show(policy: Policy, verdict: Verdict, record: OpenRecord, { label, field, mask }: Showable): Shown {
+export function show(policy: Policy, verdict: Verdict, record: OpenValues, { label, field, mask }: Showable): Shown {
   switch (verdict.state) {
     case 'full':
       return { state: 'full', value: reveal(verdict, record.value(label)) };

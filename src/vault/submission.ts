@@ -121,9 +121,9 @@ export function originsAfter(
   return unchanged.length === 0 ? { submissions } : { submissions, from };
 }
 
-/** The ways in which the values of a record came. Throws `integrity_failure` when the row tells another than was sealed. */
+/** The ways in which the values of a record, so many, came. Throws `integrity_failure` when the row tells another than was sealed. */
 export function sourcesIn(
-  labels: ReadonlySet<string>,
+  values: number,
   origins: Origins,
   row: { readonly version: number; readonly source: string; readonly createdAt: Date },
 ): readonly Source[] {
@@ -131,7 +131,7 @@ export function sourcesIn(
   const newest = submissions.at(-1) ?? submissions[0];
   if (newest.source !== row.source) throw new VaultError('integrity_failure');
   const older = new Set(Object.values(origins.from ?? {}));
-  // All but the header came by somebody's hand; a newest submission that brought no value covers none.
-  const fresh = labels.size - 1 > Object.keys(origins.from ?? {}).length;
+  // A newest submission that brought no value covers none.
+  const fresh = values > Object.keys(origins.from ?? {}).length;
   return submissions.filter((one) => (one === newest ? fresh : older.has(one.version))).map(({ source }) => source);
 }

@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { synthetic } from '../../src/cli/synthetic.ts';
-import { packRecord, unpackRecord } from '../../src/crypto/container.ts';
+import { beginningOf, packRecord, unpackMarked, unpackRecord } from '../../src/crypto/container.ts';
 import { legalDesk } from '../http/legalDesk.ts';
 import { verifyLog } from '../support/logs.ts';
 import { startVault, type Answer, type TestClient, type TestVault } from '../support/vault.ts';
@@ -242,6 +242,7 @@ describe('P3: a stored value that was moved does not open', () => {
     await expectAlone(victim, other);
     await store(victim.id, { sealed: packRecord(entries) });
     expect((await victim.view()).status, 'control').toBe(200);
+    await store(victim.id, { sealed });
   });
 
   test('from one stored answer to another', async () => {
@@ -255,6 +256,101 @@ describe('P3: a stored value that was moved does not open', () => {
     );
     const again = await Promise.all(bodies.map((body, n) => shop.post('/v1/customers', body, key(n))));
     expect(statuses(again)).toEqual({ 201: 1, 500: 1 });
+  });
+});
+
+describe('P3: what a read in masks fetches was changed', () => {
+  const masksOf = ({ id }: Person) => support.get(`/v1/customers/${id}`);
+
+  test('one bit anywhere in the lead', async () => {
+    const victim = await newSubject();
+    const { sealed } = await stored(victim.id);
+    const { mark = '', entries } = unpackMarked(sealed);
+    const end = beginningOf(mark).length + 3 + (entries.get('header')?.length ?? 0);
+    const before = await masksOf(victim);
+    expect(before.status, 'control').toBe(200);
+    for (const at of placesIn(sealed).filter((place) => place < end)) {
+      await store(victim.id, { sealed: flipped(sealed, at) });
+      expectBroken(await masksOf(victim), victim);
+    }
+    // Control: what such a read does not fetch does not stand in its way, and is found by who fetches it.
+    await store(victim.id, { sealed: flipped(sealed, sealed.length - 1) });
+    expect((await masksOf(victim)).text).toBe(before.text);
+    expect((await verifyLog(vault)).breach).toMatchObject({ code: 'record_digest', id: victim.id });
+    await store(victim.id, { sealed });
+    expect((await masksOf(victim)).text, 'control: put back').toBe(before.text);
+  });
+
+  test('the header of another, of another version, of none; another mark; the length; nothing but the lead', async () => {
+    const [victim, other] = [await newSubject(), await newSubject()];
+    const old = await stored(victim.id);
+    made(await shop.patch(`/v1/customers/${victim.id}`, { fields: { email: people.email() } }, 1), 200);
+    const { sealed } = await stored(victim.id);
+    const { mark = '', entries } = unpackMarked(sealed);
+    const before = await masksOf(victim);
+    const headerIn = (bytes: Buffer) => unpackRecord(bytes).get('header') ?? Buffer.alloc(0);
+    const withHeader = (header: Buffer) => packRecord(new Map([...entries, ['header', header]]), mark);
+    const beginning = beginningOf(mark);
+    const withLength = (length: number) => {
+      const changed = Buffer.from(sealed);
+      changed.writeUIntBE(length, beginning.length, 3);
+      return changed;
+    };
+    const whole = headerIn(sealed).length;
+    for (const spoilt of [
+      withHeader(headerIn((await stored(other.id)).sealed)),
+      withHeader(headerIn(old.sealed)),
+      withHeader(entries.get('email') ?? Buffer.alloc(0)),
+      withHeader(Buffer.alloc(0)),
+      packRecord(entries, 'kalak/2'),
+      packRecord(entries, 'kalak/10'),
+      withLength(0),
+      withLength(whole - 1),
+      withLength(whole + 1),
+      withLength(0xffffff),
+      beginning,
+      sealed.subarray(0, beginning.length + 2),
+      Buffer.alloc(0),
+    ]) {
+      await store(victim.id, { sealed: spoilt });
+      // Together with others in one statement, which fails for none of them.
+      const [spoiltAnswer, bystanders] = await Promise.all([masksOf(victim), masksOf(bystander)]);
+      expectBroken(spoiltAnswer, victim, other);
+      expect(bystanders.status).toBe(200);
+    }
+    // Masks alone are as right as ever where the rest is cut off; who needs a value is told.
+    await store(victim.id, { sealed: sealed.subarray(0, beginning.length + 3 + whole) });
+    expect((await masksOf(victim)).text).toBe(before.text);
+    expectBroken(await victim.view(), victim);
+    await store(victim.id, { sealed });
+    expect((await masksOf(victim)).text, 'control').toBe(before.text);
+    expect((await victim.view()).status, 'control').toBe(200);
+  });
+
+  test('who cuts every lead short, or gives one where masks are of other rules, shows nothing by it', async () => {
+    const victim = await newSubject();
+    const { sealed } = await stored(victim.id);
+    const [{ was } = { was: '' }] = await sql<{ was: string }>(
+      `select pg_get_functiondef('amanat.lead_of(bytea, bytea)'::regprocedure) as was`,
+    );
+    const replaced = (body: string) =>
+      sql(
+        `create or replace function amanat.lead_of(sealed bytea, beginning bytea) returns bytea language sql immutable return ${body}`,
+      );
+    const { mark = '', entries } = unpackMarked(sealed);
+    const length = beginningOf(mark).length + 3 + (entries.get('header')?.length ?? 0);
+    try {
+      await replaced(`substring(sealed from 1 for ${length - 1})`);
+      expectBroken(await masksOf(victim), victim);
+      expectBroken(await victim.view(), victim);
+      // The lead where the whole was asked for: what is to be shown in full is not there.
+      await replaced(`substring(sealed from 1 for ${length})`);
+      expectBroken(await victim.view(), victim);
+      expect((await masksOf(victim)).status, 'control').toBe(200);
+    } finally {
+      await sql(was);
+    }
+    expect((await victim.view()).status, 'control').toBe(200);
   });
 });
 
@@ -372,12 +468,19 @@ function flipped(bytes: Buffer, at: number): Buffer {
 
 /** Of every part of a container (src/crypto/container.ts) and of every sealed value in it (envelope.ts), both ends. */
 function placesIn(sealed: Buffer): number[] {
-  const places = [0, 1, 2];
-  let at = 3;
-  for (const [label, value] of unpackRecord(sealed)) {
+  const ends = (at: number, { length }: Buffer): number[] =>
+    [0, 1, 32, 33, 44, 45, length - 17, length - 16, length - 1].map((end) => at + end);
+  const { mark = '', entries } = unpackMarked(sealed);
+  const [header, ...others] = entries.values();
+  if (header === undefined) throw new Error('no header');
+  const leadAt = 2 + mark.length + 3;
+  const countAt = leadAt + header.length;
+  const places = [0, 1, 2, leadAt - 4, leadAt - 3, leadAt - 1, ...ends(leadAt, header), countAt, countAt + 1];
+  let at = countAt + 2;
+  for (const [i, value] of others.entries()) {
+    const label = [...entries.keys()][i + 1] ?? '';
     const valueAt = at + 1 + label.length + 4;
-    const ends = [0, 1, 32, 33, 44, 45, value.length - 17, value.length - 16, value.length - 1];
-    places.push(at, at + 1, at + label.length, valueAt - 4, valueAt - 1, ...ends.map((end) => valueAt + end));
+    places.push(at, at + 1, at + label.length, valueAt - 4, valueAt - 1, ...ends(valueAt, value));
     at = valueAt + value.length;
   }
   expect(at).toBe(sealed.length);

@@ -313,10 +313,11 @@ describe('a grant closes', () => {
       const deed = { subjectId: person.id, grantId: id };
       const doer = { tenantId, clientId: support.id, role: 'support' as const, actor: undefined };
       const leaf = leafOf(vault.vault, doer, { action: 'customers.read', requestId: newId(now()) }, deed);
-      const asked = { tenantId, customerId: person.id, grantId: id, maxReads: null, leaf, leafWithoutGrant: undefined };
+      const named = { tenantId, customerId: person.id, grantId: id, maxReads: null, beginning: undefined };
+      const asked = { ...named, leaf, leafWithoutGrant: undefined };
       const [[row]] = await commit(db, { tenantIds: [tenantId] }, [readCustomers([asked], new Date(now()))]);
       const stored = (await leavesOf(dpo, `grant=${id}`)).some((one) => one.id === leaf.id);
-      return { granted: row?.granted, sealed: row?.sealed, dataKey: row?.dataKey, stored };
+      return { granted: row?.granted, sealed: row?.shown, dataKey: row?.dataKey, stored };
     };
     // Control: while the grant is open both come.
     expect(await attempt()).toEqual({
