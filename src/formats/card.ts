@@ -25,6 +25,8 @@ export function containsCardData(text: string): boolean {
   const { digits, maySpellSecret } = glance(text);
   if (digits === 0 || (digits < 16 && !maySpellSecret)) return false;
   const written = digits >= 16 ? text.replace(uuids, ' ') : text;
+  // Nothing but such a reference.
+  if (!maySpellSecret && written !== text && glance(written).digits < 16) return false;
   const folded = foldLetters(written.replace(presentationForms, (form) => form.normalize('NFKC')));
   if (digits >= 16 && cardNumberCandidates(folded).some(isCardNumber)) return true;
   return maySpellSecret && secretNearDigits.test(lettersAndDigits(folded));

@@ -56,7 +56,9 @@ function tellEnd(res: Reply, ended: (whole: boolean) => Promise<void>): void {
 }
 
 export function sendJson(res: Reply, status: number, value: unknown, headers?: Headers): void {
-  sendBytes(res, status, jsonType, JSON.stringify(value), headers);
+  const text = JSON.stringify(value);
+  // A long one goes in pieces, of bytes: they are made once, and not counted before.
+  sendBytes(res, status, jsonType, text.length > pieceBytes ? Buffer.from(text) : text, headers);
 }
 
 /** One head, one write. `type` is a media type with its charset. */
@@ -93,7 +95,8 @@ function writeHead(res: Reply, status: number, own: Headers | undefined, more: r
 
 function finish(res: Reply, payload: Buffer | string | undefined): void {
   if (hasUnreadBody(res.req)) linger(res, payload);
-  else if (payload !== undefined && payload.length > pieceBytes) void sendPieces(res, Buffer.from(payload));
+  else if (payload !== undefined && payload.length > pieceBytes)
+    void sendPieces(res, Buffer.isBuffer(payload) ? payload : Buffer.from(payload));
   else end(res, payload);
 }
 
