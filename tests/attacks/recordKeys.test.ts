@@ -6,12 +6,14 @@ import { synthetic } from '../../src/cli/synthetic.ts';
 import { unopenedWords } from '../../src/cli/unopened.ts';
 import { packRecord, unpackRecord } from '../../src/crypto/container.ts';
 import { digestOf } from '../../src/crypto/digest.ts';
-import type { RecordKind } from '../../src/crypto/label.ts';
-import { open, seal } from '../../src/crypto/seal.ts';
+import { sealEnvelope } from '../../src/crypto/envelope.ts';
+import { associatedData, type RecordKind, type SealContext } from '../../src/crypto/label.ts';
+import { pad } from '../../src/crypto/padding.ts';
+import { open, seal, type DataKey } from '../../src/crypto/seal.ts';
 import { commit } from '../../src/db/commit.ts';
 import { DbFault } from '../../src/db/fault.ts';
 import { keyPlaces } from '../../src/db/keyPlaces.ts';
-import { ownPlaceNames } from '../../src/db/ownKeys.ts';
+import { ownPlaceNames, ownPlaces, selectOwn } from '../../src/db/ownKeys.ts';
 import { statement } from '../../src/db/statement.ts';
 import { contentHash } from '../../src/vault/contentHash.ts';
 import { sweepIntegrity } from '../../src/vault/integritySweep.ts';
@@ -253,6 +255,63 @@ async function seen(client: TestClient): Promise<(readonly [number, unknown])[]>
   });
 }
 
+/** The text of a sealed value as a build from before format 2 sealed it: the same key, the same commitment, 12 bytes less. */
+function inFormerFormat(key: DataKey, context: SealContext, sealed: Buffer): Buffer {
+  return sealEnvelope(key.former(), associatedData(context, 1), pad(open(key, context, sealed)));
+}
+
+/** Everything under a key of its own, and the chunks of scans, as they were stored before there was format 2. Tells how many. */
+async function storeInFormerFormat(tenantId: string): Promise<number> {
+  const keys = await vault.vault.keyring.tenant(tenantId);
+  const updates: (readonly [string, readonly unknown[]])[] = [];
+  for (const place of ownPlaceNames.filter((name) => name !== 'idempotent_answers')) {
+    const { kind, table, id: idColumn } = keyPlaces[place];
+    for (const { id } of (await ownRows(tenantId)).filter((row) => row.place === place)) {
+      const [[row]] = await commit(vault.vault.db, { tenantIds: [tenantId] }, [
+        selectOwn(tenantId, place, new Date('2100-01-01'), id),
+      ]);
+      if (row === undefined) continue;
+      const { version, keyVersion, value } = row;
+      const key = keys.dataKey({ kind: kind as RecordKind, id, keyVersion, wrapped: row.dataKey });
+      const entries = new Map<string, Buffer>();
+      for (const [field, sealed] of unpackRecord(value)) {
+        const context = { tenantId, kind: kind as RecordKind, recordId: id, version, field };
+        entries.set(field, inFormerFormat(key, context, sealed));
+      }
+      const column = ownPlaces[place].value;
+      updates.push([
+        `update amanat.${table} set ${column} = $3 where tenant_id = $1 and ${idColumn} = $2`,
+        [tenantId, id, packRecord(entries)],
+      ]);
+      if (place === 'legal_orders') updates.push(...(await chunksInFormerFormat(tenantId, id, key)));
+    }
+  }
+  await withClient(vault.db.superuserUrl, async (client) => {
+    await client.query('set session_replication_role = replica');
+    for (const [text, values] of updates) expect((await client.query(text, [...values])).rowCount).toBe(1);
+  });
+  return updates.length;
+}
+
+async function chunksInFormerFormat(tenantId: string, orderId: string, key: DataKey) {
+  const chunks = await atDatabase<{ document: string; number: number; sealed: Buffer; last: boolean }>(
+    vault,
+    `select c.document_id as document, c.number, c.sealed, c.number = d.chunks - 1 as last
+       from amanat.legal_document_chunks c
+       join amanat.legal_documents d on d.tenant_id = c.tenant_id and d.id = c.document_id
+      where c.tenant_id = $1 and d.legal_order_id = $2`,
+    [tenantId, orderId],
+  );
+  return chunks.map(({ document, number, sealed, last }) => {
+    const field = `${last ? 'last' : 'chunk'}/${number}`;
+    const context = { tenantId, kind: 'legal_document', recordId: document, version: 1, field } as const;
+    return [
+      'update amanat.legal_document_chunks set sealed = $4 where tenant_id = $1 and document_id = $2 and number = $3',
+      [tenantId, document, number, inFormerFormat(key, context, sealed)],
+    ] as const;
+  });
+}
+
 describe('every record gets a new key', () => {
   const everywhere = [
     'anomalies.sealed',
@@ -291,6 +350,7 @@ describe('every record gets a new key', () => {
 
   test('the former ones are nowhere and open nothing; what is read, searched and verified is the same, at both processes', async () => {
     const tenants = [vault.tenantId, ...others.map(({ tenantId }) => tenantId)];
+    expect(await storeInFormerFormat(vault.tenantId)).toBeGreaterThan(10);
     const marks = { wrapped: [] as Buffer[], sealed: [] as Buffer[] };
     for (const tenantId of tenants) {
       const rows = [...(await keyRows(tenantId)), ...(await ownRows(tenantId))];
