@@ -1,6 +1,7 @@
 import { readFile, stat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
+import { amountOf } from '../src/amount.ts';
 import { load, type Work } from './load.ts';
 import type { Row } from './measure.ts';
 import { startService, type Service } from './processes.ts';
@@ -73,7 +74,7 @@ export function latencies(rows: readonly Row[]): readonly Figure[] {
       .filter((row) => row.work === 'masked read' && row.connections === connections && row.processes === 1)
       .map(({ vault, floor }) =>
         ratio(
-          `${time} of a masked read at ${connections} connections, to the floor’s`,
+          `${time} of a masked read at ${amountOf(connections, 'connection')}, to the floor’s`,
           vault[time] / floor[time],
           goal,
         ),

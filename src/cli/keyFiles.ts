@@ -1,5 +1,5 @@
-import { amountOf } from '../amount.ts';
 /** Keys that are files: what there is of a family, and the turn of one while processes are restarted one after the other. */
+import { amountOf } from '../amount.ts';
 import { addNextKey, keepCertificate, keepFormer, removeKeyFiles } from '../keys/folder.ts';
 import { checkpointKey, openCheckpointOf } from '../crypto/checkpoint.ts';
 import { selectTreeHead } from '../db/auditTree.ts';

@@ -31,7 +31,7 @@ const commitmentAt = 1;
 const commitmentLength = 32;
 const nonceAt = commitmentAt + commitmentLength;
 const ciphertextAt = nonceAt + longNonceLength;
-export const valueOverhead = ciphertextAt + polyTagLength;
+const valueOverhead = ciphertextAt + polyTagLength;
 
 export function sealValue({ key, commitment }: ValueKey, associated: Buffer, plaintext: Buffer): Buffer {
   const nonce = drawLongNonce();

@@ -125,7 +125,7 @@ export function requireAllRenewed(
   ownerId: string,
   commitment: Buffer,
 ): Statement {
-  // The commitment follows the format's byte (crypto/envelope.ts).
+  // The commitment follows the format's byte in either format (crypto/envelope.ts, crypto/valueEnvelope.ts).
   return statement(
     `require_all_renewed_${kind}`,
     `select amanat.require(not exists (

@@ -7,8 +7,8 @@ import type { SealRecord } from './tenantKeys.ts';
 /**
  * Sealing is a third of what a write costs, and nothing of it needs what else this process is doing: where many are sealed at one
  * moment (a batch, an import, creates and edits in flight), a thread beside this one does it with the same code. It is handed keys
- * with each order and keeps nothing: the tenant's by reference, under which it makes new data keys that never leave it unwrapped, or a copy of
- * the data key that a record has.
+ * with each order and keeps nothing: the tenant's by reference, under which it makes new data keys that never leave it unwrapped, or
+ * a copy of the data key that a record has.
  */
 export interface Sealing {
   readonly seal: SealRecord;
