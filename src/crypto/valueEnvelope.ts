@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { VaultError } from '../errors.ts';
 import { drawLongNonce } from './randomPool.ts';
-import { decryptValue, encryptValue, longNonceLength, polyTagLength } from './xchacha.ts';
+import { decryptsTo, decryptValue, encryptValue, longNonceLength, polyTagLength } from './xchacha.ts';
 
 /**
  * A sealed value: authenticated encryption that commits to its key. Poly1305 alone does not, no more than GCM.
@@ -33,22 +33,28 @@ const nonceAt = commitmentAt + commitmentLength;
 const ciphertextAt = nonceAt + longNonceLength;
 const valueOverhead = ciphertextAt + polyTagLength;
 
-export function sealValue({ key, commitment }: ValueKey, associated: Buffer, plaintext: Buffer): Buffer {
-  const nonce = drawLongNonce();
-  const ciphertext = encryptValue(key, nonce, associated, plaintext);
-  const sealed = Buffer.allocUnsafe(ciphertextAt + ciphertext.length);
+/** Opens its own output, as it is to be stored, before returning it. Throws `integrity_failure`. */
+export function sealValue(key: ValueKey, associated: Buffer, plaintext: Buffer): Buffer {
+  const sealed = Buffer.allocUnsafe(valueOverhead + plaintext.length);
   sealed[0] = valueFormat;
-  sealed.set(commitment, commitmentAt);
-  sealed.set(nonce, nonceAt);
-  sealed.set(ciphertext, ciphertextAt);
+  sealed.set(key.commitment, commitmentAt);
+  encryptValue(key.key, drawLongNonce(), associated, plaintext, sealed, nonceAt);
+  if (!decryptsTo(key.key, associated, committedPart(key, sealed), plaintext)) {
+    throw new VaultError('integrity_failure');
+  }
   return sealed;
 }
 
 /** Throws `integrity_failure`. The commitment is compared first, in constant time. */
-export function openValue({ key, commitment, keyOf }: ValueKey, associated: Buffer, sealed: Buffer): Buffer {
+export function openValue(key: ValueKey, associated: Buffer, sealed: Buffer): Buffer {
+  return decryptValue(key.key, associated, committedPart(key, sealed));
+}
+
+/** What is sealed under this key, from the nonce on. Throws `integrity_failure` for what is not in this format, or under another key. */
+function committedPart({ commitment, keyOf }: ValueKey, sealed: Buffer): Buffer {
   if (sealed.length < valueOverhead || sealed[0] !== valueFormat) throw new VaultError('integrity_failure');
   if (!timingSafeEqual(sealed.subarray(commitmentAt, nonceAt), commitment)) {
     throw new VaultError('integrity_failure', [], undefined, false, keyOf);
   }
-  return decryptValue(key, sealed.subarray(nonceAt, ciphertextAt), associated, sealed.subarray(ciphertextAt));
+  return sealed.subarray(nonceAt);
 }

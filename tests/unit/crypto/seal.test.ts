@@ -6,11 +6,12 @@ import { decrypt } from '../../../src/crypto/gcm.ts';
 import { associatedData, type RecordKind, type SealContext } from '../../../src/crypto/label.ts';
 import { pad } from '../../../src/crypto/padding.ts';
 import { dataKey, newDataKeyMaterial, open, seal } from '../../../src/crypto/seal.ts';
-import { decryptValue, encryptValue } from '../../../src/crypto/xchacha.ts';
+import { decryptValue } from '../../../src/crypto/xchacha.ts';
 import { VaultError } from '../../../src/errors.ts';
 import { gcmForTwoKeys } from './gcmTwoKeys.ts';
 import { polyForTwoKeys } from './polyTwoKeys.ts';
 import { bitFlips, otherLengths } from './tampering.ts';
+import { encrypted } from './xchachaBytes.ts';
 
 const context: SealContext = {
   tenantId: '019aa001-0000-7000-8000-000000000001',
@@ -74,8 +75,7 @@ describe('seal', () => {
     expect(sealed[0]).toBe(2);
     expect(sealed.subarray(1, 33).equals(key.commitment)).toBe(true);
     const padded = Buffer.concat([Buffer.from('x'), Buffer.of(0x80), Buffer.alloc(30)]);
-    const [nonce, rest] = [sealed.subarray(33, 57), sealed.subarray(57)];
-    expect(decryptValue(key.key, nonce, associatedData(context, 2), rest)).toEqual(padded);
+    expect(decryptValue(key.key, associatedData(context, 2), sealed.subarray(33))).toEqual(padded);
     const material = Buffer.alloc(32, 7);
     const made = dataKey(material);
     // HKDF-Expand by hand (RFC 5869 section 2.3).
@@ -100,10 +100,8 @@ describe('seal', () => {
     }
     // The label says the format too: bytes of one made for the other do not open.
     const [nonce, padded] = [randomBytes(24), pad('x')];
-    const labelled = (format: 1 | 2): Buffer => {
-      const ciphertext = encryptValue(key.key, nonce, associatedData(context, format), padded);
-      return Buffer.concat([Buffer.of(2), key.commitment, nonce, ciphertext]);
-    };
+    const labelled = (format: 1 | 2): Buffer =>
+      Buffer.concat([Buffer.of(2), key.commitment, encrypted(key.key, nonce, associatedData(context, format), padded)]);
     expect(open(key, context, labelled(2)).toString()).toBe('x');
     expect(() => open(key, context, labelled(1))).toThrow('integrity_failure');
   });
@@ -126,9 +124,8 @@ describe('a sealed value that was changed', () => {
 
   test('does not open with a padding that seal would not write', () => {
     const made = (padded: Buffer): Buffer => {
-      const nonce = randomBytes(24);
-      const ciphertext = encryptValue(key.key, nonce, associatedData(context, 2), padded);
-      return Buffer.concat([Buffer.of(2), key.commitment, nonce, ciphertext]);
+      const rest = encrypted(key.key, randomBytes(24), associatedData(context, 2), padded);
+      return Buffer.concat([Buffer.of(2), key.commitment, rest]);
     };
     const good = Buffer.concat([Buffer.of(0x80), Buffer.alloc(31)]);
     expect(open(key, context, made(good))).toHaveLength(0);
@@ -269,7 +266,7 @@ describe('key commitment', () => {
     const rest = Buffer.concat([ciphertext, tag]);
 
     // Control: the bare cipher opens it under both keys, to two different texts.
-    const [one, two] = [key, other].map((each) => decryptValue(each.key, nonce, associated, rest));
+    const [one, two] = [key, other].map((each) => decryptValue(each.key, associated, Buffer.concat([nonce, rest])));
     expect(one?.equals(two ?? Buffer.alloc(0))).toBe(false);
 
     // Control: each key opens it when its own commitment stands before it, so padding and label are no obstacle.

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { expect, test } from 'vitest';
-import { decryptValue, encryptValue } from '../../../src/crypto/xchacha.ts';
+import { expect, test, vi } from 'vitest';
+import { decryptsTo, decryptValue, longNonceLength } from '../../../src/crypto/xchacha.ts';
 import { keystream, tagKey, taggedBlocks, tagOf } from './plainXchacha.ts';
+import { encrypted } from './xchachaBytes.ts';
 
 const hex = (text: string): Buffer => Buffer.from(text, 'hex');
 
@@ -12,15 +13,16 @@ test('answers the example of its draft (draft-irtf-cfrg-xchacha-03, A.3.1)', () 
   const text = Buffer.from(
     "Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, sunscreen would be it.",
   );
-  const sealed = encryptValue(key, nonce, associated, text);
-  expect(Buffer.from(sealed).toString('hex')).toBe(
+  const sealed = encrypted(key, nonce, associated, text);
+  expect(sealed.subarray(0, longNonceLength).equals(nonce)).toBe(true);
+  expect(sealed.subarray(longNonceLength).toString('hex')).toBe(
     'bd6d179d3e83d43b9576579493c0e939572a1700252bfaccbed2902c21396cbb' +
       '731c7f1b0b4aa6440bf3a82f4eda7e39ae64c6708c54c216cb96b72e1213b452' +
       '2f8c9ba40db5d945b11b69b982c1bb9e3f3fac2bc369488f76b2383565d3fff9' +
       '21f9664c97637da9768812f615c68b13b52e' +
       'c0875924c1c7987947deafd8780acf49',
   );
-  expect(decryptValue(key, nonce, associated, Buffer.from(sealed)).equals(text)).toBe(true);
+  expect(decryptValue(key, associated, sealed).equals(text)).toBe(true);
 });
 
 test('agrees with ChaCha20 of OpenSSL and a tag of our own reckoning, at every length around a block', () => {
@@ -30,6 +32,83 @@ test('agrees with ChaCha20 of OpenSSL and a tag of our own reckoning, at every l
     const stream = keystream(key, nonce, length).subarray(64);
     const ciphertext = Buffer.from(text.map((byte, at) => byte ^ (stream[at] ?? 0)));
     const tag = tagOf(tagKey(key, nonce), taggedBlocks(associated, ciphertext));
-    expect(Buffer.from(encryptValue(key, nonce, associated, text)).equals(Buffer.concat([ciphertext, tag]))).toBe(true);
+    expect(encrypted(key, nonce, associated, text).equals(Buffer.concat([nonce, ciphertext, tag]))).toBe(true);
   }
 });
+
+test('opens as what was sealed, and as nothing else', () => {
+  const [key, associated, text] = [randomBytes(32), randomBytes(40), randomBytes(64)];
+  const sealed = encrypted(key, randomBytes(24), associated, text);
+  expect(decryptsTo(key, associated, sealed, text)).toBe(true);
+  for (const other of [randomBytes(64), text.subarray(1), Buffer.concat([text, Buffer.alloc(1)]), Buffer.alloc(0)])
+    expect(decryptsTo(key, associated, sealed, other)).toBe(false);
+  expect(() => decryptsTo(randomBytes(32), associated, sealed, text)).toThrow('integrity_failure');
+  expect(() => decryptsTo(key, randomBytes(40), sealed, text)).toThrow('integrity_failure');
+});
+
+test('a key or a label that does not fit its place is refused before anything is written there', () => {
+  const text = randomBytes(32);
+  for (const length of [0, 31, 33, 64]) {
+    expect(() => encrypted(randomBytes(length), randomBytes(24), Buffer.alloc(0), text)).toThrow('internal');
+  }
+  expect(() => encrypted(randomBytes(32), randomBytes(24), Buffer.alloc(513), text)).toThrow('internal');
+  for (const length of [0, 23, 25]) {
+    expect(() => encrypted(randomBytes(32), randomBytes(length), Buffer.alloc(0), text)).toThrow('internal');
+  }
+  // Control: the longest that fit.
+  const [key, nonce, associated] = [randomBytes(32), randomBytes(24), randomBytes(512)];
+  expect(decryptValue(key, associated, encrypted(key, nonce, associated, text)).equals(text)).toBe(true);
+});
+
+test('values of every size share the desk: a large one makes it larger, and nothing of one gets into another', () => {
+  const seen = [40, 70_000, 31, 64 * 1024, 64 * 1024 + 1, 300_000, 0, 299_999].map((length) => {
+    const [key, associated, text] = [randomBytes(32), randomBytes(60), randomBytes(length)];
+    return { key, associated, text, sealed: encrypted(key, randomBytes(24), associated, text) };
+  });
+  for (const { key, associated, text, sealed } of seen.toReversed())
+    expect(decryptValue(key, associated, sealed).equals(text)).toBe(true);
+});
+
+test('no key stays in the memory of libsodium, and of the plaintext no whole block', async () => {
+  const { fresh, memory } = await freshLibsodium();
+  for (const length of [32, 64, 160, 5_000, 100_000]) {
+    const [key, associated, text] = [randomBytes(32), randomBytes(60), randomBytes(length)];
+    const sealed = encrypted(key, randomBytes(24), associated, text, fresh.encryptValue);
+    // Control: it is the memory that was worked in.
+    expect(memory().includes(sealed)).toBe(true);
+    expect(memory().includes(key)).toBe(false);
+    expect(memory().includes(text.subarray(0, 16))).toBe(false);
+
+    expect(fresh.decryptValue(key, associated, sealed).equals(text)).toBe(true);
+    expect(fresh.decryptsTo(key, associated, sealed, text)).toBe(true);
+    const changed = Buffer.from(sealed);
+    changed.writeUInt8(changed.readUInt8(30) ^ 1, 30);
+    expect(() => fresh.decryptValue(key, associated, changed)).toThrow('integrity_failure');
+    expect(memory().includes(key)).toBe(false);
+    const whole = length - (length % 64);
+    // Every block of a short one, some of a long one's.
+    for (let at = 0; at < whole; at += length > 1_000 ? 1_600 : 16)
+      expect(memory().includes(text.subarray(at, at + 16)), String(at)).toBe(false);
+  }
+});
+
+/** The module once more, with a libsodium of its own whose memory can be looked at. */
+async function freshLibsodium() {
+  interface Instance {
+    readonly exports: Readonly<Record<string, unknown>>;
+  }
+  const { WebAssembly } = globalThis as unknown as {
+    WebAssembly: { instantiate: () => Promise<{ instance: Instance }> };
+  };
+  const instantiate = vi.spyOn(WebAssembly, 'instantiate');
+  vi.resetModules();
+  const fresh = await import('../../../src/crypto/xchacha.ts');
+  const made = await (instantiate.mock.results.at(-1)?.value as ReturnType<typeof WebAssembly.instantiate>);
+  instantiate.mockRestore();
+  const [memory] = Object.values(made.instance.exports).flatMap((one) =>
+    one instanceof Object && 'buffer' in one && one.buffer instanceof ArrayBuffer
+      ? [one as { buffer: ArrayBuffer }]
+      : [],
+  );
+  return { fresh, memory: () => Buffer.from(memory?.buffer ?? expect.fail('no memory')) };
+}
