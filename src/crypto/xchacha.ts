@@ -5,19 +5,21 @@ import { VaultError } from '../errors.ts';
 /**
  * XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03 over RFC 8439) with 192-bit nonces and full tags, by libsodium as WebAssembly; the
  * only place that calls it. For what is small and opened by the dozen: OpenSSL makes three objects for each value, and with them takes
- * five times as long.
+ * several times as long.
  *
  * libsodium works in a memory of its own. One desk in it serves every call, one after the other:
  *
  *   associated data | nonce, ciphertext and tag | key | plaintext
  *
- * What is secret stands at its end and is wiped before the call returns.
+ * What is secret stands at its end and is wiped before the call returns, and with it what ChaCha20 leaves on libsodium's stack.
  */
 export const longNonceLength = 24;
 export const polyTagLength = 16;
 const keyLength = 32;
 /** More than the longest label (label.ts). */
 const associatedRoom = 512;
+/** Far below what an address of 32 bits can count, and more than the database can bring in one value. */
+const mostRoom = 2 ** 28;
 
 const sodium = await loadLibsodium({ getRandomValue: () => randomBytes(4).readUInt32LE() });
 const {
@@ -42,8 +44,13 @@ interface Desk {
 
 let desk = newDesk(64 * 1024);
 
+/** Plaintext that is no whole block goes through a block of its own on the stack, always at the same place. */
+const blockLength = 64;
+const blockOnStack = findBlockOnStack();
+
 /** Throws `internal` where there is no memory. */
 function newDesk(room: number): Desk {
+  if (room > mostRoom) throw new VaultError('internal');
   const nonce = associatedRoom;
   const ciphertext = nonce + longNonceLength;
   const key = ciphertext + room + polyTagLength;
@@ -73,8 +80,35 @@ function laidDesk(key: Uint8Array, associated: Buffer, length: number): Desk {
   return desk;
 }
 
+/** Seals the plaintext that is on it. */
+function sealOn(d: Desk, associatedLength: number, length: number): void {
+  encrypt(d.ciphertext, 0, d.plaintext, length, 0, d.associated, associatedLength, 0, 0, d.nonce, d.key);
+}
+
+/** Opens the ciphertext that is on it. False for a wrong tag. */
+function opensOn(d: Desk, associatedLength: number, length: number): boolean {
+  const sealedLength = length + polyTagLength;
+  return (
+    decrypt(d.plaintext, 0, 0, d.ciphertext, sealedLength, 0, d.associated, associatedLength, 0, d.nonce, d.key) === 0
+  );
+}
+
 function wipe({ key, plaintext }: Desk, length: number): void {
   sodium.HEAPU8.fill(0, key, plaintext + length);
+  sodium.HEAPU8.fill(0, blockOnStack, blockOnStack + blockLength);
+}
+
+/** Opens something random and looks where else it stands. Throws `internal` where that is nowhere: then nothing wipes it. */
+function findBlockOnStack(): number {
+  const bytes = randomBytes(blockLength - 1);
+  const d = laidDesk(randomBytes(keyLength), Buffer.alloc(0), bytes.length);
+  sodium.HEAPU8.set(bytes, d.plaintext);
+  sealOn(d, 0, bytes.length);
+  opensOn(d, 0, bytes.length);
+  sodium.HEAPU8.fill(0, d.key, d.plaintext + bytes.length);
+  const found = Buffer.from(sodium.HEAPU8.buffer).indexOf(bytes);
+  if (found < 0) throw new VaultError('internal');
+  return found;
 }
 
 /**
@@ -90,52 +124,38 @@ export function encryptValue(
   at: number,
 ): void {
   const { length } = plaintext;
-  if (nonce.length !== longNonceLength) throw new VaultError('internal');
+  const written = longNonceLength + length + polyTagLength;
+  if (nonce.length !== longNonceLength || target.length - at < written) throw new VaultError('internal');
   const d = laidDesk(key, associated, length);
-  const memory = sodium.HEAPU8;
-  memory.set(nonce, d.nonce);
-  memory.set(plaintext, d.plaintext);
-  encrypt(d.ciphertext, 0, d.plaintext, length, 0, d.associated, associated.length, 0, 0, d.nonce, d.key);
-  target.set(memory.subarray(d.nonce, d.ciphertext + length + polyTagLength), at);
-  wipe(d, length);
+  try {
+    sodium.HEAPU8.set(nonce, d.nonce);
+    sodium.HEAPU8.set(plaintext, d.plaintext);
+    sealOn(d, associated.length, length);
+    target.set(sodium.HEAPU8.subarray(d.nonce, d.nonce + written), at);
+  } finally {
+    wipe(d, length);
+  }
 }
 
 /** `sealed`: nonce, ciphertext and tag. Throws `integrity_failure`; nothing of the plaintext is released before the tag is checked. */
 export function decryptValue(key: Uint8Array, associated: Buffer, sealed: Buffer): Buffer {
-  return opened(key, associated, sealed, (memory, from, to) => Buffer.from(memory.subarray(from, to)));
+  return opened(key, associated, sealed, (plaintext) => Buffer.from(plaintext));
 }
 
-/** Does `sealed` open, and as this? */
-export function decryptsTo(key: Uint8Array, associated: Buffer, sealed: Buffer, plaintext: Buffer): boolean {
-  return opened(key, associated, sealed, (memory, from, to) => plaintext.equals(memory.subarray(from, to)));
+/** Does `sealed` open, and as this? Throws `integrity_failure` where it does not open. */
+export function decryptsTo(key: Uint8Array, associated: Buffer, sealed: Buffer, expected: Buffer): boolean {
+  return opened(key, associated, sealed, (plaintext) => expected.equals(plaintext));
 }
 
-function opened<T>(
-  key: Uint8Array,
-  associated: Buffer,
-  sealed: Buffer,
-  take: (memory: Uint8Array, from: number, to: number) => T,
-): T {
+/** `take` is given a view of the desk, for as long as it runs. */
+function opened<T>(key: Uint8Array, associated: Buffer, sealed: Buffer, take: (plaintext: Uint8Array) => T): T {
   const length = sealed.length - longNonceLength - polyTagLength;
   if (length < 0) throw new VaultError('integrity_failure');
   const d = laidDesk(key, associated, length);
-  sodium.HEAPU8.set(sealed, d.nonce);
   try {
-    const failed = decrypt(
-      d.plaintext,
-      0,
-      0,
-      d.ciphertext,
-      length + polyTagLength,
-      0,
-      d.associated,
-      associated.length,
-      0,
-      d.nonce,
-      d.key,
-    );
-    if (failed !== 0) throw new VaultError('integrity_failure');
-    return take(sodium.HEAPU8, d.plaintext, d.plaintext + length);
+    sodium.HEAPU8.set(sealed, d.nonce);
+    if (!opensOn(d, associated.length, length)) throw new VaultError('integrity_failure');
+    return take(sodium.HEAPU8.subarray(d.plaintext, d.plaintext + length));
   } finally {
     wipe(d, length);
   }
