@@ -23,6 +23,8 @@ export interface Growing {
   leavesTo(count: number): Promise<number>;
   /** When no leaf waits for the tree any more. */
   integrated(): Promise<void>;
+  /** When PostgreSQL has looked after what was stored: what autovacuum does in the minutes after a large import. */
+  vacuumed(): Promise<void>;
 }
 
 const linesAtOnce = 2_000;
@@ -63,6 +65,7 @@ export async function openGrowing(service: Service, people = synthetic(3)): Prom
     },
     leavesTo: (count) => fillLeaves(ownerUrl, ids, count),
     integrated: () => queueEmpty(ownerUrl),
+    vacuumed: () => vacuum(ownerUrl),
   };
 }
 
@@ -121,6 +124,14 @@ async function fillLeaves(ownerUrl: string, ids: readonly string[], count: numbe
   }
   await closeDatabase(db);
   return stored - had;
+}
+
+async function vacuum(ownerUrl: string): Promise<void> {
+  const owner = new Client({ connectionString: ownerUrl });
+  await owner.connect();
+  // What is not the owner's is left out, with a warning.
+  await owner.query('vacuum (analyze)');
+  await owner.end();
 }
 
 async function queueEmpty(ownerUrl: string): Promise<void> {
