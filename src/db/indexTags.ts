@@ -75,7 +75,7 @@ export function replaceTags(customers: readonly CustomerName[], tags: readonly T
   ];
 }
 
-/** Which of these exclusive tags are held, and by whom. */
+/** Which of these exclusive tags are held, and by whom. A look-up for each: in a young vault a join read all tags of the tenant. */
 export function findExclusiveTags(
   tenantId: string,
   tags: readonly { field: string; tag: Buffer }[],
@@ -88,7 +88,12 @@ export function findExclusiveTags(
     'find_exclusive_tags',
     `select t.field, t.tag, t.customer_id as "customerId"
        from unnest($2::text[], $3::bytea[]) as q (field, tag)
-       join amanat.index_tags t on t.tenant_id = $1::uuid and t.field = q.field and t.tag = q.tag and t.exclusive`,
+      cross join lateral (
+        select i.field, i.tag, i.customer_id
+          from amanat.index_tags i
+         where i.tenant_id = $1::uuid and i.field = q.field and i.tag = q.tag and i.exclusive
+         limit 1
+      ) t`,
     [tenantId, tags.map((t) => t.field), tags.map((t) => t.tag)],
   );
 }
