@@ -87,7 +87,7 @@ async function grow(grows: Growing, { customers, leaves }: Stage): Promise<reado
   await grows.integrated();
   const integrated = performance.now();
   await grows.vacuumed();
-  const rate = (count: number, ms: number): number => (count === 0 ? Number.NaN : Math.round((count * 1000) / ms));
+  const rate = (count: number, ms: number): number => (count <= 0 ? Number.NaN : Math.round((count * 1000) / ms));
   return [
     { name: 'customers imported', value: rate(customers - had, stored - began), unit: 'a second' },
     { name: 'leaves stored', value: rate(added, filled - stored), unit: 'a second' },

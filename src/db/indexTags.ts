@@ -75,7 +75,7 @@ export function replaceTags(customers: readonly CustomerName[], tags: readonly T
   ];
 }
 
-/** Which of these exclusive tags are held, and by whom. A look-up for each: in a young vault a join read all tags of the tenant. */
+/** Which of these exclusive tags are held, and by whom. A look-up for each, as in customerReads.ts. */
 export function findExclusiveTags(
   tenantId: string,
   tags: readonly { field: string; tag: Buffer }[],
