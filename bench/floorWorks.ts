@@ -28,7 +28,6 @@ export async function seedFloor(url: string, count: number): Promise<FloorSeed> 
      returning id, national_id as nid`,
     [JSON.stringify(bodies)],
   );
-  await client.query('analyze customers');
   await client.end();
   return { ids: rows.map((r) => r.id), nationalIds: rows.map((r) => r.nid), people };
 }

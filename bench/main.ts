@@ -71,17 +71,28 @@ async function bothSides(processes: number, customers: number): Promise<Side> {
   const { floorUrl, postgres } = await floorDatabase(ownerUrl);
   const floor = await startFloor(floorUrl, processes);
   console.log(`seeding ${customers} customers on both sides, ${processes} process(es) each …`);
+  const vault = vaultWorks(service.url, await seedVault(service, customers));
+  const plain = floorWorks(floor.url, await seedFloor(floorUrl, customers));
+  // Both sides of one age: a planner without statistics is that of a vault's first seconds.
+  await analyze(ownerUrl);
   return {
     service,
     ownerUrl,
     postgres,
-    floor: floorWorks(floor.url, await seedFloor(floorUrl, customers)),
-    vault: vaultWorks(service.url, await seedVault(service, customers)),
+    floor: plain,
+    vault,
     async stop() {
       await floor.stop();
       await service.stop();
     },
   };
+}
+
+async function analyze(ownerUrl: string): Promise<void> {
+  const client = new Client({ connectionString: ownerUrl });
+  await client.connect();
+  await client.query('analyze');
+  await client.end();
 }
 
 /** The figures that are set for two processes: for reads alone. */

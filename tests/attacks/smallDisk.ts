@@ -2,15 +2,20 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, fsyncSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { readPostmasterFile } from '../../src/db/postmaster.ts';
 import { factsOf, foreignService } from '../support/embeddedService.ts';
-import type { TestDatabase } from '../support/postgres.ts';
-import { serviceDatabase } from './ownCluster.ts';
+import { withClient, type TestDatabase } from '../support/postgres.ts';
+import { serviceDatabase, until } from './ownCluster.ts';
 
 /** A PostgreSQL whose disk is small enough to be filled to the last byte. */
 export interface SmallDisk {
   readonly database: TestDatabase;
   fill(): void;
   free(): void;
+  /** Once it falls over it stays so until `recover`: neither its postmaster nor its supervisor starts it again. */
+  keepFallen(): Promise<void>;
+  untilFallen(): Promise<void>;
+  recover(): void;
   stop(): Promise<void>;
 }
 
@@ -38,10 +43,24 @@ export async function smallDisk(megabytes: number): Promise<SmallDisk> {
   const inside = join('/proc', String(supervisorPid), 'root', place);
   const ballast = join(inside, 'ballast');
   const secret = readFileSync(join(inside, 'data', 'superuser.secret'), 'utf8').trim();
+  const database = await serviceDatabase(ownerUrl, secret);
   return {
-    database: await serviceDatabase(ownerUrl, secret),
+    database,
     fill: () => fillUp(ballast),
     free: () => rmSync(ballast, { force: true }),
+    async keepFallen() {
+      await withClient(database.superuserUrl, async (superuser) => {
+        await superuser.query('alter system set restart_after_crash = off');
+        await superuser.query('select pg_reload_conf()');
+        await until(async () => {
+          const { rows } = await superuser.query<{ restart_after_crash: string }>('show restart_after_crash');
+          return rows[0]?.restart_after_crash === 'off';
+        });
+      });
+      process.kill(supervisorPid, 'SIGSTOP');
+    },
+    untilFallen: () => until(() => readPostmasterFile(join(inside, 'data', 'cluster')) === undefined),
+    recover: () => void process.kill(supervisorPid, 'SIGCONT'),
     async stop() {
       service.child.kill('SIGKILL');
       await service.exited;
