@@ -208,8 +208,24 @@ function putNames(cursor: Cursor, names: readonly string[]): void {
   if (Object.isFrozen(names)) laidOut.set(names, Buffer.from(cursor.bytes.subarray(start, cursor.at)));
 }
 
-function takeNames(cursor: Cursor): string[] {
-  return Array.from({ length: takeByte(cursor) }, () => takeText(cursor));
+/** The same lists stand in most leaves; so many of them are read once. */
+const readBefore = new Map<string, readonly string[]>();
+const mostReadBefore = 256;
+
+function takeNames(cursor: Cursor): readonly string[] {
+  const start = cursor.at;
+  const count = takeByte(cursor);
+  let end = cursor.at;
+  for (let i = 0; i < count; i++) end += 1 + (cursor.bytes[end] ?? 0);
+  const run = cursor.bytes.toString('latin1', start, end);
+  const known = readBefore.get(run);
+  if (known !== undefined) {
+    cursor.at = end;
+    return known;
+  }
+  const names = Object.freeze(Array.from({ length: count }, () => takeText(cursor)));
+  if (readBefore.size < mostReadBefore) readBefore.set(run, names);
+  return names;
 }
 
 function putReference(cursor: Cursor, kind: string | undefined, id: string | undefined): void {
