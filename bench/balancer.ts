@@ -13,7 +13,7 @@ import { startPgbouncer } from '../tests/support/pgbouncer.ts';
 import { openMeter } from './cost.ts';
 import { compare, tableOf, type Rounds } from './growthRounds.ts';
 import { load } from './load.ts';
-import { firstLine, startService } from './processes.ts';
+import { firstLine, shipped, startService } from './processes.ts';
 import { seedVault } from './seed.ts';
 import { vaultWorks, type VaultWork } from './vaultWorks.ts';
 
@@ -90,7 +90,7 @@ async function startPair(env: Readonly<Record<string, string>>): Promise<Pair> {
   for (let n = 0; n < 2; n += 1) {
     const folder = await mkdtemp(join(tmpdir(), 'amanat-balanced-'));
     const settings = { AMANAT_PORT: '0', AMANAT_DATA_DIR: folder, AMANAT_RATE_LIMIT: '10000000' };
-    const child = spawn(process.execPath, [join(root, 'dist/main.js')], {
+    const child = spawn(process.execPath, [...shipped], {
       cwd: root,
       env: { PATH: process.env['PATH'], AMANAT_ISSUER: 'http://127.0.0.1', ...settings, ...env },
       stdio: ['ignore', 'pipe', 'ignore'],

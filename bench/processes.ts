@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +8,17 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
+
+/** What comes after `node` where the service is started as shipped: the flags, and the program. */
+export const shipped: readonly string[] = commandOf(
+  JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { readonly scripts: { readonly start: string } },
+);
+
+function commandOf({ scripts }: { readonly scripts: { readonly start: string } }): readonly string[] {
+  const [, words] = /&& node (.+)$/.exec(scripts.start) ?? [];
+  if (words === undefined) throw new Error('package.json does not say how the service is started');
+  return words.split(' ');
+}
 
 /** `npm run bench -- profile create`: where the service spends its time, for Chrome's or any other viewer. */
 const profiling = process.argv.includes('profile') ? ['--cpu-prof', '--cpu-prof-dir=dist-bench/profiles'] : [];
@@ -48,7 +60,7 @@ export interface Service extends Started {
 export async function startService(workers: number, again?: string, metricsPort?: number): Promise<Service> {
   const folder = again ?? (await mkdtemp(join(tmpdir(), 'amanat-bench-')));
   const began = performance.now();
-  const child = spawn(process.execPath, [...profiling, join(root, 'dist/main.js')], {
+  const child = spawn(process.execPath, [...profiling, ...shipped], {
     cwd: root,
     env: {
       PATH: process.env['PATH'],

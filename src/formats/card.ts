@@ -20,42 +20,55 @@ const secret = '(?:cvv2?|cvc2?|رمزدوم|رمزپویا|تاریخانقضا)
 // Three digits right before, or two soon after, in a text without spaces, marks and punctuation.
 const secretNearDigits = new RegExp(`\\d{3}${secret}|${secret}\\D{0,14}\\d\\D{0,3}\\d`, 'u');
 
-/** True where the text holds a card number (16 digits that pass Luhn) or a card's secret, in any script or spacing. */
-export function containsCardData(text: string): boolean {
-  const { digits, maySpellSecret } = glance(text);
+/**
+ * True where the text holds a card number (16 digits that pass Luhn) or a card's secret, in any script or spacing. With the name of
+ * what it is the value of before it, a secret is found as «cvv2: 123» too.
+ */
+export function containsCardData(text: string, name = ''): boolean {
+  const [own, named] = [glance(text), glance(name)];
+  const digits = own.digits + named.digits;
+  const maySpellSecret = isAnySecretIn(own.letters | named.letters);
   if (digits === 0 || (digits < 16 && !maySpellSecret)) return false;
-  const written = digits >= 16 ? text.replace(uuids, ' ') : text;
+  const whole = name === '' ? text : `${name}: ${text}`;
+  const written = digits >= 16 ? whole.replace(uuids, ' ') : whole;
   // Nothing but such a reference.
-  if (!maySpellSecret && written !== text && glance(written).digits < 16) return false;
+  if (!maySpellSecret && written !== whole && glance(written).digits < 16) return false;
   const folded = foldLetters(written.replace(presentationForms, (form) => form.normalize('NFKC')));
   if (digits >= 16 && cardNumberCandidates(folded).some(isCardNumber)) return true;
   return maySpellSecret && secretNearDigits.test(lettersAndDigits(folded));
 }
 
+/** How many digits, in any script, and which of the rarest letters of a secret's name. */
+interface Glance {
+  readonly digits: number;
+  readonly letters: number;
+}
+
+const bit = { c: 1, v: 2, zain: 4, qaf: 8, dad: 16, form: 32 } as const;
 const [c, v, zain, qaf, dad] = ['c', 'v', 'ز', 'ق', 'ض'].map((letter) => letter.charCodeAt(0));
 
-/**
- * One look at every character, since this stands before each value of each request: how many digits, in any script, and
- * are the rarest letters of a secret's name there (`cv`, ز, ق with ض), or a presentation form, which could be any letter?
- */
-function glance(text: string): { readonly digits: number; readonly maySpellSecret: boolean } {
+/** What is in every name of a secret: `cv`, ز, ق with ض; or a presentation form, which could be any letter. */
+const spelling = [bit.c | bit.v, bit.zain, bit.qaf | bit.dad, bit.form];
+
+const isAnySecretIn = (letters: number): boolean => spelling.some((all) => (letters & all) === all);
+
+/** One look at every character, since this stands before each value of each request. */
+function glance(text: string): Glance {
   let digits = 0;
-  let [sawC, sawV, sawZain, sawQaf, sawDad, sawForm] = [false, false, false, false, false, false];
+  let letters = 0;
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);
-    const lower = unit | 0x20;
     if (isDigit(unit)) digits++;
     else if (unit < 0x80) {
-      sawC ||= lower === c;
-      sawV ||= lower === v;
-    } else {
-      sawZain ||= unit === zain;
-      sawQaf ||= unit === qaf;
-      sawDad ||= unit === dad;
-      sawForm ||= unit >= 0xfb50;
-    }
+      const lower = unit | 0x20;
+      if (lower === c) letters |= bit.c;
+      else if (lower === v) letters |= bit.v;
+    } else if (unit === zain) letters |= bit.zain;
+    else if (unit === qaf) letters |= bit.qaf;
+    else if (unit === dad) letters |= bit.dad;
+    else if (unit >= 0xfb50) letters |= bit.form;
   }
-  return { digits, maySpellSecret: (sawC && sawV) || sawZain || (sawQaf && sawDad) || sawForm };
+  return { digits, letters };
 }
 
 /** ASCII, Persian, Arabic, full width. */

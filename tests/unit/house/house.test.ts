@@ -100,6 +100,14 @@ describe('what is shipped', () => {
       expect(text).toMatch(outside);
   });
 
+  test('is started with the same flags from an image and by npm start', () => {
+    const text = (path: string) => readFileSync(join(root, path), 'utf8');
+    const { scripts } = JSON.parse(text('package.json')) as { readonly scripts: Readonly<Record<string, string>> };
+    const [, command = ''] = /^CMD (\[.+\])$/m.exec(text('Dockerfile')) ?? [];
+    expect(scripts['start']).toMatch(/&& node (?:--\S+ )*dist\/main\.js$/);
+    expect((JSON.parse(command) as string[]).join(' ')).toBe(scripts['start']?.split(' && ').at(-1));
+  });
+
   test('tests that read what others publish look whether it is there', () => {
     const here = 'tests/unit/house/house.test.ts';
     const reading = filesBelow(['tests'], /\.ts$/).filter(({ path, text }) => path !== here && outside.test(text));
