@@ -1,6 +1,6 @@
 import { setPriority } from 'node:os';
 import { any } from './floorWorks.ts';
-import { load, type Request } from './load.ts';
+import { load, type Measured, type Request } from './load.ts';
 
 /**
  * A flood in a process of its own, so that whoever is measured beside it does not wait for whoever floods. It sends from the same
@@ -13,10 +13,21 @@ export interface FloodOrder {
   readonly seconds: number;
 }
 
+/** Said once when it is under way, and once when it is over. */
+export type FloodNews = 'underway' | Measured;
+
 process.once('message', (message) => void answer(message as FloodOrder));
 
 async function answer({ url, requests, connections, seconds }: FloodOrder): Promise<void> {
   setPriority(10);
-  process.send?.(await load({ url, next: () => any(requests) }, connections, seconds));
+  const tell = (news: FloodNews) => process.send?.(news);
+  let sent = 0;
+  const next = () => {
+    sent += 1;
+    // Each connection has been opened, and most have had an answer.
+    if (sent === 2 * connections) tell('underway');
+    return any(requests);
+  };
+  tell(await load({ url, next }, connections, seconds));
   process.disconnect();
 }

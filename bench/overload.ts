@@ -1,9 +1,10 @@
 import { execFile, fork } from 'node:child_process';
+import { on } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { memoryOf, mostMemory } from './figures.ts';
-import type { FloodOrder } from './flood.ts';
+import type { FloodNews, FloodOrder } from './flood.ts';
 import { load, median, type Measured, type Work } from './load.ts';
 import { startService, type Service } from './processes.ts';
 import { seedVault } from './seed.ts';
@@ -37,15 +38,26 @@ async function secondTenant(service: Service): Promise<Service> {
   return { ...service, firstRun: made };
 }
 
-/** The flood is under way when this has been called for a second. */
-function floodOf({ url, next }: Work): Promise<Measured> {
+interface Flood {
+  readonly underway: Promise<void>;
+  readonly over: Promise<Measured>;
+}
+
+function floodOf({ url, next }: Work): Flood {
   const { connections, seconds } = flood;
   const order: FloodOrder = { url, requests: Array.from({ length: 200 }, next), connections, seconds };
   const child = fork(new URL('./flood.js', import.meta.url));
   child.send(order);
-  return new Promise((resolve, reject) => {
-    child.once('message', (done) => resolve(done as Measured)).once('error', reject);
-  });
+  const news = on(child, 'message') as AsyncIterator<[FloodNews], [FloodNews]>;
+  const first = news.next();
+  return {
+    underway: first.then(() => undefined),
+    over: first.then(async () => {
+      const [last] = (await news.next()).value;
+      if (last === 'underway') throw new Error('a flood begins once');
+      return last;
+    }),
+  };
 }
 
 export async function overload(): Promise<void> {
@@ -61,9 +73,9 @@ export async function overload(): Promise<void> {
       for (let round = 0; round < rounds; round += 1) {
         const alone = await load(other, work.connections, work.seconds);
         const flooded = Array.from({ length: flood.clients }, () => floodOf(flooder));
-        await new Promise((resolve) => setTimeout(resolve, 1_000));
+        await Promise.all(flooded.map(({ underway }) => underway));
         const during = await load(other, work.connections, work.seconds);
-        const flooding = await Promise.all(flooded);
+        const flooding = await Promise.all(flooded.map(({ over }) => over));
         seen.push({ alone, during, after: await load(other, work.connections, work.seconds), flooding });
       }
       return seen;
