@@ -17,12 +17,37 @@ export interface Hit extends CountKey {
   readonly subjectId?: string;
 }
 
+interface Bound {
+  readonly windowMs: number;
+  readonly most: number;
+}
+type Bounds = Readonly<Record<Measure, Readonly<Record<CountKey['readerKind'], Bound>>>>;
+
+/** They are asked for with every leaf, and change with the policy. */
+const worked = new WeakMap<Monitoring, Bounds>();
+
 /** What of the policy bounds a measure. */
-export function boundsOf(monitoring: Monitoring, measure: Measure, readerKind: CountKey['readerKind']) {
-  const { reads, subjects, outOfHours, refused } = monitoring;
-  const rules = { reads, subjects, out_of_hours: { ...outOfHours, client: Infinity }, refused } as const;
-  const rule = rules[measure];
-  return { windowMs: lengthOf(rule.window), most: rule[readerKind] };
+export function boundsOf(monitoring: Monitoring, measure: Measure, readerKind: CountKey['readerKind']): Bound {
+  const bounds = worked.get(monitoring) ?? boundsIn(monitoring);
+  worked.set(monitoring, bounds);
+  return bounds[measure][readerKind];
+}
+
+function boundsIn({ reads, subjects, outOfHours, refused }: Monitoring): Bounds {
+  const rule = ({
+    window,
+    person,
+    client,
+  }: Monitoring['reads' | 'subjects' | 'refused' | 'outOfHours'] & { readonly client: number }) => {
+    const windowMs = lengthOf(window);
+    return { person: { windowMs, most: person }, client: { windowMs, most: client } };
+  };
+  return {
+    reads: rule(reads),
+    subjects: rule(subjects),
+    out_of_hours: rule({ ...outOfHours, client: Infinity }),
+    refused: rule(refused),
+  };
 }
 
 /** Milliseconds of an ISO 8601 duration, months and years as they began in 1970. */
@@ -65,7 +90,7 @@ function countsFor(profile: Profile, monitoring: Monitoring, leaf: AuditLeaf) {
   return {
     reads,
     subjects: { client: reads && !own, person: allowed && !own && leaf.full.length + leaf.masked.length > 0 },
-    out_of_hours: reads && isOff(monitoring.outOfHours, new Date(leaf.at)),
+    out_of_hours: reads && leaf.actor !== '' && isOff(monitoring.outOfHours, new Date(leaf.at)),
     refused: !allowed,
   };
 }
@@ -78,7 +103,8 @@ function isOff({ opens, closes, daysOff }: Monitoring['outOfHours'], at: Date): 
 }
 
 /** Windows begin where days of Tehran do. */
+const midnight = startOfDay('1970-01-01');
+
 function windowOf(at: number, windowMs: number): Date {
-  const midnight = startOfDay('1970-01-01');
   return new Date(at - ((((at - midnight) % windowMs) + windowMs) % windowMs));
 }
