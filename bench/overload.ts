@@ -1,5 +1,5 @@
 import { execFile, fork } from 'node:child_process';
-import { on } from 'node:events';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -12,9 +12,9 @@ import { vaultWorks } from './vaultWorks.ts';
 
 /**
  * `npm run bench -- overload`: one tenant floods the vault by two clients while another goes on with its work. Three rounds, each:
- * the other tenant alone, the same during the flood, and again right after it. Bounded: loopback, 400 connections, six seconds a round.
+ * the other tenant alone, the same during the flood, and again right after it. Bounded: loopback, 400 connections, eight seconds a round.
  */
-const flood = { connections: 200, clients: 2, seconds: 6 };
+const flood = { connections: 200, clients: 2, seconds: 8 };
 const work = { connections: 16, seconds: 4 };
 const rounds = 3;
 
@@ -48,16 +48,23 @@ function floodOf({ url, next }: Work): Flood {
   const order: FloodOrder = { url, requests: Array.from({ length: 200 }, next), connections, seconds };
   const child = fork(new URL('./flood.js', import.meta.url));
   child.send(order);
-  const news = on(child, 'message') as AsyncIterator<[FloodNews], [FloodNews]>;
-  const first = news.next();
-  return {
-    underway: first.then(() => undefined),
-    over: first.then(async () => {
-      const [last] = (await news.next()).value;
-      if (last === 'underway') throw new Error('a flood begins once');
-      return last;
-    }),
+  const ended = new AbortController();
+  child.once('exit', () => setImmediate(() => ended.abort()));
+  const heard = async (): Promise<FloodNews> => {
+    const [news] = (await once(child, 'message', { signal: ended.signal })) as [FloodNews];
+    return news;
   };
+  const first = heard();
+  const begin = async (): Promise<void> => {
+    if ((await first) !== 'underway') throw new Error('the flood was over before it was one');
+  };
+  const finish = async (): Promise<Measured> => {
+    await first;
+    const last = await heard();
+    if (last === 'underway') throw new Error('a flood begins once');
+    return last;
+  };
+  return { underway: begin(), over: finish() };
 }
 
 export async function overload(): Promise<void> {

@@ -208,7 +208,7 @@ function putNames(cursor: Cursor, names: readonly string[]): void {
   if (Object.isFrozen(names)) laidOut.set(names, Buffer.from(cursor.bytes.subarray(start, cursor.at)));
 }
 
-/** The same lists stand in most leaves; so many of them are read once. */
+/** The same lists stand in most leaves and are read once; when so many are known, it begins anew. */
 const readBefore = new Map<string, readonly string[]>();
 const mostReadBefore = 256;
 
@@ -224,7 +224,8 @@ function takeNames(cursor: Cursor): readonly string[] {
     return known;
   }
   const names = Object.freeze(Array.from({ length: count }, () => takeText(cursor)));
-  if (readBefore.size < mostReadBefore) readBefore.set(run, names);
+  if (readBefore.size >= mostReadBefore) readBefore.clear();
+  readBefore.set(run, names);
   return names;
 }
 

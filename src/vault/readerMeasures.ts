@@ -28,8 +28,8 @@ const worked = new WeakMap<Monitoring, Bounds>();
 
 /** What of the policy bounds a measure. */
 export function boundsOf(monitoring: Monitoring, measure: Measure, readerKind: CountKey['readerKind']): Bound {
-  const bounds = worked.get(monitoring) ?? boundsIn(monitoring);
-  worked.set(monitoring, bounds);
+  let bounds = worked.get(monitoring);
+  if (bounds === undefined) worked.set(monitoring, (bounds = boundsIn(monitoring)));
   return bounds[measure][readerKind];
 }
 
@@ -102,9 +102,9 @@ function isOff({ opens, closes, daysOff }: Monitoring['outOfHours'], at: Date): 
   return clock < opens || clock >= closes || daysOff.some((off) => off === day);
 }
 
-/** Windows begin where days of Tehran do. */
 const midnight = startOfDay('1970-01-01');
 
+/** Windows begin where days of Tehran do. */
 function windowOf(at: number, windowMs: number): Date {
   return new Date(at - ((((at - midnight) % windowMs) + windowMs) % windowMs));
 }

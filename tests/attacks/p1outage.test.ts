@@ -184,10 +184,10 @@ describe.skipIf(!mountable)('P1: the disk is full', () => {
   test('the log cannot be written and PostgreSQL falls over: the same, without a restart of the service', async () => {
     const logged = () => withClient(vault.db.superuserUrl, (superuser) => readsLogged(superuser, work));
     const before = await logged();
-    await disk.keepFallen();
-    disk.fill();
     let served;
     try {
+      await disk.keepFallen();
+      disk.fill();
       await expect(fillLog(disk)).rejects.toThrow();
       await disk.untilFallen();
       expectSilence(await makeAll(work.calls), work.canaries);

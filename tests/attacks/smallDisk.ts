@@ -44,11 +44,14 @@ export async function smallDisk(megabytes: number): Promise<SmallDisk> {
   const ballast = join(inside, 'ballast');
   const secret = readFileSync(join(inside, 'data', 'superuser.secret'), 'utf8').trim();
   const database = await serviceDatabase(ownerUrl, secret);
+  const fallen = () => readPostmasterFile(join(inside, 'data', 'cluster')) === undefined;
+  const recover = () => void process.kill(supervisorPid, 'SIGCONT');
   return {
     database,
     fill: () => fillUp(ballast),
     free: () => rmSync(ballast, { force: true }),
     async keepFallen() {
+      if (fallen()) throw new Error('it has fallen already, or is looked for where it is not');
       await withClient(database.superuserUrl, async (superuser) => {
         await superuser.query('alter system set restart_after_crash = off');
         await superuser.query('select pg_reload_conf()');
@@ -56,12 +59,15 @@ export async function smallDisk(megabytes: number): Promise<SmallDisk> {
           const { rows } = await superuser.query<{ restart_after_crash: string }>('show restart_after_crash');
           return rows[0]?.restart_after_crash === 'off';
         });
+        // It holds for the postmaster that runs, and not for the one that comes after it.
+        await superuser.query('alter system reset restart_after_crash');
       });
       process.kill(supervisorPid, 'SIGSTOP');
     },
-    untilFallen: () => until(() => readPostmasterFile(join(inside, 'data', 'cluster')) === undefined),
-    recover: () => void process.kill(supervisorPid, 'SIGCONT'),
+    untilFallen: () => until(fallen),
+    recover,
     async stop() {
+      recover();
       service.child.kill('SIGKILL');
       await service.exited;
       rmSync(place, { recursive: true, force: true });

@@ -95,6 +95,20 @@ describe('audit leaf', () => {
     expect(decodeLeaf(encodeLeaf({ ...leaf, full: fixed, masked: fixed })).masked).toEqual(['givenName', 'mobile']);
   });
 
+  test('a list of names is read once, for nobody to change, and not for ever', () => {
+    const [vector] = vectors;
+    if (vector === undefined) throw new Error('no vector');
+    const bytes = (...full: string[]) => encodeLeaf({ ...leafOf(vector), full });
+    const [once, again] = [decodeLeaf(bytes('givenName', 'iban')).full, decodeLeaf(bytes('givenName', 'iban')).full];
+    expect(again).toBe(once);
+    expect(Object.isFrozen(once)).toBe(true);
+    expect(decodeLeaf(bytes('givenName', 'ibam')).full).toEqual(['givenName', 'ibam']);
+    for (let i = 0; i < 300; i += 1) decodeLeaf(bytes(`f${i}`));
+    const anew = decodeLeaf(bytes('givenName', 'iban')).full;
+    expect(anew).toEqual(once);
+    expect(anew).not.toBe(once);
+  });
+
   test('two leaves share their bytes only when they are equal', () => {
     fc.assert(
       fc.property(leaves, leaves, (a, b) => {

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -105,7 +106,11 @@ describe('what is shipped', () => {
     const { scripts } = JSON.parse(text('package.json')) as { readonly scripts: Readonly<Record<string, string>> };
     const [, command = ''] = /^CMD (\[.+\])$/m.exec(text('Dockerfile')) ?? [];
     expect(scripts['start']).toMatch(/&& node (?:--\S+ )*dist\/main\.js$/);
-    expect((JSON.parse(command) as string[]).join(' ')).toBe(scripts['start']?.split(' && ').at(-1));
+    const words = JSON.parse(command) as string[];
+    expect(words.join(' ')).toBe(scripts['start']?.split(' && ').at(-1));
+    const starts = (flags: readonly string[]) => spawnSync(process.execPath, [...flags, '-e', '0']).status;
+    expect(starts(words.slice(1, -1))).toBe(0);
+    expect(starts(['--max-semi-spaces-size=32']), 'control: one that Node does not know').not.toBe(0);
   });
 
   test('tests that read what others publish look whether it is there', () => {
