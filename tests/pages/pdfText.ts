@@ -19,6 +19,12 @@ interface Painted {
 type Matrix = readonly [number, number, number, number, number, number];
 type Page = readonly Painted[];
 
+interface Font {
+  /** Hex digits of a glyph's code: a font of drawings (Type 3, bold made of a face that has none) has codes of one byte. */
+  readonly digits: 2 | 4;
+  readonly text: ReadonlyMap<number, string>;
+}
+
 const unit: Matrix = [1, 0, 0, 1, 0, 0];
 
 function product(m: Matrix, n: Matrix): Matrix {
@@ -106,11 +112,11 @@ function paintedOn(objects: ReadonlyMap<string, PdfObject>, page: PdfObject): Pa
   const height = Number(/\/MediaBox \[0 0 [\d.]+ ([\d.]+)\]/.exec(page.dictionary)?.[1]);
   const listed = /\/Font <<(.*?)>>/s.exec(page.dictionary)?.[1] ?? '';
   const fonts = new Map(
-    [...listed.matchAll(/\/(\w+) (\d+) 0 R/g)].map((font) => [font[1], mapOf(objects, font[2] ?? '')] as const),
+    [...listed.matchAll(/\/(\w+) (\d+) 0 R/g)].map((font) => [font[1], fontOf(objects, font[2] ?? '')] as const),
   );
   const painted: Painted[] = [];
   const stack: Matrix[] = [];
-  let [space, line, font] = [unit, unit, new Map<number, string>() as ReadonlyMap<number, string>];
+  let [space, line, font]: [Matrix, Matrix, Font] = [unit, unit, { digits: 4, text: new Map() }];
   for (const { operator, numbers, operands } of operationsOf(content ?? '')) {
     const six = numbers.slice(-6) as unknown as Matrix;
     if (operator === 'q') stack.push(space);
@@ -121,8 +127,9 @@ function paintedOn(objects: ReadonlyMap<string, PdfObject>, page: PdfObject): Pa
     else if (operator === 'Tf') font = fonts.get(/\/(\w+) [\d.]+ *$/.exec(operands)?.[1] ?? '') ?? font;
     else {
       const [, , , , x, y] = product(line, space);
-      const codes = [...operands.matchAll(/<([0-9A-Fa-f]+)>/g)].flatMap((hex) => hex[1]?.match(/.{4}/g) ?? []);
-      const text = codes.map((code) => font.get(Number.parseInt(code, 16)) ?? '\uFFFD').join('');
+      const code = font.digits === 2 ? /../g : /.{4}/g;
+      const codes = [...operands.matchAll(/<([0-9A-Fa-f]+)>/g)].flatMap((hex) => hex[1]?.match(code) ?? []);
+      const text = codes.map((one) => font.text.get(Number.parseInt(one, 16)) ?? '\uFFFD').join('');
       painted.push({ text: text.normalize('NFKC'), x, y: height - y });
     }
   }
@@ -141,6 +148,11 @@ function operationsOf(content: string) {
     operands,
     numbers: (operands.match(/-?\d*\.?\d+/g) ?? []).map(Number),
   }));
+}
+
+function fontOf(objects: ReadonlyMap<string, PdfObject>, id: string): Font {
+  const isDrawn = /\/Subtype \/Type3\b/.test(objects.get(id)?.dictionary ?? '');
+  return { digits: isDrawn ? 2 : 4, text: mapOf(objects, id) };
 }
 
 /** Glyph to text, as the font's ToUnicode map has it. */
