@@ -101,7 +101,7 @@ describe.each(Object.entries(faults))('P1: %s', (_name, { strike, lift, hidden }
       // Twice at once, but for the create: its Idempotency-Key may be in flight only once.
       const again = work.calls.filter(({ name }) => name !== 'a create');
       expectSilence(await makeAll([...work.calls, ...again]), work.canaries);
-      await expectRefused(work, { looksUp: true });
+      await expectRefused(work, 'told');
       await expect(office.desk.shop.as(undefined), 'no token without its leaf').rejects.toThrow('token: 503');
       // One look at readiness stands for a second.
       vault.advance(1_001);

@@ -41,7 +41,7 @@ describe('P1: PostgreSQL is away', () => {
     await cluster.halt();
     try {
       expectSilence(await makeAll([...work.calls, ...work.calls]), work.canaries);
-      await expectRefused(work, { looksUp: false });
+      await expectRefused(work, 'silent');
       // Nobody's token can be told from a revoked one now.
       vault.advance(5_000);
       expectSilence(await makeAll(work.calls), work.canaries);
@@ -61,7 +61,7 @@ describe('P1: PostgreSQL is away', () => {
     cluster.freeze();
     try {
       expectSilence(await makeAll(work.calls), work.canaries);
-      await expectRefused(work, { looksUp: false });
+      await expectRefused(work, 'silent');
       vault.advance(5_000);
       expectSilence(await makeAll(work.calls), work.canaries);
     } finally {
@@ -86,7 +86,7 @@ describe('P1: PostgreSQL is away', () => {
     const length = await tableLength(cluster);
     try {
       await expectSilenceOnceFull(vault, work, () => limitFiles(cluster, String(length)));
-      await expectRefused(work, { looksUp: true });
+      await expectRefused(work, 'told');
     } finally {
       limitFiles(cluster, 'unlimited');
     }
@@ -172,7 +172,8 @@ describe.skipIf(!mountable)('P1: the disk is full', () => {
   test('tables cannot grow: nothing is served that has no leaf, and it passes when there is room again', async () => {
     try {
       await expectSilenceOnceFull(vault, work, () => disk.fill());
-      await expectRefused(work, { looksUp: true });
+      // A connection of the pool that is made anew may be refused: PostgreSQL writes a file with its first look.
+      await expectRefused(work, 'either');
     } finally {
       disk.free();
     }
@@ -191,7 +192,7 @@ describe.skipIf(!mountable)('P1: the disk is full', () => {
       await expect(fillLog(disk)).rejects.toThrow();
       await disk.untilFallen();
       expectSilence(await makeAll(work.calls), work.canaries);
-      await expectRefused(work, { looksUp: false });
+      await expectRefused(work, 'silent');
       disk.recover();
       served = await servedMeanwhile(work);
     } finally {
