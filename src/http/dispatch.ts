@@ -35,6 +35,9 @@ type Params = Incoming['params'];
 /** Serves one request on a route, whatever happens. Never rejects. */
 export async function serve<Caller>(doors: Doors<Caller>, route: Route, res: Reply, params: Params): Promise<void> {
   const exchange = res.locals;
+  const { left } = exchange;
+  // From here on it is over when its work is, and not when a client goes away.
+  exchange.left = undefined;
   let request: Incoming | undefined;
   try {
     request = await admit(doors, route, res, params);
@@ -47,7 +50,8 @@ export async function serve<Caller>(doors: Doors<Caller>, route: Route, res: Rep
     refuse(route, res, error);
   } finally {
     // Not when the answer is taken: one queued behind others on a connection that breaks never is, and tells nobody.
-    res.locals.leave?.();
+    exchange.leave?.();
+    left?.();
   }
 }
 

@@ -12,7 +12,7 @@ import { sendProblem } from './problem.ts';
 import { requestIds } from './requestId.ts';
 import type { Declare, DeclaredRoute, Incoming, Method } from './route.ts';
 import { checkHead, pathOf } from './target.ts';
-import { turnstile, type Turnstile } from './turnstile.ts';
+import { turnstile, type Turnstile, type TurnstileRules } from './turnstile.ts';
 
 export interface HttpOptions<Caller> extends Omit<Doors<Caller>, 'gate'> {
   readonly log: Log;
@@ -22,8 +22,8 @@ export interface HttpOptions<Caller> extends Omit<Doors<Caller>, 'gate'> {
   readonly rate?: RateRules;
   /** Requests being worked on at once, 512 when absent; one tenant may hold three quarters of them, one client half. */
   readonly mostInFlight?: number;
-  /** Requests begun in one turn of the event loop, 16 when absent. */
-  readonly mostPerTurn?: number;
+  /** Sixteen in a turn, sixteen of one tenant (or address) while others come too, slow after 250 ms, when absent. */
+  readonly turnstile?: Partial<TurnstileRules>;
   /** Whose request it is as far as its head tells, at no cost: the tenant of a token verified before. */
   readonly tenantOfHead?: (req: IncomingMessage) => string | undefined;
   /** While it says so, everything but the two probes is 503 `sealed`. */
@@ -52,6 +52,7 @@ export interface Http<Caller> {
 }
 
 const defaultRate: RateRules = { quota: 60_000, windowSeconds: 10 };
+const turnstileRules: TurnstileRules = { perTurn: 16, share: 16, slowMs: 250 };
 const patience = { bodyMs: 15_000, writeMs: 30_000, lingerMs: 1_000, lingerBytes: 1024 * 1024 };
 
 /**
@@ -70,7 +71,12 @@ export function createHttp<Caller>(options: HttpOptions<Caller>): Http<Caller> {
   };
   const gate = concurrencyGate(mostInFlight, Math.ceil((mostInFlight * 3) / 4), Math.ceil(mostInFlight / 2));
   const { authenticate, clientOf, tenantOf, tenantOfHead = () => undefined, isSealed = () => false } = options;
-  const door: Door = { rules, isSealed, tenantOfHead, turnstile: turnstile(options.mostPerTurn ?? 16) };
+  const door: Door = {
+    rules,
+    isSealed,
+    tenantOfHead,
+    turnstile: turnstile({ ...turnstileRules, ...options.turnstile }),
+  };
   const app = bareExpress();
   const table = routeTable<Caller>(app, { authenticate, clientOf, tenantOf, gate }, newLimiter);
   return { ...table, kinds: kindsOf(app), rules, listener: (req, res) => begin(app, door, req, res) };
@@ -119,23 +125,23 @@ function begin(app: express.Express, door: Door, req: IncomingMessage, response:
     clientId: undefined,
     code: undefined,
     leave: undefined,
+    left: undefined,
     cut: false,
   };
   res.on('close', closed);
-  const work = (): void => enter(app, door, req, res);
   // Probes are served however busy it is.
-  if (probes.has(pathOf(req.url ?? ''))) work();
-  else waitForTurn(door, req, res, work);
+  if (probes.has(pathOf(req.url ?? ''))) enter(app, door, req, res);
+  else waitForTurn(app, door, req, res);
 }
 
-function waitForTurn(
-  { turnstile: turns, tenantOfHead }: Door,
-  req: IncomingMessage,
-  res: Reply,
-  work: () => void,
-): void {
+function waitForTurn(app: express.Express, door: Door, req: IncomingMessage, res: Reply): void {
   try {
-    turns.pass(tenantOfHead(req) ?? req.socket.remoteAddress ?? '', work);
+    door.turnstile.pass(door.tenantOfHead(req) ?? req.socket.remoteAddress ?? '', (left) => {
+      // Whoever waited for its turn may have gone.
+      if (res.destroyed) return left();
+      res.locals.left = left;
+      enter(app, door, req, res);
+    });
   } catch (error) {
     res.shouldKeepAlive = false;
     sendProblem(res, error);
@@ -143,8 +149,6 @@ function waitForTurn(
 }
 
 function enter(app: express.Express, door: Door, req: IncomingMessage, res: Reply): void {
-  // Whoever waited for its turn may have gone.
-  if (res.destroyed) return;
   try {
     checkHead(req);
     if (door.isSealed() && !probes.has(pathOf(req.url ?? ''))) throw new VaultError('sealed');
@@ -166,7 +170,8 @@ function routerRefusal(error: unknown): unknown {
 }
 
 function closed(this: Reply): void {
-  const { rules, startedAt, method, id, route, clientId, code, cut } = this.locals;
+  const { rules, startedAt, method, id, route, clientId, code, cut, left } = this.locals;
+  left?.();
   rules.log.event('request', {
     requestId: id,
     method,

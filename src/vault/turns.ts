@@ -4,6 +4,8 @@ export interface Turns<Item> {
   add(tenantId: string, item: Item): void;
   /** Takes out up to so many: one of each tenant in turn, a tenant's own in the order they came. */
   take(most: number): Item[];
+  /** Takes out the one whose turn it is, of the tenants that may have one now. */
+  next(may: (tenantId: string) => boolean): Item | undefined;
 }
 
 /** A queue in which nobody's flood stands before another tenant's request. */
@@ -12,7 +14,7 @@ export function turns<Item>(): Turns<Item> {
   const queues = new Map<string, Item[]>();
   let size = 0;
 
-  function next(tenantId: string, queue: Item[], most: number): Item[] {
+  function takeOf(tenantId: string, queue: Item[], most: number): Item[] {
     queues.delete(tenantId);
     const taken = queue.splice(0, most);
     if (queue.length > 0) queues.set(tenantId, queue);
@@ -33,10 +35,16 @@ export function turns<Item>(): Turns<Item> {
       while (taken.length < most && queues.size > 0) {
         // A key that is set again comes last: that is the turn going round.
         for (const [tenantId, queue] of [...queues].slice(0, most - taken.length)) {
-          taken.push(...next(tenantId, queue, queues.size === 1 ? most - taken.length : 1));
+          taken.push(...takeOf(tenantId, queue, queues.size === 1 ? most - taken.length : 1));
         }
       }
       return taken;
+    },
+    next(may) {
+      for (const [tenantId, queue] of queues) {
+        if (may(tenantId)) return takeOf(tenantId, queue, 1)[0];
+      }
+      return undefined;
     },
   };
 }

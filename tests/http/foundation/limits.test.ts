@@ -2,9 +2,11 @@ import * as fc from 'fast-check';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import type { HttpOptions } from '../../../src/http/http.ts';
 import { concurrencyGate, rateLimiter } from '../../../src/http/limits.ts';
 import { turnstile } from '../../../src/http/turnstile.ts';
-import { alice, bob, known, latch, problemOf, startSample, token } from './service.ts';
+import { underWay } from '../../../src/http/underWay.ts';
+import { alice, bob, known, latch, problemOf, startSample, token, type Client } from './service.ts';
 
 describe('rate limiter', () => {
   const start = (quota: number, windowSeconds: number) => {
@@ -116,7 +118,7 @@ describe('turnstile', () => {
   const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
   it('lets nobody wait who comes among few, and a few of many in each turn, of every tenant in turn', async () => {
-    const door = turnstile(3);
+    const door = turnstile({ perTurn: 3, share: 100, slowMs: 60_000 });
     const begun: string[] = [];
     const come = (whose: string, name: string): void => door.pass(whose, () => void begun.push(name));
     come('a', 'a0');
@@ -137,7 +139,7 @@ describe('turnstile', () => {
   });
 
   it('keeps a bounded number of each waiting, and another’s still finds room', () => {
-    const door = turnstile(1);
+    const door = turnstile({ perTurn: 1, share: 2_000, slowMs: 60_000 });
     const begun: string[] = [];
     const come = (whose: string): void => door.pass(whose, () => void begun.push(whose));
     for (let i = 0; i < 1 + 1_024; i += 1) come('flood');
@@ -147,13 +149,90 @@ describe('turnstile', () => {
   });
 
   it('work that comes while others wait goes behind its own, never past them', async () => {
-    const door = turnstile(1);
+    const door = turnstile({ perTurn: 1, share: 2_000, slowMs: 60_000 });
     const begun: number[] = [];
     for (let i = 0; i < 3; i += 1) door.pass('', () => void begun.push(i));
     door.pass('', () => door.pass('', () => void begun.push(9)));
     door.pass('', () => void begun.push(4));
     for (let i = 0; i < 6; i += 1) await nextTurn();
     expect(begun).toEqual([0, 1, 2, 4, 9]);
+  });
+
+  it('where others come too, nobody has more than their share under way; alone, everything', async () => {
+    const door = turnstile({ perTurn: 100, share: 2, slowMs: 60_000 });
+    const begun: string[] = [];
+    const over = new Map<string, () => void>();
+    const come = (whose: string, name: string): void =>
+      door.pass(whose, (left) => {
+        begun.push(name);
+        over.set(name, left);
+      });
+    for (let i = 0; i < 4; i += 1) come('a', `a${i}`);
+    expect(begun.splice(0), 'control: alone').toEqual(['a0', 'a1', 'a2', 'a3']);
+    come('b', 'b0');
+    come('a', 'a4');
+    for (const name of ['a0', 'a1']) over.get(name)?.();
+    await nextTurn();
+    expect(begun.splice(0), 'two of a are still under way').toEqual(['b0']);
+    come('b', 'b1');
+    await nextTurn();
+    expect(begun.splice(0), 'b has its share, whatever of a waits').toEqual(['b1']);
+    over.get('a2')?.();
+    await nextTurn();
+    expect(begun.splice(0)).toEqual(['a4']);
+  });
+
+  it('who waits for slow work of their own does so until it is known to be slow', async () => {
+    const door = turnstile({ perTurn: 100, share: 1, slowMs: 1 });
+    door.pass('b', (left) => left());
+    door.pass('a', () => undefined);
+    await new Promise<void>((resolve) => door.pass('a', () => resolve()));
+  });
+});
+
+describe('what is under way', () => {
+  const start = () => {
+    const clock = { ms: 0 };
+    return { clock, begun: underWay(250, () => clock.ms) };
+  };
+
+  it('is counted for each by itself, and no more when it is over', () => {
+    const { begun } = start();
+    const over = begun.begin('a');
+    begun.begin('a');
+    begun.begin('b');
+    expect([begun.of('a'), begun.of('b'), begun.of('c')]).toEqual([2, 1, 0]);
+    over();
+    expect(begun.of('a')).toBe(1);
+  });
+
+  it('does not count any more when it has been for long, and its end changes nothing then', () => {
+    const { clock, begun } = start();
+    const over = begun.begin('a');
+    clock.ms = 250;
+    expect(begun.of('a')).toBe(1);
+    begun.begin('a');
+    clock.ms = 500;
+    expect(begun.of('a'), 'the later one').toBe(1);
+    over();
+    expect(begun.of('a')).toBe(1);
+    clock.ms = 1_000;
+    expect(begun.of('a'), 'after a pause nothing').toBe(0);
+  });
+
+  it('is shared while two have had something lately, at the same moment or not', () => {
+    const { clock, begun } = start();
+    expect(begun.isShared()).toBe(false);
+    begun.begin('a')();
+    expect(begun.isShared()).toBe(false);
+    clock.ms = 250;
+    begun.begin('a');
+    expect(begun.isShared(), 'the same one again is not another').toBe(false);
+    clock.ms = 500;
+    begun.begin('b');
+    expect(begun.isShared()).toBe(true);
+    clock.ms = 1_000;
+    expect(begun.isShared()).toBe(false);
   });
 });
 
@@ -190,7 +269,7 @@ describe('over HTTP', () => {
   }
 
   it('what is sent beyond all measure on one connection is refused, and probes are answered meanwhile', async () => {
-    const sample = await startSample({ mostPerTurn: 1 });
+    const sample = await startSample({ turnstile: { perTurn: 1 } });
     const socket = connect(sample.port, '127.0.0.1');
     await once(socket, 'connect');
     let text = '';
@@ -208,7 +287,10 @@ describe('over HTTP', () => {
   });
 
   it('a connection that comes anew is heard between a flood’s requests, not after them', async () => {
-    const [paced, control] = [await startSample({ mostPerTurn: 8 }), await startSample({ mostPerTurn: 10_000 })];
+    const [paced, control] = [
+      await startSample({ turnstile: { perTurn: 8 } }),
+      await startSample({ turnstile: { perTurn: 10_000 } }),
+    ];
     const crowd = { flooders: 100, newcomers: 30 };
     // A turn takes one connection and begins eight requests; twice that is room for how turns fall.
     const most = (crowd.flooders + crowd.newcomers) * 16;
@@ -251,6 +333,30 @@ describe('over HTTP', () => {
     sample.gate.open();
     expect((await held).status).toBe(200);
     expect((await get(`/v1/things/${known}`, alice)).status).toBe(200);
+    await sample.stop();
+  });
+
+  it('while another’s come, those beyond a tenant’s share wait, and who goes away makes no room', async () => {
+    const tenantOfHead: HttpOptions<Client>['tenantOfHead'] = (req) => req.headers.authorization;
+    const sample = await startSample({ turnstile: { share: 1, slowMs: 60_000 }, tenantOfHead });
+    const get = (path: string, id: string, signal?: AbortSignal) =>
+      fetch(sample.url + path, { headers: token(id), ...(signal && { signal }) });
+    const gone = new AbortController();
+    const held = get('/v1/wait', alice, gone.signal);
+    await sample.waiting.opened;
+    expect((await get(`/v1/things/${known}`, alice)).status, 'control: alone nobody waits').toBe(200);
+    const order: string[] = [];
+    const answered = async (name: string, one: Promise<Response>): Promise<void> =>
+      void order.push(`${name} ${(await one).status}`);
+    await answered('bob', get(`/v1/things/${known}`, bob));
+    gone.abort();
+    await expect(held).rejects.toThrow();
+    const waits = answered('alice', get(`/v1/things/${known}`, alice));
+    await answered('bob', get(`/v1/things/${known}`, bob));
+    expect(order).toEqual(['bob 200', 'bob 200']);
+    sample.gate.open();
+    await waits;
+    expect(order).toEqual(['bob 200', 'bob 200', 'alice 200']);
     await sample.stop();
   });
 
