@@ -35,9 +35,8 @@ type Params = Incoming['params'];
 /** Serves one request on a route, whatever happens. Never rejects. */
 export async function serve<Caller>(doors: Doors<Caller>, route: Route, res: Reply, params: Params): Promise<void> {
   const exchange = res.locals;
-  const { left } = exchange;
-  // From here on it is over when its work is, and not when a client goes away.
-  exchange.left = undefined;
+  const { over } = exchange;
+  exchange.over = undefined;
   let request: Incoming | undefined;
   try {
     request = await admit(doors, route, res, params);
@@ -51,7 +50,7 @@ export async function serve<Caller>(doors: Doors<Caller>, route: Route, res: Rep
   } finally {
     // Not when the answer is taken: one queued behind others on a connection that breaks never is, and tells nobody.
     exchange.leave?.();
-    left?.();
+    over?.();
   }
 }
 

@@ -32,8 +32,8 @@ export interface Exchange {
   code: string | undefined;
   /** Gives back the place in the concurrency gate; there while a place is held. */
   leave: (() => void) | undefined;
-  /** Tells the turnstile that it is over; there until a route serves it. */
-  left: (() => void) | undefined;
+  /** Tells the turnstile that it is over; there until a route takes it with the work. */
+  over: (() => void) | undefined;
   /** The answer did not go out whole. */
   cut: boolean;
 }

@@ -12,7 +12,7 @@ import { sendProblem } from './problem.ts';
 import { requestIds } from './requestId.ts';
 import type { Declare, DeclaredRoute, Incoming, Method } from './route.ts';
 import { checkHead, pathOf } from './target.ts';
-import { turnstile, type Turnstile, type TurnstileRules } from './turnstile.ts';
+import { turnstile, type Comer, type Turnstile, type TurnstileRules } from './turnstile.ts';
 
 export interface HttpOptions<Caller> extends Omit<Doors<Caller>, 'gate'> {
   readonly log: Log;
@@ -22,7 +22,7 @@ export interface HttpOptions<Caller> extends Omit<Doors<Caller>, 'gate'> {
   readonly rate?: RateRules;
   /** Requests being worked on at once, 512 when absent; one tenant may hold three quarters of them, one client half. */
   readonly mostInFlight?: number;
-  /** Sixteen in a turn, sixteen of one tenant (or address) while others come too, slow after 250 ms, when absent. */
+  /** Sixteen in a turn, sixteen of one tenant where thirty-two are under way, slow after 250 to 500 ms, when absent. */
   readonly turnstile?: Partial<TurnstileRules>;
   /** Whose request it is as far as its head tells, at no cost: the tenant of a token verified before. */
   readonly tenantOfHead?: (req: IncomingMessage) => string | undefined;
@@ -52,7 +52,7 @@ export interface Http<Caller> {
 }
 
 const defaultRate: RateRules = { quota: 60_000, windowSeconds: 10 };
-const turnstileRules: TurnstileRules = { perTurn: 16, share: 16, slowMs: 250 };
+const turnstileRules: TurnstileRules = { perTurn: 16, share: 16, busy: 32, slowMs: 250 };
 const patience = { bodyMs: 15_000, writeMs: 30_000, lingerMs: 1_000, lingerBytes: 1024 * 1024 };
 
 /**
@@ -125,7 +125,7 @@ function begin(app: express.Express, door: Door, req: IncomingMessage, response:
     clientId: undefined,
     code: undefined,
     leave: undefined,
-    left: undefined,
+    over: undefined,
     cut: false,
   };
   res.on('close', closed);
@@ -136,16 +136,25 @@ function begin(app: express.Express, door: Door, req: IncomingMessage, response:
 
 function waitForTurn(app: express.Express, door: Door, req: IncomingMessage, res: Reply): void {
   try {
-    door.turnstile.pass(door.tenantOfHead(req) ?? req.socket.remoteAddress ?? '', (left) => {
+    door.turnstile.pass(comerOf(door, req), (over) => {
       // Whoever waited for its turn may have gone.
-      if (res.destroyed) return left();
-      res.locals.left = left;
+      if (res.destroyed || req.socket.destroyed) return over();
+      res.locals.over = over;
       enter(app, door, req, res);
+      // No route serves it: it is refused already, whenever that answer goes out.
+      if (res.locals.over === undefined) return;
+      res.locals.over = undefined;
+      over();
     });
   } catch (error) {
     res.shouldKeepAlive = false;
     sendProblem(res, error);
   }
+}
+
+function comerOf({ tenantOfHead }: Door, req: IncomingMessage): Comer {
+  const tenant = tenantOfHead(req);
+  return { name: tenant ?? req.socket.remoteAddress ?? '', isTenant: tenant !== undefined };
 }
 
 function enter(app: express.Express, door: Door, req: IncomingMessage, res: Reply): void {
@@ -170,8 +179,7 @@ function routerRefusal(error: unknown): unknown {
 }
 
 function closed(this: Reply): void {
-  const { rules, startedAt, method, id, route, clientId, code, cut, left } = this.locals;
-  left?.();
+  const { rules, startedAt, method, id, route, clientId, code, cut } = this.locals;
   rules.log.event('request', {
     requestId: id,
     method,

@@ -1,6 +1,13 @@
 import { VaultError } from '../errors.ts';
-import { turns, type Turns } from '../vault/turns.ts';
+import { turns } from '../vault/turns.ts';
 import { underWay } from './underWay.ts';
+
+/** Whose request it is, as far as its head tells. */
+export interface Comer {
+  readonly name: string;
+  /** Anybody else is somebody at an address, and there may be many at one. */
+  readonly isTenant: boolean;
+}
 
 /** Lets requests in a few at a time, so that whoever comes newly is heard between them. */
 export interface Turnstile {
@@ -8,15 +15,16 @@ export interface Turnstile {
    * Begins the work now or in one of the event loop's next turns; it is handed what to call, once, when it is over.
    * Throws `overloaded` where too much waits of the same.
    */
-  pass(whose: string, work: (left: () => void) => void): void;
+  pass(whose: Comer, work: (over: () => void) => void): void;
 }
 
 export interface TurnstileRules {
   /** Begun in one turn of the event loop. */
   readonly perTurn: number;
-  /** Under way at once of one, while others come too. */
+  /** Of one tenant under way at once, where `busy` are under way in all. */
   readonly share: number;
-  /** What is under way for longer does not count any more. Milliseconds. */
+  readonly busy: number;
+  /** What is under way for longer (twice that at most) does not count any more. Milliseconds. */
   readonly slowMs: number;
 }
 
@@ -26,15 +34,17 @@ const mostWaiting = 1_024;
 /**
  * Node takes one new connection in a turn of its event loop (libuv, uv__server_io), and a turn lasts until everything that
  * came in is worked on: four hundred requests at once are four hundred answers before the next connection. So a turn takes a
- * few of them, of everybody in turn; the others wait in order. Nothing waits while less than that comes in.
+ * few of them, of everybody in turn; the others wait in order.
  *
- * Where several come, none has more than `share` under way at once: whose requests are four hundred would otherwise have
- * most of every statement and most of the time between two, and who has sixteen would wait for all of it.
+ * Where many are under way, a tenant with its share of them gets no further one begun: whose requests are four hundred would
+ * otherwise have most of every statement and most of the time between two, and another tenant's sixteen wait for all of it.
+ * Throughput loses nothing: what waits at the door would wait for a statement. Requests of nobody known only take turns, for
+ * whoever sends slow ones would keep out everybody at their address.
  */
-export function turnstile({ perTurn, share, slowMs }: TurnstileRules): Turnstile {
+export function turnstile({ perTurn, share, busy, slowMs }: TurnstileRules): Turnstile {
   const waiting = boundedTurns();
   const begun = underWay(slowMs);
-  const isFree = (whose: string): boolean => !begun.isShared() || begun.of(whose) < share;
+  const isFree = (tenant: string): boolean => begun.of(tenant) < share || begun.total() < busy;
   let passed = 0;
   let isTurning = false;
   let rescue: NodeJS.Timeout | undefined;
@@ -49,12 +59,12 @@ export function turnstile({ perTurn, share, slowMs }: TurnstileRules): Turnstile
     isTurning = false;
     passed = 0;
     for (let next = waiting.next(isFree); next !== undefined; next = waiting.next(isFree)) {
+      turnSoon();
       passed += 1;
       next();
-      if (passed >= perTurn) break;
+      if (passed >= perTurn) return;
     }
-    if (passed > 0) turnSoon();
-    else if (waiting.size() > 0) rescue ??= setTimeout(lookAgain, slowMs).unref();
+    if (waiting.size() > 0) rescue ??= setTimeout(lookAgain, slowMs).unref();
   }
 
   /** Whoever waits for slow work of their own does so until it does not count any more. */
@@ -63,18 +73,19 @@ export function turnstile({ perTurn, share, slowMs }: TurnstileRules): Turnstile
     turnSoon();
   }
 
-  function begin(whose: string, work: (left: () => void) => void): void {
-    const over = begun.begin(whose);
+  function begin({ name, isTenant }: Comer, work: (over: () => void) => void): void {
+    if (!isTenant) return work(() => undefined);
+    const end = begun.begin(name);
     work(() => {
-      over();
+      end();
       if (waiting.size() > 0) turnSoon();
     });
   }
 
   return {
     pass(whose, work) {
-      const isWithin = passed < perTurn && waiting.size() === 0 && isFree(whose);
-      if (isWithin) {
+      const mayBegin = !whose.isTenant || isFree(whose.name);
+      if (passed < perTurn && waiting.size() === 0 && mayBegin) {
         passed += 1;
         begin(whose, work);
       } else waiting.add(whose, () => begin(whose, work));
@@ -84,22 +95,33 @@ export function turnstile({ perTurn, share, slowMs }: TurnstileRules): Turnstile
 }
 
 /** Turns in which nobody has more than `mostWaiting`. Adding throws `overloaded`. */
-function boundedTurns(): Pick<Turns<() => void>, 'size' | 'add' | 'next'> {
+function boundedTurns(): Waiting {
   const all = turns<() => void>();
   const waitingOf = new Map<string, number>();
   return {
     size: all.size,
-    next: (may) => all.next(may),
-    add(whose, work) {
-      const before = waitingOf.get(whose) ?? 0;
+    next: (isFree) => all.next((key) => key.startsWith(address) || isFree(key)),
+    add({ name, isTenant }, work) {
+      const key = isTenant ? name : address + name;
+      const before = waitingOf.get(key) ?? 0;
       if (before >= mostWaiting) throw new VaultError('overloaded', [], 1);
-      waitingOf.set(whose, before + 1);
-      all.add(whose, () => {
-        const left = (waitingOf.get(whose) ?? 1) - 1;
-        if (left === 0) waitingOf.delete(whose);
-        else waitingOf.set(whose, left);
+      waitingOf.set(key, before + 1);
+      all.add(key, () => {
+        const left = (waitingOf.get(key) ?? 1) - 1;
+        if (left === 0) waitingOf.delete(key);
+        else waitingOf.set(key, left);
         work();
       });
     },
   };
 }
+
+interface Waiting {
+  size(): number;
+  /** Of an address, or of a tenant that is free. */
+  next(isFree: (tenant: string) => boolean): (() => void) | undefined;
+  add(whose: Comer, work: () => void): void;
+}
+
+/** No tenant's id begins so. */
+const address = 'from ';

@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import type { HttpOptions } from '../../../src/http/http.ts';
 import { concurrencyGate, rateLimiter } from '../../../src/http/limits.ts';
-import { turnstile } from '../../../src/http/turnstile.ts';
+import { turnstile, type TurnstileRules } from '../../../src/http/turnstile.ts';
 import { underWay } from '../../../src/http/underWay.ts';
 import { alice, bob, known, latch, problemOf, startSample, token, type Client } from './service.ts';
 
@@ -117,76 +117,88 @@ describe('concurrency gate', () => {
 describe('turnstile', () => {
   const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-  it('lets nobody wait who comes among few, and a few of many in each turn, of every tenant in turn', async () => {
-    const door = turnstile({ perTurn: 3, share: 100, slowMs: 60_000 });
+  function start(rules: Partial<TurnstileRules>) {
+    const door = turnstile({ perTurn: 100, share: 1_000, busy: 1_000, slowMs: 60_000, ...rules });
     const begun: string[] = [];
-    const come = (whose: string, name: string): void => door.pass(whose, () => void begun.push(name));
+    const ends = new Map<string, () => void>();
+    const come = (whose: string, name: string, isTenant = true): void =>
+      door.pass({ name: whose, isTenant }, (over) => {
+        begun.push(name);
+        ends.set(name, over);
+      });
+    return { door, come, begun, end: (name: string): void => ends.get(name)?.() };
+  }
+
+  it('lets nobody wait who comes among few, and a few of many in each turn, of everybody in turn', async () => {
+    const { come, begun } = start({ perTurn: 3 });
     come('a', 'a0');
     come('a', 'a1');
     expect(begun).toEqual(['a0', 'a1']);
     for (let i = 2; i < 9; i += 1) come('a', `a${i}`);
-    come('b', 'b0');
+    come('a', 'address', false);
     expect(begun.splice(0)).toEqual(['a0', 'a1', 'a2']);
     const turns: string[][] = [];
     while (turns.length < 3) {
       await nextTurn();
       turns.push(begun.splice(0));
     }
-    expect(turns).toEqual([['a3', 'b0', 'a4'], ['a5', 'a6', 'a7'], ['a8']]);
+    expect(turns).toEqual([['a3', 'address', 'a4'], ['a5', 'a6', 'a7'], ['a8']]);
     await nextTurn();
     come('c', 'c0');
     expect(begun, 'nobody waits any more').toEqual(['c0']);
   });
 
   it('keeps a bounded number of each waiting, and another’s still finds room', () => {
-    const door = turnstile({ perTurn: 1, share: 2_000, slowMs: 60_000 });
-    const begun: string[] = [];
-    const come = (whose: string): void => door.pass(whose, () => void begun.push(whose));
-    for (let i = 0; i < 1 + 1_024; i += 1) come('flood');
-    expect(() => come('flood')).toThrow('overloaded');
-    come('other');
+    const { come, begun } = start({ perTurn: 1 });
+    for (let i = 0; i < 1 + 1_024; i += 1) come('flood', 'flood');
+    expect(() => come('flood', 'flood')).toThrow('overloaded');
+    come('other', 'other');
     expect(begun).toEqual(['flood']);
   });
 
   it('work that comes while others wait goes behind its own, never past them', async () => {
-    const door = turnstile({ perTurn: 1, share: 2_000, slowMs: 60_000 });
-    const begun: number[] = [];
-    for (let i = 0; i < 3; i += 1) door.pass('', () => void begun.push(i));
-    door.pass('', () => door.pass('', () => void begun.push(9)));
-    door.pass('', () => void begun.push(4));
+    const { door, come, begun } = start({ perTurn: 1 });
+    for (let i = 0; i < 3; i += 1) come('a', `a${i}`);
+    door.pass({ name: 'a', isTenant: true }, () => come('a', 'last'));
+    come('a', 'a4');
     for (let i = 0; i < 6; i += 1) await nextTurn();
-    expect(begun).toEqual([0, 1, 2, 4, 9]);
+    expect(begun).toEqual(['a0', 'a1', 'a2', 'a4', 'last']);
   });
 
-  it('where others come too, nobody has more than their share under way; alone, everything', async () => {
-    const door = turnstile({ perTurn: 100, share: 2, slowMs: 60_000 });
-    const begun: string[] = [];
-    const over = new Map<string, () => void>();
-    const come = (whose: string, name: string): void =>
-      door.pass(whose, (left) => {
-        begun.push(name);
-        over.set(name, left);
-      });
-    for (let i = 0; i < 4; i += 1) come('a', `a${i}`);
-    expect(begun.splice(0), 'control: alone').toEqual(['a0', 'a1', 'a2', 'a3']);
-    come('b', 'b0');
-    come('a', 'a4');
-    for (const name of ['a0', 'a1']) over.get(name)?.();
+  it('where many are under way, a tenant has its share of them and its others wait', async () => {
+    const { come, begun, end } = start({ share: 2, busy: 4 });
+    for (let i = 0; i < 6; i += 1) come('a', `a${i}`);
+    expect(begun.splice(0), 'alone, as many as are many').toEqual(['a0', 'a1', 'a2', 'a3']);
+    for (let i = 0; i < 3; i += 1) come('b', `b${i}`);
     await nextTurn();
-    expect(begun.splice(0), 'two of a are still under way').toEqual(['b0']);
-    come('b', 'b1');
+    expect(begun.splice(0), 'another has its share whatever of a waits').toEqual(['b0', 'b1']);
+    for (let i = 0; i < 2; i += 1) come('somebody', `somebody${i}`, false);
     await nextTurn();
-    expect(begun.splice(0), 'b has its share, whatever of a waits').toEqual(['b1']);
-    over.get('a2')?.();
+    expect(begun.splice(0), 'nobody known only takes turns').toEqual(['somebody0', 'somebody1']);
+    for (const name of ['a0', 'a1']) end(name);
+    await nextTurn();
+    expect(begun, 'four are under way').toEqual([]);
+    end('a2');
     await nextTurn();
     expect(begun.splice(0)).toEqual(['a4']);
   });
 
+  it('an end wakes who waits for it, also when nothing else comes, and before who comes with it', async () => {
+    const { come, begun, end } = start({ share: 1, busy: 1 });
+    come('a', 'a0');
+    come('a', 'a1');
+    for (let i = 0; i < 5; i += 1) await nextTurn();
+    expect(begun).toEqual(['a0']);
+    end('a0');
+    come('a', 'a2');
+    await nextTurn();
+    expect(begun).toEqual(['a0', 'a1']);
+  });
+
   it('who waits for slow work of their own does so until it is known to be slow', async () => {
-    const door = turnstile({ perTurn: 100, share: 1, slowMs: 1 });
-    door.pass('b', (left) => left());
-    door.pass('a', () => undefined);
-    await new Promise<void>((resolve) => door.pass('a', () => resolve()));
+    const { door, come } = start({ share: 1, busy: 1, slowMs: 1 });
+    come('a', 'a0');
+    await new Promise<void>((resolve) => door.pass({ name: 'a', isTenant: true }, () => resolve()));
   });
 });
 
@@ -198,41 +210,26 @@ describe('what is under way', () => {
 
   it('is counted for each by itself, and no more when it is over', () => {
     const { begun } = start();
-    const over = begun.begin('a');
+    const end = begun.begin('a');
     begun.begin('a');
     begun.begin('b');
-    expect([begun.of('a'), begun.of('b'), begun.of('c')]).toEqual([2, 1, 0]);
-    over();
-    expect(begun.of('a')).toBe(1);
+    expect([begun.of('a'), begun.of('b'), begun.of('c'), begun.total()]).toEqual([2, 1, 0, 3]);
+    end();
+    expect([begun.of('a'), begun.total()]).toEqual([1, 2]);
   });
 
   it('does not count any more when it has been for long, and its end changes nothing then', () => {
     const { clock, begun } = start();
-    const over = begun.begin('a');
+    const end = begun.begin('a');
     clock.ms = 250;
-    expect(begun.of('a')).toBe(1);
+    expect([begun.of('a'), begun.total()]).toEqual([1, 1]);
     begun.begin('a');
     clock.ms = 500;
-    expect(begun.of('a'), 'the later one').toBe(1);
-    over();
-    expect(begun.of('a')).toBe(1);
+    expect([begun.of('a'), begun.total()], 'the later one').toEqual([1, 1]);
+    end();
+    expect([begun.of('a'), begun.total()]).toEqual([1, 1]);
     clock.ms = 1_000;
-    expect(begun.of('a'), 'after a pause nothing').toBe(0);
-  });
-
-  it('is shared while two have had something lately, at the same moment or not', () => {
-    const { clock, begun } = start();
-    expect(begun.isShared()).toBe(false);
-    begun.begin('a')();
-    expect(begun.isShared()).toBe(false);
-    clock.ms = 250;
-    begun.begin('a');
-    expect(begun.isShared(), 'the same one again is not another').toBe(false);
-    clock.ms = 500;
-    begun.begin('b');
-    expect(begun.isShared()).toBe(true);
-    clock.ms = 1_000;
-    expect(begun.isShared()).toBe(false);
+    expect([begun.of('a'), begun.total()], 'after a pause nothing').toEqual([0, 0]);
   });
 });
 
@@ -336,27 +333,56 @@ describe('over HTTP', () => {
     await sample.stop();
   });
 
-  it('while another’s come, those beyond a tenant’s share wait, and who goes away makes no room', async () => {
-    const tenantOfHead: HttpOptions<Client>['tenantOfHead'] = (req) => req.headers.authorization;
-    const sample = await startSample({ turnstile: { share: 1, slowMs: 60_000 }, tenantOfHead });
-    const get = (path: string, id: string, signal?: AbortSignal) =>
-      fetch(sample.url + path, { headers: token(id), ...(signal && { signal }) });
-    const gone = new AbortController();
-    const held = get('/v1/wait', alice, gone.signal);
-    await sample.waiting.opened;
-    expect((await get(`/v1/things/${known}`, alice)).status, 'control: alone nobody waits').toBe(200);
+  const oneAtOnce = { share: 1, busy: 1, slowMs: 60_000 };
+  const tenantByToken: HttpOptions<Client>['tenantOfHead'] = (req) => req.headers.authorization;
+
+  it('beyond a tenant’s share they wait, another’s do not, and who goes away makes no room', async () => {
+    const sample = await startSample({ turnstile: oneAtOnce, tenantOfHead: tenantByToken });
     const order: string[] = [];
-    const answered = async (name: string, one: Promise<Response>): Promise<void> =>
-      void order.push(`${name} ${(await one).status}`);
-    await answered('bob', get(`/v1/things/${known}`, bob));
+    const get = async (path: string, id: string, name: string, signal?: AbortSignal): Promise<void> => {
+      const { status } = await fetch(sample.url + path, { headers: token(id), ...(signal && { signal }) });
+      order.push(`${name} ${status}`);
+    };
+    const thing = `/v1/things/${known}`;
+    const gone = new AbortController();
+    const held = get('/v1/wait', alice, 'held', gone.signal);
+    await sample.waiting.opened;
     gone.abort();
     await expect(held).rejects.toThrow();
-    const waits = answered('alice', get(`/v1/things/${known}`, alice));
-    await answered('bob', get(`/v1/things/${known}`, bob));
-    expect(order).toEqual(['bob 200', 'bob 200']);
+    const waits = get(thing, alice, 'alice');
+    await get(thing, bob, 'bob');
+    await get('/v1/nowhere', bob, 'bob');
+    await get(thing, bob, 'bob');
+    expect(order, 'what no route serves is over too').toEqual(['bob 200', 'bob 404', 'bob 200']);
     sample.gate.open();
     await waits;
-    expect(order).toEqual(['bob 200', 'bob 200', 'alice 200']);
+    expect(order.at(-1)).toBe('alice 200');
+    await sample.stop();
+  });
+
+  it('who goes away while waiting at the door is not served, and leaves no place taken', async () => {
+    const sample = await startSample({ turnstile: oneAtOnce, tenantOfHead: tenantByToken });
+    const held = fetch(`${sample.url}/v1/wait`, { headers: token(alice) });
+    await sample.waiting.opened;
+    const socket = connect(sample.port, '127.0.0.1');
+    await once(socket, 'connect');
+    const closed = latch();
+    const logged: string[] = [];
+    sample.lines.push = (line) => {
+      logged.push(line);
+      if (line.includes('"method":"PATCH"')) closed.open();
+      return 0;
+    };
+    const patch = `PATCH /v1/things/${known} HTTP/1.1`;
+    socket.write(`${patch}\r\nHost: a\r\nAuthorization: ${token(alice).authorization}\r\nContent-Length: 0\r\n\r\n`);
+    expect((await fetch(`${sample.url}/v1/things/${known}`, { headers: token(bob) })).status).toBe(200);
+    socket.destroy();
+    await closed.opened;
+    sample.gate.open();
+    expect((await held).status).toBe(200);
+    expect((await fetch(`${sample.url}/v1/things/${known}`, { headers: token(alice) })).status).toBe(200);
+    const patched = logged.filter((line) => line.includes('"method":"PATCH"'));
+    expect(patched.map((line) => (JSON.parse(line) as { route?: string }).route)).toEqual([undefined]);
     await sample.stop();
   });
 

@@ -55,9 +55,7 @@ describe.skipIf(!hasOpenssl)('packages', () => {
   });
 
   test.each(contents)('%s comes back byte for byte, signed by us', async (_what, content) => {
-    const started = performance.now();
     const whole = envelopedFor(recipient, signedContent(signer, content, new Date()));
-    expect(performance.now() - started).toBeLessThan(2000);
     const opened = await decrypt(whole);
     expect(opened.code, opened.stderr).toBe(0);
     const verified = await verify(opened.out ?? Buffer.alloc(0));
