@@ -4,6 +4,7 @@ import { underWay } from './underWay.ts';
 
 /** Whose request it is, as far as its head tells. */
 export interface Comer {
+  /** No tenant is called as an address is. */
   readonly name: string;
   /** Anybody else is somebody at an address, and there may be many at one. */
   readonly isTenant: boolean;
@@ -44,7 +45,8 @@ const mostWaiting = 1_024;
 export function turnstile({ perTurn, share, busy, slowMs }: TurnstileRules): Turnstile {
   const waiting = boundedTurns();
   const begun = underWay(slowMs);
-  const isFree = (tenant: string): boolean => begun.of(tenant) < share || begun.total() < busy;
+  /** An address always is, for nothing of it is counted. */
+  const isFree = (name: string): boolean => begun.of(name) < share || begun.total() < busy;
   let passed = 0;
   let isTurning = false;
   let rescue: NodeJS.Timeout | undefined;
@@ -84,8 +86,7 @@ export function turnstile({ perTurn, share, busy, slowMs }: TurnstileRules): Tur
 
   return {
     pass(whose, work) {
-      const mayBegin = !whose.isTenant || isFree(whose.name);
-      if (passed < perTurn && waiting.size() === 0 && mayBegin) {
+      if (passed < perTurn && waiting.size() === 0 && isFree(whose.name)) {
         passed += 1;
         begin(whose, work);
       } else waiting.add(whose, () => begin(whose, work));
@@ -100,16 +101,15 @@ function boundedTurns(): Waiting {
   const waitingOf = new Map<string, number>();
   return {
     size: all.size,
-    next: (isFree) => all.next((key) => key.startsWith(address) || isFree(key)),
-    add({ name, isTenant }, work) {
-      const key = isTenant ? name : address + name;
-      const before = waitingOf.get(key) ?? 0;
+    next: all.next,
+    add({ name }, work) {
+      const before = waitingOf.get(name) ?? 0;
       if (before >= mostWaiting) throw new VaultError('overloaded', [], 1);
-      waitingOf.set(key, before + 1);
-      all.add(key, () => {
-        const left = (waitingOf.get(key) ?? 1) - 1;
-        if (left === 0) waitingOf.delete(key);
-        else waitingOf.set(key, left);
+      waitingOf.set(name, before + 1);
+      all.add(name, () => {
+        const left = (waitingOf.get(name) ?? 1) - 1;
+        if (left === 0) waitingOf.delete(name);
+        else waitingOf.set(name, left);
         work();
       });
     },
@@ -118,10 +118,6 @@ function boundedTurns(): Waiting {
 
 interface Waiting {
   size(): number;
-  /** Of an address, or of a tenant that is free. */
-  next(isFree: (tenant: string) => boolean): (() => void) | undefined;
+  next(isFree: (name: string) => boolean): (() => void) | undefined;
   add(whose: Comer, work: () => void): void;
 }
-
-/** No tenant's id begins so. */
-const address = 'from ';
