@@ -100,8 +100,8 @@ function boundedTurns(): Waiting {
   const all = turns<() => void>();
   const waitingOf = new Map<string, number>();
   return {
-    size: all.size,
-    next: all.next,
+    size: () => all.size(),
+    next: (isFree) => all.next(isFree),
     add({ name }, work) {
       const before = waitingOf.get(name) ?? 0;
       if (before >= mostWaiting) throw new VaultError('overloaded', [], 1);
