@@ -7,7 +7,7 @@ import { acts, type DeclareAct } from './http/acts.ts';
 import { anomalies } from './http/anomalies.ts';
 import { audit } from './http/audit.ts';
 import { auditProofs } from './http/auditProofs.ts';
-import { authenticator, tenantRecalled } from './http/auth.ts';
+import { authenticator, callerRecalled } from './http/auth.ts';
 import { changes } from './http/changes.ts';
 import { breakGlass } from './http/breakGlass.ts';
 import { clients } from './http/clients.ts';
@@ -209,7 +209,7 @@ const nouns: readonly ((declare: DeclareAct, vault: Vault) => void)[] = [
 export function createApp(
   vault: Vault,
   log: Log,
-  options: Pick<HttpOptions<Caller>, 'rate' | 'mostInFlight' | 'patience'> = {},
+  options: Pick<HttpOptions<Caller>, 'rate' | 'mostInFlight' | 'turnstile' | 'patience'> = {},
 ): Http<Caller> {
   const { verify, recall } = tokenVerifier(vault.keys, vault.issuer, vault.now);
   const http = createHttp<Caller>({
@@ -217,7 +217,7 @@ export function createApp(
     log,
     now: vault.now,
     authenticate: authenticator(verify, vault.watch),
-    tenantOfHead: tenantRecalled(recall),
+    callerOfHead: callerRecalled(recall),
     clientOf: (caller) => caller.clientId,
     tenantOf: (caller) => caller.tenantId,
     isSealed: vault.seal.sealed,

@@ -23,10 +23,10 @@ export function authenticator(
   };
 }
 
-/** Whose request this is if its token verified before; anything else is nobody's. */
-export function tenantRecalled(recall: TokenVerifier['recall']): (req: IncomingMessage) => string | undefined {
+/** Who sent this request if its token verified before; anything else is nobody's. */
+export function callerRecalled(recall: TokenVerifier['recall']): (req: IncomingMessage) => Caller | undefined {
   return ({ headers: { authorization } }) =>
-    authorization === undefined ? undefined : recall(bearer.exec(authorization)?.[1] ?? '')?.tenantId;
+    authorization === undefined ? undefined : recall(bearer.exec(authorization)?.[1] ?? '');
 }
 
 /** Repeated headers arrive joined by a comma (server.ts), which is no token. */

@@ -4,6 +4,7 @@ import express from 'express';
 
 import { VaultError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { comerOf, type Comer, type KnowsCallers } from './comer.ts';
 import { serve, type Doors, type Route } from './dispatch.ts';
 import type { HttpRules, Reply } from './exchange.ts';
 import { standingHeaders } from './headers.ts';
@@ -12,9 +13,9 @@ import { sendProblem } from './problem.ts';
 import { requestIds } from './requestId.ts';
 import type { Declare, DeclaredRoute, Incoming, Method } from './route.ts';
 import { checkHead, pathOf } from './target.ts';
-import { turnstile, type Comer, type Turnstile, type TurnstileRules } from './turnstile.ts';
+import { turnstile, type Turnstile, type TurnstileRules } from './turnstile.ts';
 
-export interface HttpOptions<Caller> extends Omit<Doors<Caller>, 'gate'> {
+export interface HttpOptions<Caller> extends Omit<Doors<Caller>, 'gate'>, KnowsCallers<Caller> {
   readonly log: Log;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -22,10 +23,8 @@ export interface HttpOptions<Caller> extends Omit<Doors<Caller>, 'gate'> {
   readonly rate?: RateRules;
   /** Requests being worked on at once, 512 when absent; one tenant may hold three quarters of them, one client half. */
   readonly mostInFlight?: number;
-  /** Sixteen in a turn, sixteen of one tenant where thirty-two are under way, slow after 250 to 500 ms, when absent. */
+  /** Sixteen in a turn, sixteen of one of several tenants where thirty-two are under way, slow after 250 to 500 ms, when absent. */
   readonly turnstile?: Partial<TurnstileRules>;
-  /** Whose request it is as far as its head tells, at no cost: the tenant of a token verified before. */
-  readonly tenantOfHead?: (req: IncomingMessage) => string | undefined;
   /** While it says so, everything but the two probes is 503 `sealed`. */
   readonly isSealed?: () => boolean;
   readonly patience?: Partial<Pick<HttpRules, 'bodyMs' | 'writeMs' | 'lingerMs' | 'lingerBytes'>>;
@@ -70,11 +69,11 @@ export function createHttp<Caller>(options: HttpOptions<Caller>): Http<Caller> {
     standing: standingHeaders({ 'RateLimit-Policy': newLimiter().policy }),
   };
   const gate = concurrencyGate(mostInFlight, Math.ceil((mostInFlight * 3) / 4), Math.ceil(mostInFlight / 2));
-  const { authenticate, clientOf, tenantOf, tenantOfHead = () => undefined, isSealed = () => false } = options;
+  const { authenticate, clientOf, tenantOf, isSealed = () => false } = options;
   const door: Door = {
     rules,
     isSealed,
-    tenantOfHead,
+    comerOf: comerOf(options),
     turnstile: turnstile({ ...turnstileRules, ...options.turnstile }),
   };
   const app = bareExpress();
@@ -108,7 +107,7 @@ const probes: ReadonlySet<string> = new Set(['/healthz', '/readyz']);
 interface Door {
   readonly rules: HttpRules;
   readonly isSealed: () => boolean;
-  readonly tenantOfHead: (req: IncomingMessage) => string | undefined;
+  readonly comerOf: (req: IncomingMessage) => Comer;
   readonly turnstile: Turnstile;
 }
 
@@ -135,10 +134,13 @@ function begin(app: express.Express, door: Door, req: IncomingMessage, response:
 }
 
 function waitForTurn(app: express.Express, door: Door, req: IncomingMessage, res: Reply): void {
+  const comer = door.comerOf(req);
   try {
-    door.turnstile.pass(comerOf(door, req), (over) => {
+    door.turnstile.pass(comer, (over) => {
       // Whoever waited for its turn may have gone.
       if (res.destroyed || req.socket.destroyed) return over();
+      // Its token was verified while it waited, for another request.
+      if (comer.tenant === undefined && door.comerOf(req).tenant !== undefined) return waitForTurn(app, door, req, res);
       res.locals.over = over;
       enter(app, door, req, res);
       // No route serves it: it is refused already, whenever that answer goes out.
@@ -150,11 +152,6 @@ function waitForTurn(app: express.Express, door: Door, req: IncomingMessage, res
     res.shouldKeepAlive = false;
     sendProblem(res, error);
   }
-}
-
-function comerOf({ tenantOfHead }: Door, req: IncomingMessage): Comer {
-  const tenant = tenantOfHead(req);
-  return { name: tenant ?? req.socket.remoteAddress ?? '', isTenant: tenant !== undefined };
 }
 
 function enter(app: express.Express, door: Door, req: IncomingMessage, res: Reply): void {

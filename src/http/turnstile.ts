@@ -1,14 +1,7 @@
 import { VaultError } from '../errors.ts';
 import { turns } from '../vault/turns.ts';
+import type { Comer } from './comer.ts';
 import { underWay } from './underWay.ts';
-
-/** Whose request it is, as far as its head tells. */
-export interface Comer {
-  /** No tenant is called as an address is. */
-  readonly name: string;
-  /** Anybody else is somebody at an address, and there may be many at one. */
-  readonly isTenant: boolean;
-}
 
 /** Lets requests in a few at a time, so that whoever comes newly is heard between them. */
 export interface Turnstile {
@@ -16,13 +9,15 @@ export interface Turnstile {
    * Begins the work now or in one of the event loop's next turns; it is handed what to call, once, when it is over.
    * Throws `overloaded` where too much waits of the same.
    */
-  pass(whose: Comer, work: (over: () => void) => void): void;
+  pass(comer: Comer, work: Work): void;
 }
+
+type Work = (over: () => void) => void;
 
 export interface TurnstileRules {
   /** Begun in one turn of the event loop. */
   readonly perTurn: number;
-  /** Of one tenant under way at once, where `busy` are under way in all. */
+  /** Of one tenant under way at once, where another tenant comes too and `busy` are under way in all. */
   readonly share: number;
   readonly busy: number;
   /** What is under way for longer (twice that at most) does not count any more. Milliseconds. */
@@ -37,19 +32,23 @@ const mostWaiting = 1_024;
  * came in is worked on: four hundred requests at once are four hundred answers before the next connection. So a turn takes a
  * few of them, of everybody in turn; the others wait in order.
  *
- * Where many are under way, a tenant with its share of them gets no further one begun: whose requests are four hundred would
- * otherwise have most of every statement and most of the time between two, and another tenant's sixteen wait for all of it.
- * Throughput loses nothing: what waits at the door would wait for a statement. Requests of nobody known only take turns, for
- * whoever sends slow ones would keep out everybody at their address.
+ * Where several tenants come and many requests are under way, a tenant with its share of them gets no further one begun: whose
+ * requests are four hundred would otherwise have most of every statement and most of the time between two, and another tenant's
+ * sixteen wait for all of it. A client that has nothing under way finds room beyond the share, whatever the tenant's others do.
+ * Requests of nobody known only take turns, for whoever sends slow ones would keep out everybody at their address.
  */
 export function turnstile({ perTurn, share, busy, slowMs }: TurnstileRules): Turnstile {
   const waiting = boundedTurns();
-  const begun = underWay(slowMs);
-  /** An address always is, for nothing of it is counted. */
-  const isFree = (name: string): boolean => begun.of(name) < share || begun.total() < busy;
+  const ofTenants = underWay(slowMs);
+  const ofClients = underWay(slowMs);
   let passed = 0;
   let isTurning = false;
   let rescue: NodeJS.Timeout | undefined;
+
+  function isFree({ who, tenant }: Comer): boolean {
+    if (tenant === undefined || ofTenants.total() < busy || ofTenants.isAlone(tenant)) return true;
+    return ofTenants.of(tenant) < (ofClients.of(who) === 0 ? share + busy : share);
+  }
 
   function turnSoon(): void {
     if (isTurning) return;
@@ -69,55 +68,61 @@ export function turnstile({ perTurn, share, busy, slowMs }: TurnstileRules): Tur
     if (waiting.size() > 0) rescue ??= setTimeout(lookAgain, slowMs).unref();
   }
 
-  /** Whoever waits for slow work of their own does so until it does not count any more. */
+  /** Slow work ceases to count, and another tenant to come, without anybody's telling. */
   function lookAgain(): void {
     rescue = undefined;
     turnSoon();
   }
 
-  function begin({ name, isTenant }: Comer, work: (over: () => void) => void): void {
-    if (!isTenant) return work(() => undefined);
-    const end = begun.begin(name);
+  function begin({ who, tenant }: Comer, work: Work): void {
+    if (tenant === undefined) return work(() => undefined);
+    const ends = [ofTenants.begin(tenant), ofClients.begin(who)];
     work(() => {
-      end();
+      for (const end of ends) end();
       if (waiting.size() > 0) turnSoon();
     });
   }
 
   return {
-    pass(whose, work) {
-      if (passed < perTurn && waiting.size() === 0 && isFree(whose.name)) {
+    pass(comer, work) {
+      if (passed < perTurn && waiting.size() === 0 && isFree(comer)) {
         passed += 1;
-        begin(whose, work);
-      } else waiting.add(whose, () => begin(whose, work));
+        begin(comer, work);
+      } else waiting.add(comer, () => begin(comer, work));
       turnSoon();
-    },
-  };
-}
-
-/** Turns in which nobody has more than `mostWaiting`. Adding throws `overloaded`. */
-function boundedTurns(): Waiting {
-  const all = turns<() => void>();
-  const waitingOf = new Map<string, number>();
-  return {
-    size: () => all.size(),
-    next: (isFree) => all.next(isFree),
-    add({ name }, work) {
-      const before = waitingOf.get(name) ?? 0;
-      if (before >= mostWaiting) throw new VaultError('overloaded', [], 1);
-      waitingOf.set(name, before + 1);
-      all.add(name, () => {
-        const left = (waitingOf.get(name) ?? 1) - 1;
-        if (left === 0) waitingOf.delete(name);
-        else waitingOf.set(name, left);
-        work();
-      });
     },
   };
 }
 
 interface Waiting {
   size(): number;
-  next(isFree: (name: string) => boolean): (() => void) | undefined;
-  add(whose: Comer, work: () => void): void;
+  /** Of whom that is free. */
+  next(isFree: (comer: Comer) => boolean): (() => void) | undefined;
+  /** Throws `overloaded`. */
+  add(comer: Comer, work: () => void): void;
+}
+
+/** Turns in which nobody has more than `mostWaiting`. */
+function boundedTurns(): Waiting {
+  const all = turns<() => void>();
+  const comers = new Map<string, { readonly comer: Comer; waiting: number }>();
+  return {
+    size: () => all.size(),
+    next: (isFree) =>
+      all.next((who) => {
+        const known = comers.get(who);
+        return known === undefined || isFree(known.comer);
+      }),
+    add(comer, work) {
+      const known = comers.get(comer.who) ?? { comer, waiting: 0 };
+      if (known.waiting >= mostWaiting) throw new VaultError('overloaded', [], 1);
+      known.waiting += 1;
+      comers.set(comer.who, known);
+      all.add(comer.who, () => {
+        known.waiting -= 1;
+        if (known.waiting === 0) comers.delete(comer.who);
+        work();
+      });
+    },
+  };
 }

@@ -82,6 +82,24 @@ describe('a flood of one tenant', () => {
     });
   });
 
+  test('waits at the door beyond the tenant’s share where another tenant comes, and nothing of it is refused', async () => {
+    const turnstile = { share: 2, busy: 2, slowMs: 60_000 };
+    const door = await startVault({ beside: vault, mostInFlight, turnstile });
+    const through = ({ token }: TestClient, id: string): Promise<Answer> =>
+      door.request('GET', `/v1/customers/${id}`, { token });
+    // Who has come before is known by its token.
+    for (let i = 0; i < 2; i += 1) await Promise.all([through(flooding[0], theirs), through(other, ours)]);
+    await whileAuditIsHeld(async (release) => {
+      const waits = Array.from({ length: 6 }, () => through(flooding[0], theirs));
+      const control = Array.from({ length: 6 }, () => read(flooding[0], theirs));
+      expect(statuses(await refusedOf(control, 2)), 'control: where it does not wait').toEqual({ 503: 2 });
+      await release();
+      expect(statuses(await Promise.all(waits))).toEqual({ 200: 6 });
+      expect(statuses(await Promise.all(control))).toEqual({ 200: 4, 503: 2 });
+    });
+    await door.stop();
+  });
+
   test('leaves nothing behind: afterwards each of them is served', async () => {
     for (let i = 0; i < mostInFlight; i += 1) expect((await read(other, ours)).status).toBe(200);
     const again = await Promise.all(flooding.flatMap((client) => [read(client, theirs), read(client, theirs)]));

@@ -4,8 +4,6 @@ import { connect, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import type { HttpOptions } from '../../../src/http/http.ts';
 import { concurrencyGate, rateLimiter } from '../../../src/http/limits.ts';
-import { turnstile, type TurnstileRules } from '../../../src/http/turnstile.ts';
-import { underWay } from '../../../src/http/underWay.ts';
 import { alice, bob, known, latch, problemOf, startSample, token, type Client } from './service.ts';
 
 describe('rate limiter', () => {
@@ -114,126 +112,6 @@ describe('concurrency gate', () => {
   });
 });
 
-describe('turnstile', () => {
-  const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-  function start(rules: Partial<TurnstileRules>) {
-    const door = turnstile({ perTurn: 100, share: 1_000, busy: 1_000, slowMs: 60_000, ...rules });
-    const begun: string[] = [];
-    const ends = new Map<string, () => void>();
-    const come = (whose: string, name: string, isTenant = true): void =>
-      door.pass({ name: whose, isTenant }, (over) => {
-        begun.push(name);
-        ends.set(name, over);
-      });
-    return { door, come, begun, end: (name: string): void => ends.get(name)?.() };
-  }
-
-  it('lets nobody wait who comes among few, and a few of many in each turn, of everybody in turn', async () => {
-    const { come, begun } = start({ perTurn: 3 });
-    come('a', 'a0');
-    come('a', 'a1');
-    expect(begun).toEqual(['a0', 'a1']);
-    for (let i = 2; i < 9; i += 1) come('a', `a${i}`);
-    come('somebody', 'address', false);
-    expect(begun.splice(0)).toEqual(['a0', 'a1', 'a2']);
-    const turns: string[][] = [];
-    while (turns.length < 3) {
-      await nextTurn();
-      turns.push(begun.splice(0));
-    }
-    expect(turns).toEqual([['a3', 'address', 'a4'], ['a5', 'a6', 'a7'], ['a8']]);
-    await nextTurn();
-    come('c', 'c0');
-    expect(begun, 'nobody waits any more').toEqual(['c0']);
-  });
-
-  it('keeps a bounded number of each waiting, and another’s still finds room', () => {
-    const { come, begun } = start({ perTurn: 1 });
-    for (let i = 0; i < 1 + 1_024; i += 1) come('flood', 'flood');
-    expect(() => come('flood', 'flood')).toThrow('overloaded');
-    come('other', 'other');
-    expect(begun).toEqual(['flood']);
-  });
-
-  it('work that comes while others wait goes behind its own, never past them', async () => {
-    const { door, come, begun } = start({ perTurn: 1 });
-    for (let i = 0; i < 3; i += 1) come('a', `a${i}`);
-    door.pass({ name: 'a', isTenant: true }, () => come('a', 'last'));
-    come('a', 'a4');
-    for (let i = 0; i < 6; i += 1) await nextTurn();
-    expect(begun).toEqual(['a0', 'a1', 'a2', 'a4', 'last']);
-  });
-
-  it('where many are under way, a tenant has its share of them and its others wait', async () => {
-    const { come, begun, end } = start({ share: 2, busy: 4 });
-    for (let i = 0; i < 6; i += 1) come('a', `a${i}`);
-    expect(begun.splice(0), 'alone, as many as are many').toEqual(['a0', 'a1', 'a2', 'a3']);
-    for (let i = 0; i < 3; i += 1) come('b', `b${i}`);
-    await nextTurn();
-    expect(begun.splice(0), 'another has its share whatever of a waits').toEqual(['b0', 'b1']);
-    for (let i = 0; i < 3; i += 1) come('somebody', `somebody${i}`, false);
-    await nextTurn();
-    expect(begun.splice(0), 'nobody known only takes turns').toEqual(['somebody0', 'somebody1', 'somebody2']);
-    for (const name of ['a0', 'a1']) end(name);
-    await nextTurn();
-    expect(begun, 'four are under way').toEqual([]);
-    end('b0');
-    await nextTurn();
-    expect(begun.splice(0), 'nobody known is not counted').toEqual(['a4', 'b2']);
-  });
-
-  it('an end wakes who waits for it, also when nothing else comes, and before who comes with it', async () => {
-    const { come, begun, end } = start({ share: 1, busy: 1 });
-    come('a', 'a0');
-    come('a', 'a1');
-    for (let i = 0; i < 5; i += 1) await nextTurn();
-    expect(begun).toEqual(['a0']);
-    end('a0');
-    come('a', 'a2');
-    await nextTurn();
-    expect(begun).toEqual(['a0', 'a1']);
-  });
-
-  it('who waits for slow work of their own does so until it is known to be slow', async () => {
-    const { door, come } = start({ share: 1, busy: 1, slowMs: 1 });
-    come('a', 'a0');
-    await new Promise<void>((resolve) => door.pass({ name: 'a', isTenant: true }, () => resolve()));
-  });
-});
-
-describe('what is under way', () => {
-  const start = () => {
-    const clock = { ms: 0 };
-    return { clock, begun: underWay(250, () => clock.ms) };
-  };
-
-  it('is counted for each by itself, and no more when it is over', () => {
-    const { begun } = start();
-    const end = begun.begin('a');
-    begun.begin('a');
-    begun.begin('b');
-    expect([begun.of('a'), begun.of('b'), begun.of('c'), begun.total()]).toEqual([2, 1, 0, 3]);
-    end();
-    expect([begun.of('a'), begun.total()]).toEqual([1, 2]);
-  });
-
-  it('does not count any more when it has been for long, and its end changes nothing then', () => {
-    const { clock, begun } = start();
-    const end = begun.begin('a');
-    clock.ms = 250;
-    expect([begun.of('a'), begun.total()]).toEqual([1, 1]);
-    begun.begin('a');
-    clock.ms = 500;
-    expect([begun.of('a'), begun.total()], 'the later one').toEqual([1, 1]);
-    end();
-    expect([begun.of('a'), begun.total()]).toEqual([1, 1]);
-    begun.begin('a');
-    clock.ms = 1_000;
-    expect([begun.of('a'), begun.total()], 'after a pause nothing').toEqual([0, 0]);
-  });
-});
-
 describe('over HTTP', () => {
   /** How many answers `flooders` connections had, which ask again and again, until as many more `newcomers` had theirs. */
   async function answersBefore(
@@ -335,10 +213,12 @@ describe('over HTTP', () => {
   });
 
   const oneAtOnce = { share: 1, busy: 1, slowMs: 60_000 };
-  const tenantByToken: HttpOptions<Client>['tenantOfHead'] = (req) => req.headers.authorization;
+  const clientByToken: HttpOptions<Client>['callerOfHead'] = ({ headers: { authorization = '' } }) => ({
+    id: authorization.replace('Bearer ', ''),
+  });
 
   it('beyond a tenant’s share they wait, another’s do not, and who goes away makes no room', async () => {
-    const sample = await startSample({ turnstile: oneAtOnce, tenantOfHead: tenantByToken });
+    const sample = await startSample({ turnstile: oneAtOnce, callerOfHead: clientByToken });
     const order: string[] = [];
     const get = async (path: string, id: string, name: string, signal?: AbortSignal): Promise<void> => {
       const { status } = await fetch(sample.url + path, { headers: token(id), ...(signal && { signal }) });
@@ -350,8 +230,8 @@ describe('over HTTP', () => {
     await sample.waiting.opened;
     gone.abort();
     await expect(held).rejects.toThrow();
-    const waits = get(thing, alice, 'alice');
     await get(thing, bob, 'bob');
+    const waits = get(thing, alice, 'alice');
     await get('/v1/nowhere', bob, 'bob');
     await get(thing, bob, 'bob');
     expect(order, 'what no route serves is over too').toEqual(['bob 200', 'bob 404', 'bob 200']);
@@ -361,11 +241,45 @@ describe('over HTTP', () => {
     await sample.stop();
   });
 
+  it('who came before their token was verified are counted as soon as it is', async () => {
+    const verified = new Set<string>();
+    const served: string[] = [];
+    const sample = await startSample({
+      turnstile: { ...oneAtOnce, perTurn: 1 },
+      callerOfHead: ({ headers: { authorization = '' } }) =>
+        verified.has(authorization) ? { id: authorization } : undefined,
+      authenticate: ({ headers: { authorization = '' } }) => {
+        verified.add(authorization);
+        served.push(authorization);
+        return { id: authorization };
+      },
+    });
+    const [alices, bobs] = [token(alice), token(bob)];
+    const get = async () => (await fetch(`${sample.url}/v1/things/${known}`, { headers: bobs })).status;
+    expect([await get(), await get()]).toEqual([200, 200]);
+    const socket = connect(sample.port, '127.0.0.1');
+    let text = '';
+    const answered = new Promise<void>((resolve) =>
+      socket.on('data', (data: Buffer) => {
+        text += data.toString();
+        if (text.split('HTTP/1.1 200').length === 5) resolve();
+      }),
+    );
+    socket.write(`GET /v1/wait HTTP/1.1\r\nHost: a\r\nAuthorization: ${alices.authorization}\r\n\r\n`.repeat(4));
+    await sample.waiting.opened;
+    for (let i = 0; i < 4; i += 1) expect(await get()).toBe(200);
+    expect(served.filter((who) => who === alices.authorization).length, 'one as an address, one as a share').toBe(2);
+    sample.gate.open();
+    await answered;
+    socket.destroy();
+    await sample.stop();
+  });
+
   it('who goes away while waiting at the door is not served, and leaves no place taken', async () => {
     const served: (string | undefined)[] = [];
     const sample = await startSample({
       turnstile: oneAtOnce,
-      tenantOfHead: tenantByToken,
+      callerOfHead: clientByToken,
       authenticate: ({ method }) => {
         served.push(method);
         return { id: alice };
@@ -373,6 +287,9 @@ describe('over HTTP', () => {
     });
     const held = fetch(`${sample.url}/v1/wait`, { headers: token(alice) });
     await sample.waiting.opened;
+    const bobs = async (): Promise<number> =>
+      (await fetch(`${sample.url}/v1/things/${known}`, { headers: token(bob) })).status;
+    expect(await bobs()).toBe(200);
     const socket = connect(sample.port, '127.0.0.1');
     await once(socket, 'connect');
     const closed = latch();
@@ -382,13 +299,13 @@ describe('over HTTP', () => {
     };
     const patch = `PATCH /v1/things/${known} HTTP/1.1`;
     socket.write(`${patch}\r\nHost: a\r\nAuthorization: ${token(alice).authorization}\r\nContent-Length: 0\r\n\r\n`);
-    expect((await fetch(`${sample.url}/v1/things/${known}`, { headers: token(bob) })).status).toBe(200);
+    expect(await bobs()).toBe(200);
     socket.destroy();
     await closed.opened;
     sample.gate.open();
     expect((await held).status).toBe(200);
     expect((await fetch(`${sample.url}/v1/things/${known}`, { headers: token(alice) })).status).toBe(200);
-    expect(served).toEqual(['GET', 'GET', 'GET']);
+    expect(served).toEqual(['GET', 'GET', 'GET', 'GET']);
     await sample.stop();
   });
 
