@@ -248,7 +248,9 @@ describe('over HTTP', () => {
       turnstile: { ...oneAtOnce, perTurn: 1 },
       callerOfHead: ({ headers: { authorization = '' } }) =>
         verified.has(authorization) ? { id: authorization } : undefined,
-      authenticate: ({ headers: { authorization = '' } }) => {
+      authenticate: async ({ headers: { authorization = '' } }) => {
+        // All four of one write are there before it is known.
+        await Promise.resolve();
         verified.add(authorization);
         served.push(authorization);
         return { id: authorization };

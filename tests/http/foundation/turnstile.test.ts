@@ -69,10 +69,10 @@ describe('turnstile', () => {
     expect(begun, 'four are under way').toEqual([]);
     end('b0');
     await nextTurn();
-    expect(begun.splice(0), 'nobody known is not counted').toEqual(['b2']);
-    end('a4');
+    expect(begun.splice(0), 'b has room in its share').toEqual(['b2']);
+    end('b1');
     await nextTurn();
-    expect(begun.splice(0), 'with three under way nobody waits').toEqual(['a6']);
+    expect(begun.splice(0), 'three are under way, for nobody known is counted').toEqual(['a6']);
   });
 
   it('few are under way: nobody waits, whatever the shares', () => {
