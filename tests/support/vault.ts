@@ -60,7 +60,10 @@ export interface TestVault {
   stop(): Promise<void>;
 }
 
-export interface TestVaultOptions extends Pick<HttpOptions<Caller>, 'rate' | 'mostInFlight' | 'turnstile' | 'patience'> {
+export interface TestVaultOptions extends Pick<
+  HttpOptions<Caller>,
+  'rate' | 'mostInFlight' | 'turnstile' | 'patience'
+> {
   readonly profile?: string;
   /** The text of a profile, instead of one in policies/. JSON will do. */
   readonly profileText?: string;
