@@ -332,7 +332,7 @@ describe('tiles that were tampered with', () => {
 
   test('a leaf that is gone before it is integrated is told of and holds nobody up', async () => {
     const second = await startVault();
-    await second.vault.watch.look();
+    await second.vault.watch.lookAnew();
     await integrate(second);
     const shop = await second.client('shop_backend');
     await newPerson(shop, synthetic(6).naturalCustomer());

@@ -339,13 +339,13 @@ describe('housekeeping', () => {
     const profile = parse(readFileSync(new URL('../../policies/kalak.yaml', import.meta.url), 'utf8'), { merge: true });
     profile.rights.correct.keepsHistory = false;
     await publish(vault.vault, vault.tenantId, 2, stringify(profile, { aliasDuplicateObjects: false }));
-    await vault.vault.watch.look();
+    await vault.vault.watch.lookAnew();
     await housekeep(vault.vault);
     expect(await Promise.all([held, spoilt, free].map(versionsOf))).toEqual([2, 2, 0]);
     expect(vault.logLines.some((line) => line.includes('integrity_failure') && line.includes('"holds"'))).toBe(true);
 
     vault.advance((row?.endsAt.getTime() ?? 0) - vault.vault.now() - 1000);
-    await vault.vault.watch.look();
+    await vault.vault.watch.lookAnew();
     await housekeep(vault.vault);
     expect(await versionsOf(held), 'a second before its end').toBe(2);
     vault.advance(1000);

@@ -198,7 +198,7 @@ describe('twins, of whom one is held', () => {
     };
     const orders = [await gone(held), await gone(free)];
     vault.advance(8 * day);
-    await vault.vault.watch.look();
+    await vault.vault.watch.lookAnew();
     const policy = vault.vault.watch.policy(held.side.tenantId);
     for (const { side } of [held, free]) await sweepRetention(vault.vault, policy, side.tenantId);
     const kept = await atDatabase<{ id: string; kept: boolean }>(

@@ -120,7 +120,7 @@ test('an answer that one person was given is not another’s, who shares the cli
 describe('the profile in force at the execution', () => {
   const published = async (number: number, edits: Record<string, unknown>) => {
     await publish(vault.vault, vault.tenantId, number, JSON.stringify(edited({ ...grounds, ...edits })));
-    await vault.vault.watch.look();
+    await vault.vault.watch.lookAnew();
   };
 
   test('says how many approvals there must be, and what the ground demands', async () => {

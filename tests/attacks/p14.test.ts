@@ -232,7 +232,7 @@ describe('P14: one who is erased', () => {
     expect(unwrapped(), 'control: it was in memory').toBe(0);
     await leave(shop.staff.shop_backend, id);
     await sweep();
-    await beside.vault.watch.look();
+    await beside.vault.watch.lookAnew();
     expect(unwrapped()).toBe(1);
     expect(sent.fields['nationalId']).toBeDefined();
   });

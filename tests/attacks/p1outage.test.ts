@@ -188,8 +188,11 @@ describe.skipIf(!mountable)('P1: the disk is full', () => {
     let served;
     try {
       await disk.keepFallen();
-      disk.fill();
-      await expect(fillLog(disk)).rejects.toThrow();
+      await withClient(disk.database.superuserUrl, async (superuser) => {
+        // Connected before: a full disk may refuse a new connection, and then nothing would fill the log.
+        disk.fill();
+        await expect(fillLog(superuser)).rejects.toThrow();
+      });
       await disk.untilFallen();
       expectSilence(await makeAll(work.calls), work.canaries);
       await expectRefused(work, 'silent');
@@ -207,13 +210,11 @@ describe.skipIf(!mountable)('P1: the disk is full', () => {
 });
 
 /** New files of the log, until there is no room for another. */
-function fillLog({ database }: SmallDisk): Promise<void> {
-  return withClient(database.superuserUrl, async (superuser) => {
-    for (let files = 0; files < 20; files += 1) {
-      await superuser.query(`select pg_logical_emit_message(false, 'fill', repeat('x', 1000000))`);
-      await superuser.query('select pg_switch_wal()');
-    }
-  });
+async function fillLog(superuser: Pick<Client, 'query'>): Promise<void> {
+  for (let files = 0; files < 20; files += 1) {
+    await superuser.query(`select pg_logical_emit_message(false, 'fill', repeat('x', 1000000))`);
+    await superuser.query('select pg_switch_wal()');
+  }
 }
 
 /** How many reads are answered: PostgreSQL may come back on a full disk, on files of its log that it uses again. */

@@ -90,7 +90,7 @@ async function onDay(days: number): Promise<void> {
   vault.advance(days * day);
   await hold(vault, as(held, 'legal_registrar'), [held.person.id], { tenantId: held.side.tenantId });
   vault.advance(day);
-  await vault.vault.watch.look();
+  await vault.vault.watch.lookAnew();
   for (const { side } of [held, free]) {
     const policy = vault.vault.watch.policy(side.tenantId);
     await sweepRetention(vault.vault, policy, side.tenantId);
@@ -265,7 +265,7 @@ describe('twins, when what a hold keeps has had its time', () => {
     expect(await opinions(held), 'an opinion that is nobody’s stays').toEqual(await opinions(free));
     expect((await as(free, 'support').get(`/v1/feedback/${free.feedback}`)).status, 'control').toBe(200);
     vault.advance(100 * day);
-    await vault.vault.watch.look();
+    await vault.vault.watch.lookAnew();
     await sweepErasures(vault.vault);
     expect(await opinions(held)).toEqual(await opinions(free));
     const [cut] = await atDatabase(vault, 'select customer_id from amanat.feedback where id = $1', [held.feedback]);

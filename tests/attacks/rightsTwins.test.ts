@@ -175,7 +175,7 @@ describe('twins who leave, of whom one is held', () => {
     expect(new Set(after[0].map(({ answer }) => answer.slice(0, 3)))).toEqual(new Set(['200', '404', '409', '422']));
     expect(after[0].flatMap(({ statements }) => statements).filter((name) => name.includes('hold'))).toEqual([]);
     vault.advance(29 * day);
-    await vault.vault.watch.look();
+    await vault.vault.watch.lookAnew();
     await sweepErasures(vault.vault);
     const late = await both(({ shop, request, plain }) => look(shop, request, plain));
     expect(late[0]).toEqual(late[1]);
@@ -194,7 +194,7 @@ describe('twins who leave, of whom one is held', () => {
     const at = new Date(vault.vault.now());
     expect((await clearanceOf(vault.vault, keys, [held.ids.customer], at)).held.size).toBe(1);
     vault.advance(100 * day);
-    await vault.vault.watch.look();
+    await vault.vault.watch.lookAnew();
     await sweepErasures(vault.vault);
     expect(await both(statusOf)).toEqual(['erased', 'erased']);
     const answers = await both(async ({ shop, request }) => {

@@ -391,7 +391,7 @@ describe('a policy version', () => {
     } else {
       await sql(`update amanat.policy_versions set ${set} where tenant_id = $1`, [broken.tenantId]);
     }
-    await vault.vault.watch.look();
+    await vault.vault.watch.lookAnew();
     expect(noticed('policy_version')).toBe(before + 1);
     expect(await attempt(broken)).toEqual(closed);
     expect(await attempt(whole)).toEqual(served);
@@ -402,7 +402,7 @@ describe('a policy version', () => {
     expect(laxer).not.toBe(kalak);
     const [broken, whole] = [await freshTenant(), await freshTenant()];
     const { watch } = vault.vault;
-    await watch.look();
+    await watch.lookAnew();
     const before = noticed('policy_version');
     await sql(
       `insert into amanat.policy_versions
@@ -412,7 +412,7 @@ describe('a policy version', () => {
     );
     // Control: the same text, published by the vault.
     await publish(vault.vault, whole.tenantId, 2, laxer);
-    await watch.look();
+    await watch.lookAnew();
     expect(noticed('policy_version')).toBe(before + 1);
     expect(await attempt(broken)).toEqual(closed);
     expect(await attempt(whole)).toEqual(served);

@@ -163,7 +163,7 @@ clause(
     const accounting = { title: { fa: 'حسابداری', en: 'Accounting' }, seesValues: true, purposes: ['order'] };
     const text = policyText({ '/departments/accounting': { ...accounting, clauses: ['C6'] } }, 'citra');
     await publish(stage.vault.vault, side.tenantId, 2, text, 'citra');
-    await stage.vault.vault.watch.look();
+    await stage.vault.vault.watch.lookAnew();
     made(await ask('accounting'));
     expect((await ask('marketing')).status).toBe(422);
     // Named, it still sees nothing that no row of the matrix gives it.

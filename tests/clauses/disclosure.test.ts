@@ -336,7 +336,7 @@ clause(
     const side = await vault.secondTenant('kalak');
     const open = { '/grounds/defence_of_rights/allowed': true, '/grounds/emergency/allowed': true };
     await publish(vault.vault, side.tenantId, 2, policyText(open));
-    await vault.vault.watch.look();
+    await vault.vault.watch.lookAnew();
     const [shop, registrar, approver, third] = [
       await side.client('shop_backend'),
       await side.client('legal_registrar', { actor: 'staff-1' }),

@@ -98,7 +98,7 @@ clause(
     );
     expect(order?.due.getTime()).toBeLessThanOrEqual(vault.vault.now() + 72 * hour);
     vault.advance(73 * hour);
-    await vault.vault.watch.look();
+    await vault.vault.watch.lookAnew();
     await raiseDueEvents(vault.vault);
     const overdue = (await heard(stage, id)).filter(({ kind }) => kind === 'review.overdue');
     expect(overdue).toMatchObject([{ alarm: true }]);

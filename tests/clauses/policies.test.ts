@@ -187,10 +187,10 @@ clause(
     const { id } = await newPerson(side.shop, stage.people.naturalCustomer());
     const judgedBy = async () => made(await side.shop.get(`/v1/customers/${id}`), 200).policyVersion;
     expect(made(await side.publish({ '/title/en': 'Second' })).status).toBe('awaiting_notice');
-    await stage.vault.vault.watch.look();
+    await stage.vault.vault.watch.lookAnew();
     expect(await judgedBy()).toBe('kalak/1');
     expect(made(await side.tell(2, 'site')).status).toBe('in_force');
-    await stage.vault.vault.watch.look();
+    await stage.vault.vault.watch.lookAnew();
     expect(await judgedBy()).toBe('kalak/2');
   },
 );
@@ -233,7 +233,7 @@ clause(
     expect(Math.abs(Date.parse(accepted.acceptedAt) - stage.vault.vault.now())).toBeLessThan(hour);
     made(await side.publish({ '/title/en': 'Second' }));
     made(await side.tell(2, 'site'));
-    await stage.vault.vault.watch.look();
+    await stage.vault.vault.watch.lookAnew();
     const old = await side.shop.post(path, { version: 1, method: 'agree_button' });
     expect([old.status, old.body.errors]).toEqual([422, [{ pointer: '/version', code: 'not_newest' }]]);
     made(await side.shop.post(path, { method: 'order_placed' }));

@@ -128,7 +128,7 @@ clause(
       'citra',
     );
     await publish(vault.vault, side.tenantId, 2, text, 'citra');
-    await vault.vault.watch.look();
+    await vault.vault.watch.lookAnew();
     expect((await send()).body.code, 'not before they agreed').toBe('consent_required');
     made(await agree());
     made(await send(), 202);

@@ -38,7 +38,7 @@ afterAll(async () => {
 /** A tenant's shop, on both processes. */
 async function openShop(tenant: Pick<TestVault, 'client'>): Promise<readonly TestClient[]> {
   const shop = await tenant.client('shop_backend');
-  await second.vault.watch.look();
+  await second.vault.watch.lookAnew();
   return [shop, clientOf(second.url, shop.id, shop.secret, shop.token)];
 }
 

@@ -49,7 +49,7 @@ describe('acceptance of the policy (E35)', () => {
   test('is of the newest version only, and in a way that the policy names', async () => {
     const narrow = { '/acceptance/methods': ['agree_button'], '/title/en': '2' };
     await publish(vault.vault, vault.tenantId, 2, policyText(narrow));
-    await vault.vault.watch.look();
+    await vault.vault.watch.lookAnew();
     const accept = (body: object) => shop.post(pathOf(stranger), body);
     const old = await accept({ version: 1, method: 'agree_button' });
     expectRefusal(old, 422, 'invalid_body', '/version');

@@ -174,7 +174,7 @@ describe('twins, of whom one is held, looked up and disclosed under an order tha
     expect(one.seen).toContain('پشتیبانی');
 
     vault.advance(5 * day);
-    await vault.vault.watch.look();
+    await vault.vault.watch.lookAnew();
     dpo = await dpo.as('staff-9');
     const told = (await accessesOf(dpo, held)).items.find((item: { how: string }) => item.how === 'disclosed');
     expect(told).toMatchObject({

@@ -255,7 +255,7 @@ describe('what a read fetches of what is sealed', () => {
     const letters = { kind: 'first_letters', clauses: ['D'], why: 'as a name' };
     const text = policyText({ '/masks/email': letters });
     await publish(vault.vault, vault.tenantId, 2, text, 'kalak');
-    await vault.vault.watch.look();
+    await vault.vault.watch.lookAnew();
     const look = async () => (await support.get(`/v1/customers/${of}`)).text;
     const anew = await look();
     expect(JSON.parse(anew).fields.email.value, 'control').not.toBe(before.fields.email.value);

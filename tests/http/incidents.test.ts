@@ -429,11 +429,11 @@ describe('retention', () => {
     const sweep = () => sweepRetention(own.vault, own.vault.watch.policy(own.tenantId), own.tenantId);
     const tenYears = 3_652 * 24 * 3_600_000;
     own.advance(tenYears - 24 * 3_600_000);
-    await own.vault.watch.look();
+    await own.vault.watch.lookAnew();
     await sweep();
     expect(await rows(), 'control: not a day before').toHaveLength(2);
     own.advance(2 * 24 * 3_600_000);
-    await own.vault.watch.look();
+    await own.vault.watch.lookAnew();
     await sweep();
     expect(await rows()).toEqual([{ id: left.id }]);
     expect(await atDatabase(own, 'select 1 from amanat.incident_extents')).toEqual([]);

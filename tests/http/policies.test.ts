@@ -277,7 +277,7 @@ describe('grants that a new version forbids', () => {
     const state = async (id: string) => made(await side.shop.get(`/v1/grants/${id}`), 200).status;
     expect([await state(inquiry), await state(work)]).toEqual(['open', 'open']);
     made(await tell(side, 2));
-    await beside.vault.watch.look();
+    await beside.vault.watch.lookAnew();
     expect(await mobileUnder(side.support, person.id, inquiry)).toEqual(['kalak/2', 'masked']);
     await sweep();
     await sweep();
@@ -326,7 +326,7 @@ describe('who edits the tables', () => {
         [side.vault.tenantId, number],
       );
     await row(2, `'\\x00'`);
-    await side.vault.vault.watch.look();
+    await side.vault.vault.watch.lookAnew();
     expect(side.vault.vault.watch.policy(side.vault.tenantId).label).toBe('kalak/1');
     expect(side.vault.logLines.filter((line) => line.includes('policy_notice'))).toHaveLength(1);
     expect(made(await published(side, '/2'), 200)).toMatchObject({ status: 'awaiting_notice', notices: [] });

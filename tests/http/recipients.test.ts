@@ -132,7 +132,7 @@ describe('a recipient', () => {
     made(await link(id, courier), 200);
     const sql = `update amanat.admissions set valid_from = now() - interval '1 day', changed_at = $2 where subject = $1`;
     await atDatabase(vault, sql, [courier.id, new Date(vault.vault.now())]);
-    await vault.vault.watch.look();
+    await vault.vault.watch.lookAnew();
     inactive(await ship(courier), '/courierClientId');
     await atDatabase(vault, `update amanat.recipients set expires_at = expires_at + interval '1 year' where id = $1`, [
       id,

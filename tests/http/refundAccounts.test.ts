@@ -377,7 +377,7 @@ test('another tenant neither sees, settles nor lets go of it', async () => {
   expect((await accounting.get(`/v1/customers/${one.of.id}?grant=${one.grant}`)).status).toBe(404);
   await settle(one);
   vault.advance(91 * day);
-  await vault.vault.watch.look();
+  await vault.vault.watch.lookAnew();
   await sweepRetention(vault.vault, vault.vault.watch.policy(other.tenantId), other.tenantId);
   expect(await isThere(one)).toBe(true);
   expect(await sweep(), 'control').toBeGreaterThan(0);

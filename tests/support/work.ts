@@ -148,7 +148,7 @@ export async function tenantUnder(
   const source = stringify(profile, { aliasDuplicateObjects: false });
   const tenant = await newTenant(keys.root.current, 'another shop', source, now());
   await commit(db, { tenantIds: [tenant.tenantId] }, tenant.statements);
-  await watch.look();
+  await watch.lookAnew();
   const admin = await login(vault.url, tenant.clientId, tenant.clientSecret);
   return {
     async client(role) {

@@ -222,7 +222,7 @@ describe('public keys', () => {
 describe('GET /v1/clients', () => {
   test('lists page by page, newest first, without secrets', async () => {
     const fresh = await ground.tenant();
-    await service.vault.watch.look();
+    await service.vault.watch.lookAnew();
     const token = await tokenOf(service, fresh.admin);
     const made: string[] = [];
     for (let i = 0; i < 5; i += 1) {
@@ -261,7 +261,7 @@ describe('GET /v1/clients', () => {
 
   test('an unknown, a foreign and an impossible id are one answer, for every method', async () => {
     const other = await ground.tenant();
-    await service.vault.watch.look();
+    await service.vault.watch.lookAnew();
     const foreign = await newAccount(service, other.admin, { role: 'support' });
     const texts = new Set<string>();
     for (const id of [newId(Date.now()), foreign.id, 'x']) {

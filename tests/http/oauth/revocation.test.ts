@@ -73,7 +73,7 @@ describe('revocation (RFC 7009)', () => {
 
   test("of another tenant's token is answered as for no token, and does nothing", async () => {
     const other = await ground.tenant();
-    await service.vault.watch.look();
+    await service.vault.watch.lookAnew();
     const token = await tokenOf(service, shop);
     const { status, text } = await revoke(token, other.admin);
     expect([status, text]).toEqual([200, (await revoke('x')).text]);
@@ -107,7 +107,7 @@ describe('introspection (RFC 7662)', () => {
 
   test('shows nothing of a foreign, unknown or revoked token', async () => {
     const other = await ground.tenant();
-    await service.vault.watch.look();
+    await service.vault.watch.lookAnew();
     const token = await tokenOf(service, shop);
     expect((await introspect(token)).body['active']).toBe(true);
     const revoked = await tokenOf(service, shop);
@@ -137,7 +137,7 @@ describe('on every process (P8)', () => {
     await revoke(token);
     // Control: the second has not looked yet, so it is its look that makes the difference.
     expect(await isLetIn(second, token)).toBe(true);
-    await second.vault.watch.look();
+    await second.vault.watch.lookAnew();
     expect(await isLetIn(second, token)).toBe(false);
     expect(await isLetIn(second, kept)).toBe(true);
     await second.stop();
@@ -157,7 +157,7 @@ describe('on every process (P8)', () => {
     expect((await call(service, admin, 'PATCH', `/v1/clients/${account.id}`, { disabled: true })).status).toBe(200);
     for (const token of tokens) expect(await isLetIn(service, token)).toBe(false);
     expect(await isLetIn(second, tokens[1] ?? '')).toBe(true);
-    await second.vault.watch.look();
+    await second.vault.watch.lookAnew();
     for (const token of tokens) expect(await isLetIn(second, token)).toBe(false);
     for (const at of [service, second]) expect((await askToken(at, account)).status).toBe(401);
     expect(await isLetIn(second, admin)).toBe(true);
@@ -184,7 +184,7 @@ describe('on every process (P8)', () => {
       const { status, body } = await call(service, token, 'GET', '/v1/clients');
       return [status, body['code']];
     };
-    await service.vault.watch.look();
+    await service.vault.watch.lookAnew();
     expect(await codes()).toEqual([403, 'not_permitted']);
     await sql(ground, 'revoke select on amanat.token_revocations from amanat_service');
     try {
@@ -211,7 +211,7 @@ describe('on every process (P8)', () => {
     expect(await isLetIn(service, token)).toBe(false);
     ground.clock.aheadMs += 60_000;
     await housekeep(service.vault);
-    await service.vault.watch.look();
+    await service.vault.watch.lookAnew();
     expect(await rows()).toEqual([]);
     expect(await isLetIn(service, token)).toBe(false);
   });
@@ -237,25 +237,25 @@ describe('signing keys in rotation', () => {
 describe('policies', () => {
   test('a newer version is in force after the next look', async () => {
     const of = await ground.tenant();
-    await service.vault.watch.look();
+    await service.vault.watch.lookAnew();
     const { watch } = service.vault;
     expect(watch.policy(of.tenantId).label).toBe('kalak/1');
     await publish(service.vault, of.tenantId, 2, changedKalak({ 'processors.courier.allowed': false }));
     expect(watch.policy(of.tenantId).label).toBe('kalak/1');
-    await watch.look();
+    await watch.lookAnew();
     expect(watch.policy(of.tenantId)).toMatchObject({ label: 'kalak/2', number: 2 });
     expect(watch.tenants()).toContain(of.tenantId);
   });
 
   test('one that cannot be read closes its tenant and no other, until a good one is published', async () => {
     const of = await ground.tenant();
-    await service.vault.watch.look();
+    await service.vault.watch.lookAnew();
     await publish(service.vault, of.tenantId, 2, 'format: 1\nid: kalak\n');
-    await service.vault.watch.look();
+    await service.vault.watch.lookAnew();
     expect((await askToken(service, of.admin)).body['code']).toBe('integrity_failure');
     expect((await askToken(service, shop)).status).toBe(200);
     await publish(service.vault, of.tenantId, 3, changedKalak({}));
-    await service.vault.watch.look();
+    await service.vault.watch.lookAnew();
     expect((await askToken(service, of.admin)).status).toBe(200);
   });
 

@@ -103,12 +103,12 @@ describe('client credentials', () => {
 
   test('go to no role that the profile in force does not have', async () => {
     const narrow = await ground.tenant();
-    await service.vault.watch.look();
+    await service.vault.watch.lookAnew();
     const courier = await newAccount(service, narrow.admin, { role: 'courier' });
     const support = await newAccount(service, narrow.admin, { role: 'support' });
     expect((await askToken(service, courier)).status).toBe(200);
     await publish(service.vault, narrow.tenantId, 2, changedKalak({ 'processors.courier.allowed': false }));
-    await service.vault.watch.look();
+    await service.vault.watch.lookAnew();
     const refused = await askToken(service, courier);
     expect([refused.status, refused.body['error']]).toEqual([400, 'unauthorized_client']);
     expect((await askToken(service, support)).status).toBe(200);
