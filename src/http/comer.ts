@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Doors } from './dispatch.ts';
 
 /** Whose request it is, as far as its head tells. */
 export interface Comer {
@@ -8,11 +9,9 @@ export interface Comer {
   readonly tenant: string | undefined;
 }
 
-export interface KnowsCallers<Caller> {
+export interface KnowsCallers<Caller> extends Pick<Doors<Caller>, 'clientOf' | 'tenantOf'> {
   /** Who sends it as far as its head tells, at no cost: the caller whose token was verified before. */
   readonly callerOfHead?: (req: IncomingMessage) => Caller | undefined;
-  readonly clientOf: (caller: Caller) => string;
-  readonly tenantOf: (caller: Caller) => string;
 }
 
 export function comerOf<Caller>(knows: KnowsCallers<Caller>): (req: IncomingMessage) => Comer {

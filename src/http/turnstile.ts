@@ -1,5 +1,5 @@
 import { VaultError } from '../errors.ts';
-import { turns } from '../vault/turns.ts';
+import { turns, type Turns } from '../vault/turns.ts';
 import type { Comer } from './comer.ts';
 import { underWay } from './underWay.ts';
 
@@ -45,7 +45,7 @@ export function turnstile({ perTurn, share, busy, slowMs }: TurnstileRules): Tur
   let isTurning = false;
   let rescue: NodeJS.Timeout | undefined;
 
-  function isFree({ who, tenant }: Comer): boolean {
+  function mayBegin({ comer: { who, tenant } }: Waiting): boolean {
     if (tenant === undefined || ofTenants.total() < busy || ofTenants.isAlone(tenant)) return true;
     return ofTenants.of(tenant) < (ofClients.of(who) === 0 ? share + busy : share);
   }
@@ -59,10 +59,10 @@ export function turnstile({ perTurn, share, busy, slowMs }: TurnstileRules): Tur
   function turn(): void {
     isTurning = false;
     passed = 0;
-    for (let next = waiting.next(isFree); next !== undefined; next = waiting.next(isFree)) {
+    for (let next = waiting.next(mayBegin); next !== undefined; next = waiting.next(mayBegin)) {
       turnSoon();
       passed += 1;
-      next();
+      begin(next);
       if (passed >= perTurn) return;
     }
     if (waiting.size() > 0) rescue ??= setTimeout(lookAgain, slowMs).unref();
@@ -74,7 +74,7 @@ export function turnstile({ perTurn, share, busy, slowMs }: TurnstileRules): Tur
     turnSoon();
   }
 
-  function begin({ who, tenant }: Comer, work: Work): void {
+  function begin({ comer: { who, tenant }, work }: Waiting): void {
     if (tenant === undefined) return work(() => undefined);
     const ends = [ofTenants.begin(tenant), ofClients.begin(who)];
     work(() => {
@@ -85,44 +85,41 @@ export function turnstile({ perTurn, share, busy, slowMs }: TurnstileRules): Tur
 
   return {
     pass(comer, work) {
-      if (passed < perTurn && waiting.size() === 0 && isFree(comer)) {
+      const one = { comer, work };
+      if (passed < perTurn && waiting.size() === 0 && mayBegin(one)) {
         passed += 1;
-        begin(comer, work);
-      } else waiting.add(comer, () => begin(comer, work));
+        begin(one);
+      } else waiting.add(one);
       turnSoon();
     },
   };
 }
 
+/** Who waits, with what is begun when the turn comes. */
 interface Waiting {
-  size(): number;
-  /** Of whom that is free. */
-  next(isFree: (comer: Comer) => boolean): (() => void) | undefined;
-  /** Throws `overloaded`. */
-  add(comer: Comer, work: () => void): void;
+  readonly comer: Comer;
+  readonly work: Work;
 }
 
-/** Turns in which nobody has more than `mostWaiting`. */
-function boundedTurns(): Waiting {
-  const all = turns<() => void>();
-  const comers = new Map<string, { readonly comer: Comer; waiting: number }>();
+/** Turns in which nobody has more than `mostWaiting`. Adding throws `overloaded`. */
+function boundedTurns(): Pick<Turns<Waiting>, 'size' | 'next'> & { add(one: Waiting): void } {
+  const all = turns<Waiting>();
+  const waitingOf = new Map<string, number>();
   return {
     size: () => all.size(),
-    next: (isFree) =>
-      all.next((who) => {
-        const known = comers.get(who);
-        return known === undefined || isFree(known.comer);
-      }),
-    add(comer, work) {
-      const known = comers.get(comer.who) ?? { comer, waiting: 0 };
-      if (known.waiting >= mostWaiting) throw new VaultError('overloaded', [], 1);
-      known.waiting += 1;
-      comers.set(comer.who, known);
-      all.add(comer.who, () => {
-        known.waiting -= 1;
-        if (known.waiting === 0) comers.delete(comer.who);
-        work();
-      });
+    next(may) {
+      const one = all.next(may);
+      if (one === undefined) return undefined;
+      const left = (waitingOf.get(one.comer.who) ?? 1) - 1;
+      if (left === 0) waitingOf.delete(one.comer.who);
+      else waitingOf.set(one.comer.who, left);
+      return one;
+    },
+    add(one) {
+      const before = waitingOf.get(one.comer.who) ?? 0;
+      if (before >= mostWaiting) throw new VaultError('overloaded', [], 1);
+      waitingOf.set(one.comer.who, before + 1);
+      all.add(one.comer.who, one);
     },
   };
 }

@@ -4,8 +4,8 @@ export interface Turns<Item> {
   add(tenantId: string, item: Item): void;
   /** Takes out up to so many: one of each tenant in turn, a tenant's own in the order they came. */
   take(most: number): Item[];
-  /** Takes out the one whose turn it is, of the tenants that may have one now. */
-  next(may: (tenantId: string) => boolean): Item | undefined;
+  /** Takes out the one whose turn it is, of those that come first of theirs and may go now. */
+  next(may: (first: Item) => boolean): Item | undefined;
 }
 
 /** A queue in which nobody's flood stands before another tenant's request. */
@@ -42,7 +42,7 @@ export function turns<Item>(): Turns<Item> {
     },
     next(may) {
       for (const [tenantId, queue] of queues) {
-        if (may(tenantId)) return takeOf(tenantId, queue, 1)[0];
+        if (queue[0] !== undefined && may(queue[0])) return takeOf(tenantId, queue, 1)[0];
       }
       return undefined;
     },

@@ -1,6 +1,6 @@
 /**
  * 100 kB of the worst text goes through every validator in a small part of what a quadratic pass over as much takes on the
- * same machine, however slow and busy that is: a linear pass takes less than a hundredth of it.
+ * same machine, however slow and busy that is: a linear pass takes a fiftieth of it at most.
  */
 import { beforeAll, describe, expect, it } from 'vitest';
 
