@@ -54,10 +54,9 @@ export function readLines(res: Reply, maxLineBytes: number = lineMaxBytes): Asyn
 }
 
 async function* linesOf(res: Reply, maxLineBytes: number): AsyncGenerator<Buffer> {
-  const { req } = res;
   let rest: Buffer = Buffer.alloc(0);
   for (;;) {
-    const piece = await nextPiece(req, performance.now() + res.locals.rules.bodyMs);
+    const piece = await nextPiece(res, performance.now() + res.locals.rules.bodyMs);
     if (piece === undefined) break;
     rest = rest.length === 0 ? piece : Buffer.concat([rest, piece]);
     let from = 0;
@@ -87,7 +86,7 @@ async function* piecesOf(res: Reply, maxBytes: number): AsyncGenerator<Buffer> {
   expectBody(res);
   let length = 0;
   for (;;) {
-    const piece = await nextPiece(res.req, performance.now() + res.locals.rules.bodyMs);
+    const piece = await nextPiece(res, performance.now() + res.locals.rules.bodyMs);
     if (piece === undefined) break;
     length += piece.length;
     if (length > maxBytes) throw new VaultError('body_too_large');
@@ -111,14 +110,13 @@ export function refuseBody(req: IncomingMessage): void {
 }
 
 async function readBytes(res: Reply, maxBytes: number): Promise<Buffer> {
-  const { req } = res;
-  refuseDeclared(req, maxBytes);
+  refuseDeclared(res.req, maxBytes);
   expectBody(res);
   const deadline = performance.now() + res.locals.rules.bodyMs;
   const pieces: Buffer[] = [];
   let length = 0;
   for (;;) {
-    const piece = await nextPiece(req, deadline);
+    const piece = await nextPiece(res, deadline);
     if (piece === undefined) break;
     length += piece.length;
     if (length > maxBytes) throw new VaultError('body_too_large');
@@ -135,27 +133,34 @@ function expectBody(res: Reply): void {
   if (headers.expect !== undefined) res.writeContinue();
 }
 
-/** What has arrived, or undefined at the end. Throws `request_timeout` at the deadline, `malformed_request` if cut off. */
-async function nextPiece(req: IncomingMessage, deadline: number): Promise<Buffer | undefined> {
+/**
+ * What has arrived, or undefined at the end. Throws `request_timeout` at the deadline, `malformed_request` if cut off, also
+ * where that was answered already (clientFault.ts): Node tells a request nothing any more after its answer.
+ */
+async function nextPiece(res: Reply, deadline: number): Promise<Buffer | undefined> {
+  const { req } = res;
   for (;;) {
     const piece = req.read() as Buffer | null;
     if (piece !== null) return piece;
     if (req.readableEnded) return undefined;
-    if (req.destroyed) throw new VaultError('malformed_request');
-    if (!(await readable(req, deadline - performance.now()))) throw new VaultError('request_timeout');
+    if (req.destroyed || res.closed) throw new VaultError('malformed_request');
+    if (!(await readable(res, deadline - performance.now()))) throw new VaultError('request_timeout');
   }
 }
 
 /** False when nothing came in time. */
-function readable(req: IncomingMessage, ms: number): Promise<boolean> {
+function readable(res: Reply, ms: number): Promise<boolean> {
+  const { req } = res;
   return new Promise((resolve) => {
     const done = (came: boolean): void => {
       clearTimeout(timer);
       req.off('readable', come).off('end', come).off('close', come).off('error', come);
+      res.off('close', come);
       resolve(came);
     };
     const come = (): void => done(true);
     const timer = setTimeout(() => done(false), ms);
     req.on('readable', come).on('end', come).on('close', come).on('error', come);
+    res.on('close', come);
   });
 }

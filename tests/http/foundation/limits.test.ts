@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import type { HttpOptions } from '../../../src/http/http.ts';
 import { concurrencyGate, rateLimiter } from '../../../src/http/limits.ts';
-import { alice, bob, known, latch, problemOf, startSample, token, type Client } from './service.ts';
+import { alice, bob, known, latch, problemOf, startSample, token, wire, type Client } from './service.ts';
 
 describe('rate limiter', () => {
   const start = (quota: number, windowSeconds: number) => {
@@ -308,6 +308,22 @@ describe('over HTTP', () => {
     expect((await held).status).toBe(200);
     expect((await fetch(`${sample.url}/v1/things/${known}`, { headers: token(alice) })).status).toBe(200);
     expect(served).toEqual(['GET', 'GET', 'GET', 'GET']);
+    await sample.stop();
+  });
+
+  it.each([
+    ['ends too early', 'Content-Length: 10\r\n\r\n{', true],
+    ['breaks its framing', 'Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\nxyz\r\n', false],
+  ])('a body that %s holds no place after its answer', async (_how, rest, half) => {
+    const sample = await startSample({ mostInFlight: 2, patience: { bodyMs: 120_000, lingerMs: 20 } });
+    const { authorization } = token();
+    const head = `POST /v1/guarded HTTP/1.1\r\nHost: a\r\nAuthorization: ${authorization}\r\nContent-Type: application/json\r\n`;
+    expect(await wire(sample.port, head + rest, { half })).toMatchObject({
+      statuses: [400],
+      code: 'malformed_request',
+    });
+    // The only place of this client.
+    expect((await fetch(`${sample.url}/v1/things/${known}`, { headers: token() })).status).toBe(200);
     await sample.stop();
   });
 
