@@ -5,6 +5,7 @@ import { parse, stringify } from 'yaml';
 import { synthetic } from '../../src/cli/synthetic.ts';
 import { freezeStatistics } from '../../src/vault/statistics.ts';
 import { published, roundedTo } from '../../src/vault/suppression.ts';
+import { untilWaiting, withClient } from '../support/postgres.ts';
 import { startVault, type TestClient, type TestVault } from '../support/vault.ts';
 import { atDatabase, bytesOf, day, leavesOf, made, newOrder, newPerson } from '../support/work.ts';
 import { bounds, type Cell, type Interval } from './bounds.ts';
@@ -226,7 +227,15 @@ describe('figures of a vault', () => {
 
   test('of one process stand, whoever comes second; what was edited in the table is not believed', async () => {
     await atDatabase(vault, 'delete from amanat.statistics');
-    const rounds = await Promise.all([freeze(), freeze(), freeze()]);
+    // All three have looked, and have yet to write, when the first of them may.
+    const rounds = await withClient(vault.db.superuserUrl, async (client) => {
+      await client.query('begin');
+      await client.query('lock table amanat.statistics in share row exclusive mode');
+      const freezes = [freeze(), freeze(), freeze()];
+      await untilWaiting(vault.db.superuserUrl, freezes.length, ...freezes);
+      await client.query('commit');
+      return Promise.all(freezes);
+    });
     expect(rounds.every((round) => round > 0)).toBe(true);
     const [row] = await atDatabase<{ twice: number }>(
       vault,
