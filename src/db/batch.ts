@@ -103,7 +103,11 @@ export class Batch implements pg.Submittable {
   handleRowDescription(message: { fields: readonly { name: string; dataTypeID: TypeOid }[] }): void {
     const step = this.#steps[this.#current];
     if (step === undefined) return;
-    step.columns = message.fields.map((field) => ({ name: field.name, parse: columnParser(field.dataTypeID) }));
+    const { readAs } = step.statement;
+    step.columns = message.fields.map(({ name, dataTypeID }) => ({
+      name,
+      parse: readAs?.[name] ?? columnParser(dataTypeID),
+    }));
   }
 
   handleDataRow(message: { fields: readonly (string | null)[] }): void {

@@ -7,8 +7,17 @@ export interface Statement<Row = unknown> {
   readonly text: string;
   readonly values: readonly unknown[];
   readonly rowType?: Row;
+  /** How a column's text is read where that is not told by its type. */
+  readonly readAs?: ReadAs;
 }
 
-export function statement<Row>(name: string, text: string, values: readonly unknown[]): Statement<Row> {
-  return { name, text, values };
+export type ReadAs = Readonly<Record<string, (text: string) => unknown>>;
+
+export function statement<Row>(
+  name: string,
+  text: string,
+  values: readonly unknown[],
+  readAs?: ReadAs,
+): Statement<Row> {
+  return { name, text, values, ...(readAs && { readAs }) };
 }

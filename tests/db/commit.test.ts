@@ -109,6 +109,19 @@ describe.each([{ prepare: true }, { prepare: false }])('commit with prepare $pre
     });
   });
 
+  test('a column that is read in its own way is, the first time and later, and null is null', async () => {
+    const db = open({ prepare });
+    const readAs = { shown: (text: string) => Buffer.from(text, 'base64') };
+    const text = `select encode($1::bytea, 'base64') as shown, encode($1::bytea, 'base64') as plain`;
+    const long = Buffer.from(Array.from({ length: 300 }, (_, i) => i % 256));
+    for (const bytes of [long, null, Buffer.alloc(0)]) {
+      const [[row]] = await commit(db, inA, [statement('own_way', text, [bytes], readAs)]);
+      expect(row).toMatchObject({ shown: bytes });
+    }
+    const [[row]] = await commit(db, inA, [statement('own_way', text, [Buffer.from('a')], readAs)]);
+    expect(row, 'and no other column').toEqual({ shown: Buffer.from('a'), plain: 'YQ==' });
+  });
+
   test('parameters arrive as they were', async () => {
     const db = open({ prepare });
     const texts = ['plain', 'quote " back \\ brace {,}', 'NULL', '', null, 'آبادان\n\t'];
