@@ -15,6 +15,7 @@ export interface ConnectionLimits {
   readonly requestMs: number;
   /** A connection on which nothing moves at all. */
   readonly idleMs: number;
+  /** A connection between two requests. */
   readonly keepAliveMs: number;
   /** How often the first two are looked at. */
   readonly checkMs: number;
@@ -28,7 +29,8 @@ const limits: ConnectionLimits = {
   headersMs: 10_000,
   requestMs: 30 * 60_000,
   idleMs: 60_000,
-  keepAliveMs: 15_000,
+  // Longer than the minute for which balancers keep theirs: who closes first must not be who may be sent something.
+  keepAliveMs: 75_000,
   checkMs: 1_000,
   headerBytes: 16 * 1024,
   requestsPerConnection: 10_000,

@@ -31,6 +31,13 @@ describe('listening', () => {
     await sample.stop();
   });
 
+  it('keeps an idle connection longer than a balancer does', async () => {
+    const sample = await startSample();
+    const { headers } = await fetch(`${sample.url}/v1/open`);
+    expect(Number(/^timeout=(\d+)$/.exec(headers.get('keep-alive') ?? '')?.[1])).toBeGreaterThan(60);
+    await sample.stop();
+  });
+
   it('its listener serves on any server', async () => {
     const sample = await startSample();
     const answer = await request(sample.http.listener).get(`/v1/things/${known}`).set(token());
