@@ -23,7 +23,7 @@ const words = new Set(process.argv.slice(2));
 const quick = words.delete('quick');
 const publish = words.delete('publish');
 words.delete('profile');
-const size = quick ? 3_000 : 10_000;
+const size = quick ? 1_000 : 10_000;
 const base: Terms = { rounds: quick ? 3 : 5, seconds: quick ? 1 : 2, connections: 32, processes: 1, judged: true };
 
 const everything: readonly VaultWork[] = [
@@ -120,7 +120,7 @@ async function main(): Promise<void> {
     const { result, megabytes } = await mostMemory(service, async () => {
       const found: Row[] = [];
       for (const part of onOneProcess) found.push(...(await rowsOf(first, part)));
-      if (words.size === 0) found.push(...(await auditWeighed(first)));
+      if (words.size === 0 && !quick) found.push(...(await auditWeighed(first)));
       return found;
     });
     rows.push(...result);
