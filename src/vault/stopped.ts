@@ -19,7 +19,11 @@ export interface Stopped {
 
 export const nobodyStopped = (): Stopped => ({ tokens: new Map(), clients: new Map() });
 
-export const cutOffOf = (row: CutOffRow): CutOff => ({ disabled: row.disabled, validFrom: row.validFrom.getTime() });
+/** As a look at `at` finds it. What a row puts off to a later day than any clock says (`infinity`) holds for as long as it stands. */
+export const cutOffOf = ({ disabled, validFrom }: CutOffRow, at: number): CutOff => ({
+  disabled,
+  validFrom: Math.min(validFrom.getTime(), at + clockMarginMs),
+});
 
 export function isStopped({ tokens, clients }: Stopped, caller: Caller): boolean {
   if (tokens.has(caller.tokenId)) return true;

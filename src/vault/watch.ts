@@ -191,7 +191,7 @@ async function readChanges(db: Database, known: Known, at: number, lookedAt: num
     selectTenantKeyChanges(),
   ]);
   for (const row of revocations) known.stopped.tokens.set(row.tokenId, row.expiresAt.getTime());
-  for (const row of cutOffs) known.stopped.clients.set(row.clientId, cutOffOf(row));
+  for (const row of cutOffs) known.stopped.clients.set(row.clientId, cutOffOf(row, at));
   const [notices, destroyed, freezes, admissions, keys] = rest;
   return { heads, versions: published, notices, destroyed, freezes, admissions, keys };
 }

@@ -165,6 +165,8 @@ describe('a client', () => {
     const [client, other] = [await enrol(), await enrol()];
     const before = noticed('clients');
     await changed('clients', client.id, set, async () => {
+      // What every process looks at each second, for all tenants.
+      await vault.vault.watch.look();
       expect(await attempt(client)).toEqual(invalid);
       expect(noticed('clients')).toBeGreaterThan(before);
       const path = `/v1/clients/${client.id}`;

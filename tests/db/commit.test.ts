@@ -83,7 +83,9 @@ describe.each([{ prepare: true }, { prepare: false }])('commit with prepare $pre
     const typed = statement<Record<string, unknown>>(
       'typed',
       `select $1::bytea as bytes, $2::bigint as big, $3::timestamptz as at, '2025-03-21'::date as day, $4::uuid[] as ids,
-              $5::jsonb as json, null::text as nothing, 1.10::numeric as amount, array[1, 2]::bigint[] as bigs, true as yes`,
+              $5::jsonb as json, null::text as nothing, 1.10::numeric as amount, array[1, 2]::bigint[] as bigs, true as yes,
+              'infinity'::timestamptz as never, '-infinity'::timestamptz as ever, '294000-01-01 00:00+00'::timestamptz as far,
+              '4000-01-01 00:00+00 BC'::timestamptz as old`,
       [
         Buffer.from([0, 255, 10]),
         9_007_199_254_740_991n,
@@ -106,6 +108,10 @@ describe.each([{ prepare: true }, { prepare: false }])('commit with prepare $pre
       amount: '1.10',
       bigs: [1, 2],
       yes: true,
+      never: new Date(8.64e15),
+      ever: new Date(-8.64e15),
+      far: new Date(8.64e15),
+      old: new Date('-003999-01-01T00:00:00Z'),
     });
   });
 
