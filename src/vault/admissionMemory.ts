@@ -15,19 +15,21 @@ export interface Admissions {
 export function openAdmissions(): Admissions {
   const known = new Map<string, Admission>();
   /** Of tenants whose keys were not to be had when they were read. */
-  let unlearnt: readonly AdmissionRow[] = [];
+  let unlearnt: ReadonlyMap<string, AdmissionRow> = new Map();
   return {
     async learn(keyring, rows, onBroken) {
-      const later: AdmissionRow[] = [];
-      for (const row of [...unlearnt, ...rows]) {
-        const keys = await keysIfAny(keyring, row.tenantId);
+      const later = new Map<string, AdmissionRow>();
+      const keysOf = keysOnce(keyring);
+      for (const row of [...unlearnt.values(), ...rows]) {
+        const key = keyOf(row.tenantId, row.kind, row.subject);
+        const keys = await keysOf(row.tenantId);
         if (keys === undefined) {
-          later.push(row);
+          later.set(key, row);
           continue;
         }
         const genuine = isGenuine(keys, 'admissions', row);
         if (!genuine) onBroken();
-        known.set(keyOf(row.tenantId, row.kind, row.subject), genuine ? row : { ...row, validFrom: null });
+        known.set(key, genuine ? row : { ...row, validFrom: null });
       }
       unlearnt = later;
     },
@@ -43,4 +45,14 @@ export async function keysIfAny(keyring: Keyring, tenantId: string): Promise<Ten
     if (error instanceof DbFault) throw error;
     return undefined;
   });
+}
+
+/** The same, each tenant's asked for once. */
+export function keysOnce(keyring: Keyring): (tenantId: string) => Promise<TenantKeys | undefined> {
+  const asked = new Map<string, Promise<TenantKeys | undefined>>();
+  return (tenantId) => {
+    const known = asked.get(tenantId) ?? keysIfAny(keyring, tenantId);
+    asked.set(tenantId, known);
+    return known;
+  };
 }

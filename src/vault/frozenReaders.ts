@@ -1,17 +1,34 @@
 import type { KnownFreeze } from '../db/readerFreezes.ts';
+import { keysOnce } from './admissionMemory.ts';
 import type { Caller } from './caller.ts';
-import { isGenuine, type MacKeys } from './rowMac.ts';
+import type { Keyring } from './keyring.ts';
+import { isGenuine } from './rowMac.ts';
 
 /** Whom this process knows to be frozen. */
 export interface FrozenReaders {
   readonly isFrozen: (reader: Pick<Caller, 'tenantId' | 'clientId' | 'actor'>) => boolean;
-  /** Takes in what was read. One that is not as the vault wrote it stands, whatever it says. False for such a one. */
-  learn(keys: MacKeys, row: KnownFreeze): boolean;
+  /**
+   * Takes in what was read. A row that is not as the vault wrote it stands, whatever it says; so does one of a tenant whose keys are
+   * not to be had, until they are.
+   */
+  learn(keyring: Keyring, rows: readonly KnownFreeze[], onBroken: () => void): Promise<void>;
 }
 
 export function frozenReaders(): FrozenReaders {
   /** Rows that stand, by whom they stop. */
   const standing = new Map<string, Set<string>>();
+  /** Of tenants whose keys were not to be had when they were read. */
+  let unlearnt: ReadonlyMap<string, KnownFreeze> = new Map();
+
+  function take(row: KnownFreeze, stands: boolean): void {
+    const key = keyOf(row.tenantId, row.clientId, row.actor);
+    const ids = standing.get(key) ?? new Set();
+    if (stands) ids.add(row.id);
+    else ids.delete(row.id);
+    if (ids.size === 0) standing.delete(key);
+    else standing.set(key, ids);
+  }
+
   return {
     isFrozen({ tenantId, clientId, actor }) {
       if (standing.size === 0) return false;
@@ -20,15 +37,17 @@ export function frozenReaders(): FrozenReaders {
         (actor !== undefined && standing.has(keyOf(tenantId, null, actor)))
       );
     },
-    learn(keys, row) {
-      const key = keyOf(row.tenantId, row.clientId, row.actor);
-      const genuine = isGenuine(keys, 'reader_freezes', row);
-      const ids = standing.get(key) ?? new Set();
-      if (genuine && row.liftedAt !== null) ids.delete(row.id);
-      else ids.add(row.id);
-      if (ids.size === 0) standing.delete(key);
-      else standing.set(key, ids);
-      return genuine;
+    async learn(keyring, rows, onBroken) {
+      const later = new Map<string, KnownFreeze>();
+      const keysOf = keysOnce(keyring);
+      for (const row of [...unlearnt.values(), ...rows]) {
+        const keys = await keysOf(row.tenantId);
+        if (keys === undefined) later.set(row.id, row);
+        const genuine = keys !== undefined && isGenuine(keys, 'reader_freezes', row);
+        if (keys !== undefined && !genuine) onBroken();
+        take(row, !genuine || row.liftedAt === null);
+      }
+      unlearnt = later;
     },
   };
 }

@@ -105,7 +105,7 @@ export function openWatch(
     const changes = await readChanges(db, known, at, lookedAt);
     onDestroyed(changes.destroyed);
     await known.keyChanges.learn(keyring, changes.keys, () => onBroken('tenant_keys'));
-    await learnFreezes(keyring, known, changes, onBroken);
+    await known.frozen.learn(keyring, changes.freezes, () => onBroken('reader_freeze'));
     await known.admissions.learn(keyring, changes.admissions, () => onBroken('admissions'));
     await learnPolicies(keyring, known, changes, onBroken);
     forgetStopped(known.stopped, at);
@@ -194,11 +194,6 @@ async function readChanges(db: Database, known: Known, at: number, lookedAt: num
   for (const row of cutOffs) known.stopped.clients.set(row.clientId, cutOffOf(row, at));
   const [notices, destroyed, freezes, admissions, keys] = rest;
   return { heads, versions: published, notices, destroyed, freezes, admissions, keys };
-}
-
-async function learnFreezes(keyring: Keyring, { frozen }: Known, changes: Changes, onBroken: OnBroken): Promise<void> {
-  for (const row of changes.freezes)
-    if (!frozen.learn(await keyring.tenant(row.tenantId), row)) onBroken('reader_freeze');
 }
 
 async function learnPolicies(

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openWatch } from '../../src/vault/watch.ts';
 import { withClient } from '../support/postgres.ts';
-import { startVault, type TestVault } from '../support/vault.ts';
+import { clientOf, startVault, type TestVault } from '../support/vault.ts';
 import { atDatabase, made, newPerson } from '../support/work.ts';
 import { openShop, type Shop } from './shop.ts';
 
-/** Whoever can write to the tables sets a tenant's times to `infinity`: that may cost the tenant, and nobody else. */
+/** Whoever can write to the tables spoils a tenant's rows: that may cost the tenant, and nobody else. */
 
 let vault: TestVault;
 let ours: Shop;
@@ -68,5 +68,39 @@ describe.each(['infinity', '-infinity'])('times of another tenant that are %s', 
     expect(changed.length).toBeGreaterThan(50);
     const person = await newPerson(ours.staff.shop_backend, ours.people.naturalCustomer());
     made(await ours.staff.shop_backend.get(`/v1/customers/${person.id}`), 200);
+  });
+});
+
+describe('keys of another tenant that do not open', () => {
+  test('keep our own from nothing; whoever is frozen there stays so until they open, whatever the row says', async () => {
+    const { side, ids, staff } = await openShop(vault, await vault.secondTenant(), 73);
+    const [frozen] = await atDatabase<{ actor: string }>(
+      vault,
+      'select actor from amanat.reader_freezes where id = $1',
+      [ids.freeze],
+    );
+    const reader = { tenantId: side.tenantId, clientId: ids.client, actor: frozen?.actor };
+    const spoil = () =>
+      atDatabase(
+        vault,
+        'update amanat.tenant_keys set wrapped = set_byte(wrapped, 20, get_byte(wrapped, 20) # 1) where tenant_id = $1',
+        [side.tenantId],
+      );
+    const officer = await staff.dpo.as('staff-9');
+    await spoil();
+    const second = await startVault({ beside: vault });
+    const { watch } = second.vault;
+    await watch.look();
+    const { id, secret, token } = ours.staff.shop_backend;
+    made(await clientOf(second.url, id, secret, token).get(`/v1/customers/${ours.ids.customer}`), 200);
+    expect(watch.isFrozen(reader)).toBe(true);
+    // The first process has the keys yet, and lifts it.
+    made(await officer.post(`/v1/reader-freezes/${ids.freeze}/lift`), 200);
+    await watch.lookAnew();
+    expect(watch.isFrozen(reader)).toBe(true);
+    await spoil();
+    await watch.lookAnew();
+    expect(watch.isFrozen(reader)).toBe(false);
+    await second.stop();
   });
 });
