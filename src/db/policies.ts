@@ -66,8 +66,9 @@ export function selectPolicyVersions(
     `select ${columns}
        from ${joined}
        left join unnest($1::uuid[], $2::integer[]) as k (tenant_id, number) on k.tenant_id = p.tenant_id
-      where p.number >= coalesce(k.number + 1, (
-              select max(d.number) from amanat.policy_changes d where d.tenant_id = p.tenant_id), 1)
+      where p.number > k.number
+         or (k.number is null and p.number >= coalesce((
+              select max(d.number) from amanat.policy_changes d where d.tenant_id = p.tenant_id), 1))
       order by p.tenant_id, p.number`,
     [known.map((k) => k.tenantId), known.map((k) => k.number)],
   );

@@ -109,6 +109,8 @@ function newServer(kinds: Kinds, { tls }: ListenOptions, chosen: ConnectionLimit
         });
   server.timeout = chosen.idleMs;
   server.maxConnections = chosen.connections;
+  // Whoever keeps one without using it gives way to who comes next.
+  server.on('drop', () => server.closeIdleConnections());
   return server;
 }
 

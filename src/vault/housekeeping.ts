@@ -87,20 +87,31 @@ export function keepHouse(vault: Vault): () => Promise<void> {
   const heads: Heads = new Map();
   const integrateQueued = openIntegrator(vault);
   const timers = [
-    setInterval(() => void integrateQueued().catch(() => undefined), integrateEveryMs),
-    setInterval(() => void watchReaders(vault, heads).catch(() => undefined), watchEveryMs),
-    setInterval(() => void housekeep(vault).catch(() => undefined), everyMs),
-    setInterval(() => void sweepPolicyChanges(vault, settled).catch(() => undefined), changeEveryMs),
-    setInterval(() => void sweepMailings(vault).catch(() => undefined), changeEveryMs),
-    setInterval(() => void raiseDueEvents(vault).catch(() => undefined), raiseEveryMs),
-    setInterval(() => void advanceTellings(vault).catch(() => undefined), changeEveryMs),
-    setInterval(() => void advanceExtents(vault).catch(() => undefined), changeEveryMs),
-    setInterval(() => void sweepSupplementary(vault).catch(() => undefined), raiseEveryMs),
-    setInterval(() => void sweepErasures(vault).catch(() => undefined), raiseEveryMs),
+    repeat(() => integrateQueued(), integrateEveryMs),
+    repeat(() => watchReaders(vault, heads), watchEveryMs),
+    repeat(() => housekeep(vault), everyMs),
+    repeat(() => sweepPolicyChanges(vault, settled), changeEveryMs),
+    repeat(() => sweepMailings(vault), changeEveryMs),
+    repeat(() => raiseDueEvents(vault), raiseEveryMs),
+    repeat(() => advanceTellings(vault), changeEveryMs),
+    repeat(() => advanceExtents(vault), changeEveryMs),
+    repeat(() => sweepSupplementary(vault), raiseEveryMs),
+    repeat(() => sweepErasures(vault), raiseEveryMs),
   ];
-  for (const timer of timers) timer.unref();
   return async () => {
     for (const timer of timers) clearInterval(timer);
     await integrateQueued.finish();
   };
+}
+
+/** One at a time: a round that takes longer than its time is not begun beside itself. */
+function repeat(work: () => Promise<unknown>, ms: number): NodeJS.Timeout {
+  let isWorking = false;
+  const round = async (): Promise<void> => {
+    if (isWorking) return;
+    isWorking = true;
+    await work().catch(() => undefined);
+    isWorking = false;
+  };
+  return setInterval(() => void round(), ms).unref();
 }

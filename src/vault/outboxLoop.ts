@@ -33,7 +33,7 @@ const spread = 0.2;
  * longer.
  */
 export function pauseAfter(attempts: number, longestMs: number, askedMs = 0): number {
-  const pause = Math.min(longestMs, Math.max(askedMs, firstPauseMs * 2 ** (attempts - 1)));
+  const pause = Math.min(longestMs, Math.max(askedMs, firstPauseMs * 2 ** Math.max(0, attempts - 1)));
   return Math.round(pause * (1 + spread * Math.random()));
 }
 

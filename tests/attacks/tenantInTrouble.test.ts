@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { raiseDueEvents } from '../../src/vault/dueEvents.ts';
+import { readiness } from '../../src/vault/readiness.ts';
 import { openWatch } from '../../src/vault/watch.ts';
 import { withClient } from '../support/postgres.ts';
 import { clientOf, startVault, type TestVault } from '../support/vault.ts';
@@ -18,25 +20,27 @@ beforeAll(async () => {
 });
 afterAll(() => vault.stop());
 
-async function columnsOfTables(): Promise<Map<string, string[]>> {
+/** Of tables with a tenant. */
+async function columnsOf(type: string): Promise<Map<string, string[]>> {
   const rows = await atDatabase<{ table: string; columns: string[] }>(
     vault,
     `select c.table_name as "table", array_agg(c.column_name::text order by c.column_name) as "columns"
        from information_schema.columns c
        join information_schema.columns o using (table_schema, table_name)
-      where c.table_schema = 'amanat' and c.data_type = 'timestamp with time zone' and o.column_name = 'tenant_id'
+      where c.table_schema = 'amanat' and c.data_type = $1 and o.column_name = 'tenant_id'
       group by c.table_name`,
+    [type],
   );
   return new Map(rows.map(({ table, columns }) => [table, columns]));
 }
 
 /** Of all rows of theirs, by who is not stopped by a trigger. False where there is none, or a constraint of the table forbids it. */
-function setTo(table: string, column: string, time: string): Promise<boolean> {
+function setTo(table: string, column: string, value: string): Promise<boolean> {
   return withClient(vault.db.superuserUrl, async (client) => {
     await client.query('set session_replication_role = replica');
     try {
-      const text = `update amanat.${table} set ${column} = $2::timestamptz where tenant_id = $1`;
-      return (await client.query(text, [theirs.side.tenantId, time])).rowCount !== 0;
+      const set = `update amanat.${table} set ${column} = '${value}' where tenant_id = $1`;
+      return (await client.query(set, [theirs.side.tenantId])).rowCount !== 0;
     } catch (error) {
       if ((error as { code?: string }).code?.startsWith(constraintViolation) === true) return false;
       throw error;
@@ -47,25 +51,29 @@ function setTo(table: string, column: string, time: string): Promise<boolean> {
 /** Class of error codes (PostgreSQL, appendix A). */
 const constraintViolation = '23';
 
-describe.each(['infinity', '-infinity'])('times of another tenant that are %s', (time) => {
-  test('hold up no look, the first of a process neither, and our own are served', async () => {
+const times = 'timestamp with time zone';
+
+describe.each([
+  [times, 'infinity', ['admissions.changed_at', 'clients.tokens_valid_from', 'reader_freezes.frozen_at'], 50],
+  [times, '-infinity', ['tenant_keys.changed_at'], 50],
+  ['integer', '2147483647', ['policy_versions.number'], 15],
+  ['integer', '-2147483648', ['messages.attempts'], 15],
+] as const)('each %s of another tenant that is %s', (type, value, looked, many) => {
+  test('holds up no look, of a new process neither, and our own are served', async () => {
     const changed: string[] = [];
     const { db, keyring, now } = vault.vault;
-    for (const [table, names] of await columnsOfTables()) {
+    for (const [table, columns] of await columnsOf(type)) {
       const before = changed.length;
-      for (const column of names) if (await setTo(table, column, time)) changed.push(`${table}.${column}`);
+      for (const column of columns) if (await setTo(table, column, value)) changed.push(`${table}.${column}`);
       if (changed.length === before) continue;
       await vault.vault.watch.look();
-      await openWatch(db, keyring, now).look();
+      const fresh = openWatch(db, keyring, now);
+      // What the first found, the second asks by.
+      await fresh.look();
+      await fresh.look();
     }
-    for (const looked of [
-      'admissions.changed_at',
-      'clients.tokens_valid_from',
-      'reader_freezes.frozen_at',
-      'tenant_keys.changed_at',
-    ])
-      expect(changed).toContain(looked);
-    expect(changed.length).toBeGreaterThan(50);
+    expect(changed).toEqual(expect.arrayContaining([...looked]));
+    expect(changed.length).toBeGreaterThan(many);
     const person = await newPerson(ours.staff.shop_backend, ours.people.naturalCustomer());
     made(await ours.staff.shop_backend.get(`/v1/customers/${person.id}`), 200);
   });
@@ -102,5 +110,51 @@ describe('keys of another tenant that do not open', () => {
     await watch.lookAnew();
     expect(watch.isFrozen(reader)).toBe(false);
     await second.stop();
+  });
+});
+
+describe('days of another tenant that no event can have', () => {
+  test('are not told of for ever, while nobody else is told', async () => {
+    const { side } = await openShop(vault, await vault.secondTenant(), 74);
+    // As many as are looked at together, at a part of a millisecond.
+    const added = await atDatabase(
+      vault,
+      `insert into amanat.cases
+       select (jsonb_populate_record(null::amanat.cases, to_jsonb(c) || jsonb_build_object(
+                 'id', gen_random_uuid(), 'state', 'open', 'due_at', '2024-01-01T00:00:00.000001Z'))).*
+         from (select * from amanat.cases where tenant_id = $1 and kind = 'complaint' limit 1) c, generate_series(1, 600)
+       returning 1`,
+      [side.tenantId],
+    );
+    expect(added).toHaveLength(600);
+    await raiseDueEvents(vault.vault);
+    const [told] = await atDatabase<{ n: number }>(
+      vault,
+      `select count(distinct object_id)::int as n from amanat.events where tenant_id = $1 and kind like '%.overdue'`,
+      [side.tenantId],
+    );
+    expect(told?.n).toBeGreaterThanOrEqual(500);
+  });
+});
+
+describe('a policy of another tenant that cannot be read', () => {
+  test('makes no process unready', async () => {
+    const own = await startVault();
+    const [first, next] = [own.tenantId, await own.secondTenant()];
+    const second = await startVault({ beside: own });
+    expect((await readiness(second.vault)).checks.audit, 'control').toBe('ok');
+    await second.stop();
+    await atDatabase(
+      own,
+      `update amanat.policy_versions set mac = set_byte(mac, 0, get_byte(mac, 0) # 1) where tenant_id = $1`,
+      [first],
+    );
+    const third = await startVault({ beside: own });
+    expect(third.vault.watch.tenants()[0]).toBe(first);
+    expect(await readiness(third.vault)).toMatchObject({ ready: true });
+    const { id, secret, token } = next.admin;
+    made(await clientOf(third.url, id, secret, token).get('/v1/clients'), 200);
+    await third.stop();
+    await own.stop();
   });
 });

@@ -24,6 +24,7 @@ test('what failed together is not tried again together, and never sooner than it
   expect(Math.min(...pauses)).toBeGreaterThanOrEqual(20_000);
   expect(Math.max(...pauses)).toBeLessThanOrEqual(24_000);
   expect(new Set(pauses).size).toBeGreaterThan(20);
+  expect(pauseAfter(-2_147_483_648, 60_000), 'whatever a row says').toBeGreaterThanOrEqual(5_000);
   expect(pauseAfter(1, 60_000, 30_000)).toBeGreaterThanOrEqual(30_000);
   expect(pauseAfter(40, 60_000, 999_999_000), 'the longest, and its fifth').toBeLessThanOrEqual(72_000);
 });
