@@ -4,6 +4,7 @@ import type { Config } from './config.ts';
 import { installationOf } from './installation.ts';
 import type { Log } from './log.ts';
 import { rolledBackExit } from './logFault.ts';
+import { rounds } from './vault/rounds.ts';
 import type { Vault } from './vault/vault.ts';
 import { openPosting, type Posting } from './vault/witnessPosting.ts';
 import { cosignedBy, openWitness } from './witnessConfig.ts';
@@ -34,7 +35,7 @@ export async function openOutside(config: Config): Promise<Outside> {
       Object.assign(hands, { vault, posting });
       const archiving = archivingOf(config);
       const prove = archiving && (() => proveArchived(archiving, () => vault.keys.root.current));
-      const stops = [every(postEveryMs, posting.post), ...(prove === undefined ? [] : [every(proveEveryMs, prove)])];
+      const stops = [rounds(postEveryMs, posting.post), ...(prove === undefined ? [] : [rounds(proveEveryMs, prove)])];
       return async () => {
         for (const stop of stops) stop();
         await posting.finish();
@@ -55,9 +56,4 @@ function postingOf(vault: Vault, { witness }: Config, log: Log): Posting {
       process.exit(rolledBackExit);
     },
   });
-}
-
-function every(ms: number, round: () => Promise<void>): () => void {
-  const timer = setInterval(() => void round().catch(() => undefined), ms).unref();
-  return () => clearInterval(timer);
 }

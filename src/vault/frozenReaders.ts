@@ -1,8 +1,8 @@
 import type { KnownFreeze } from '../db/readerFreezes.ts';
-import { keysOnce } from './admissionMemory.ts';
 import type { Caller } from './caller.ts';
 import type { Keyring } from './keyring.ts';
 import { isGenuine } from './rowMac.ts';
+import { rowsByKeys } from './tenantRows.ts';
 
 /** Whom this process knows to be frozen. */
 export interface FrozenReaders {
@@ -17,10 +17,9 @@ export interface FrozenReaders {
 export function frozenReaders(): FrozenReaders {
   /** Rows that stand, by whom they stop. */
   const standing = new Map<string, Set<string>>();
-  /** Of tenants whose keys were not to be had when they were read. */
-  let unlearnt: ReadonlyMap<string, KnownFreeze> = new Map();
+  const takeIn = rowsByKeys<KnownFreeze>(({ id }) => id);
 
-  function take(row: KnownFreeze, stands: boolean): void {
+  function set(row: KnownFreeze, stands: boolean): void {
     const key = keyOf(row.tenantId, row.clientId, row.actor);
     const ids = standing.get(key) ?? new Set();
     if (stands) ids.add(row.id);
@@ -37,18 +36,12 @@ export function frozenReaders(): FrozenReaders {
         (actor !== undefined && standing.has(keyOf(tenantId, null, actor)))
       );
     },
-    async learn(keyring, rows, onBroken) {
-      const later = new Map<string, KnownFreeze>();
-      const keysOf = keysOnce(keyring);
-      for (const row of [...unlearnt.values(), ...rows]) {
-        const keys = await keysOf(row.tenantId);
-        if (keys === undefined) later.set(row.id, row);
+    learn: (keyring, rows, onBroken) =>
+      takeIn(keyring, rows, (row, keys) => {
         const genuine = keys !== undefined && isGenuine(keys, 'reader_freezes', row);
         if (keys !== undefined && !genuine) onBroken();
-        take(row, !genuine || row.liftedAt === null);
-      }
-      unlearnt = later;
-    },
+        set(row, !genuine || row.liftedAt === null);
+      }),
   };
 }
 

@@ -20,6 +20,7 @@ import { openIntegrator } from './integration.ts';
 import { advanceTellings } from './incidentTelling.ts';
 import { forgetCounts } from './readerCounts.ts';
 import { watchReaders, type Heads } from './readerWatch.ts';
+import { rounds } from './rounds.ts';
 import type { Vault } from './vault.ts';
 
 const everyMs = 10 * 60 * 1000;
@@ -86,32 +87,20 @@ export function keepHouse(vault: Vault): () => Promise<void> {
   const settled = new Map<string, number>();
   const heads: Heads = new Map();
   const integrateQueued = openIntegrator(vault);
-  const timers = [
-    repeat(() => integrateQueued(), integrateEveryMs),
-    repeat(() => watchReaders(vault, heads), watchEveryMs),
-    repeat(() => housekeep(vault), everyMs),
-    repeat(() => sweepPolicyChanges(vault, settled), changeEveryMs),
-    repeat(() => sweepMailings(vault), changeEveryMs),
-    repeat(() => raiseDueEvents(vault), raiseEveryMs),
-    repeat(() => advanceTellings(vault), changeEveryMs),
-    repeat(() => advanceExtents(vault), changeEveryMs),
-    repeat(() => sweepSupplementary(vault), raiseEveryMs),
-    repeat(() => sweepErasures(vault), raiseEveryMs),
+  const stops = [
+    rounds(integrateEveryMs, () => integrateQueued()),
+    rounds(watchEveryMs, () => watchReaders(vault, heads)),
+    rounds(everyMs, () => housekeep(vault)),
+    rounds(changeEveryMs, () => sweepPolicyChanges(vault, settled)),
+    rounds(changeEveryMs, () => sweepMailings(vault)),
+    rounds(raiseEveryMs, () => raiseDueEvents(vault)),
+    rounds(changeEveryMs, () => advanceTellings(vault)),
+    rounds(changeEveryMs, () => advanceExtents(vault)),
+    rounds(raiseEveryMs, () => sweepSupplementary(vault)),
+    rounds(raiseEveryMs, () => sweepErasures(vault)),
   ];
   return async () => {
-    for (const timer of timers) clearInterval(timer);
+    for (const stop of stops) stop();
     await integrateQueued.finish();
   };
-}
-
-/** One at a time: a round that takes longer than its time is not begun beside itself. */
-function repeat(work: () => Promise<unknown>, ms: number): NodeJS.Timeout {
-  let isWorking = false;
-  const round = async (): Promise<void> => {
-    if (isWorking) return;
-    isWorking = true;
-    await work().catch(() => undefined);
-    isWorking = false;
-  };
-  return setInterval(() => void round(), ms).unref();
 }

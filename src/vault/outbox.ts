@@ -19,6 +19,7 @@ import type { TenantKeys } from './keyring.ts';
 import { isOnItsWay, recipientRoute, routeOf, verificationRoute, type Obstacle, type Route } from './messageRoute.ts';
 import { pauseAfter, workOff, type Outbox } from './outboxLoop.ts';
 import { forResealing, openRecord } from './record.ts';
+import { rounds } from './rounds.ts';
 import { isGenuine } from './rowMac.ts';
 import { sweepLeaf } from './sweepLeaf.ts';
 import type { Vault } from './vault.ts';
@@ -177,16 +178,5 @@ function leaf(vault: Vault, { tenantId }: TenantKeys, row: ClaimedMessage, deed:
 
 /** Looks every second, one look at a time. Returns how to stop it: what is on its way out is waited for by its claim. */
 export function keepSending(vault: Vault): () => void {
-  let looking = false;
-  const timer = setInterval(() => {
-    if (looking) return;
-    looking = true;
-    void sendDue(vault)
-      .catch(() => undefined)
-      .finally(() => {
-        looking = false;
-      });
-  }, lookEveryMs);
-  timer.unref();
-  return () => clearInterval(timer);
+  return rounds(lookEveryMs, () => sendDue(vault));
 }

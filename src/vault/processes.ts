@@ -13,6 +13,7 @@ import type { PeriodKey } from '../keyPeriods.ts';
 import type { ExportKey, KeyFolder, TokenKey } from '../keys/folder.ts';
 import { clockMarginMs, maxLifetimeSeconds } from './accessToken.ts';
 import { newId } from './ids.ts';
+import { rounds } from './rounds.ts';
 
 const everyMs = 5_000;
 /** Who was silent for so long is gone. */
@@ -67,9 +68,9 @@ export function openPeers(db: Database, keys: KeyFolder, now: () => number): Pee
     round,
     async join() {
       await round().catch(() => undefined);
-      const timer = setInterval(() => void round().catch(() => undefined), everyMs).unref();
+      const stop = rounds(everyMs, round);
       return async () => {
-        clearInterval(timer);
+        stop();
         // What it signed lives on for a while.
         await put(namesOfSigned(signed)).catch(() => undefined);
         await commit(db, 'directory', [deleteProcesses(new Date(now() - forgottenMs))]).catch(() => undefined);

@@ -15,14 +15,16 @@ import { selectTenantKeyChanges, type KeyChange } from '../db/tenants.ts';
 import { VaultError } from '../errors.ts';
 import type { Judge } from '../policy/judge.ts';
 import { profileReader, type parseProfile, type Profile } from '../policy/profile.ts';
-import { keysIfAny, openAdmissions, type Admissions } from './admissionMemory.ts';
+import { openAdmissions, type Admissions } from './admissionMemory.ts';
 import { clockMarginMs } from './accessToken.ts';
 import type { Caller } from './caller.ts';
 import { frozenReaders, type FrozenReaders } from './frozenReaders.ts';
 import { openKeyChanges, type KeyChanges } from './keyChanges.ts';
 import type { Keyring } from './keyring.ts';
 import { cutOffKeptMs, cutOffOf, forgetStopped, isStopped, nobodyStopped, type Stopped } from './stopped.ts';
+import { rounds } from './rounds.ts';
 import { openStanding, type PolicyRead, type OnBroken, type Standing } from './standing.ts';
+import { keysIfAny } from './tenantRows.ts';
 
 const lookEveryMs = 1_000;
 /** Nobody is served on a look older than this; with the look itself it keeps revocation within 5 seconds (P8). */
@@ -141,12 +143,12 @@ export function openWatch(
 
 /** A look that fails is made up for by the next one; until then `fresh` refuses. */
 function everySecond(look: () => Promise<void>): Pick<Watch, 'start' | 'stop'> {
-  let timer: NodeJS.Timeout | undefined;
+  let stopRounds: (() => void) | undefined;
   return {
-    start: () => void (timer ??= setInterval(() => void look().catch(() => {}), lookEveryMs).unref()),
+    start: () => void (stopRounds ??= rounds(lookEveryMs, look)),
     stop() {
-      clearInterval(timer);
-      timer = undefined;
+      stopRounds?.();
+      stopRounds = undefined;
     },
   };
 }

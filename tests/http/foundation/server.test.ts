@@ -48,12 +48,14 @@ describe('listening', () => {
 
   it('takes no more connections than it may', async () => {
     const sample = await startSample({}, { limits: { connections: 2 } });
-    const held = [1, 2].map(() => fetch(`${sample.url}/v1/wait`, { headers: token() }));
+    const wait = `GET /v1/wait HTTP/1.1\r\nHost: a\r\nAuthorization: ${token().authorization}\r\nConnection: close\r\n\r\n`;
+    // They are taken in the order in which they came.
+    const held = [wire(sample.port, wait), wire(sample.port, wait)];
     await sample.waiting.opened;
-    // Both are there when the second answers as well: a third is not taken.
-    while ((await wire(sample.port, last)).text !== '');
+    expect((await wire(sample.port, last)).text).toBe('');
     sample.gate.open();
-    expect((await Promise.all(held)).map(({ status }) => status)).toEqual([200, 200]);
+    expect((await Promise.all(held)).map(({ statuses }) => statuses)).toEqual([[200], [200]]);
+    expect((await wire(sample.port, last)).statuses, 'there is room again').toEqual([200]);
     await sample.stop();
   });
 
