@@ -6,6 +6,8 @@ import type { Named } from './vaultWorks.ts';
 export interface Terms {
   readonly rounds: number;
   readonly seconds: number;
+  /** Seconds of load on each side before the first round, which count for nothing: V8 compiles what it has seen to be hot. */
+  readonly warm: number;
   readonly connections: number;
   readonly processes: number;
   /** The goals are set for these terms. */
@@ -48,11 +50,13 @@ export function weighed(
 export async function measure(
   { name, goals, against, work }: Named,
   floorWorks: Readonly<Partial<Record<FloorWork, Work>>>,
-  { rounds, seconds, connections, processes, judged }: Terms,
+  { rounds, seconds, warm, connections, processes, judged }: Terms,
 ): Promise<Row> {
   const floorWork = floorWorks[against];
   if (floorWork === undefined) throw new Error(`the floor does not ${against}`);
   const seen: { floor: Measured; vault: Measured }[] = [];
+  await loaded(floorWork, connections, warm);
+  await loaded(work, connections, warm);
   for (let round = 0; round < rounds; round += 1) {
     const one = {
       floor: () => loaded(floorWork, connections, seconds),
