@@ -39,7 +39,7 @@ function twelve(customer: ReturnType<ReturnType<typeof synthetic>['naturalCustom
 function libraryCalls(fields: Fields): void {
   const key = dataKey(newDataKeyMaterial());
   const [seal, open] = [sealerOf(key, context), openerOf(key, context)];
-  for (const [field, value] of fields) open(field, seal(field, value)).toString('utf8');
+  for (const [field, value] of fields) open(field, seal(field, value));
 }
 
 function bareCalls(fields: Fields): void {

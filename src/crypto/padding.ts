@@ -17,13 +17,13 @@ export function pad(plaintext: string | Buffer): Buffer {
   return padded;
 }
 
-/** A view, not a copy. Throws `integrity_failure`. */
-export function unpad(padded: Buffer): Buffer {
-  let last = padded.length - 1;
-  while (padded[last] === 0) last -= 1;
-  const inLastBlock = last >= padded.length - paddingBlock;
-  if (padded.length % paddingBlock !== 0 || !inLastBlock || padded[last] !== mark) {
+/** Where the text ends that stands padded from `from` up to `to`. Throws `integrity_failure`. */
+export function paddedTextEnd(bytes: Buffer, from: number, to: number): number {
+  let last = to - 1;
+  while (last >= from && bytes[last] === 0) last -= 1;
+  const inLastBlock = last >= from && last >= to - paddingBlock;
+  if ((to - from) % paddingBlock !== 0 || !inLastBlock || bytes[last] !== mark) {
     throw new VaultError('integrity_failure');
   }
-  return padded.subarray(0, last);
+  return last;
 }

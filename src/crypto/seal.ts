@@ -3,9 +3,10 @@ import { VaultError } from '../errors.ts';
 import { envelopeFormat, openEnvelope, secretLength, type CommittedKey } from './envelope.ts';
 import { expandSha512 } from './hkdf.ts';
 import { recordLabel, withField, type RecordContext, type SealContext } from './label.ts';
-import { pad, unpad } from './padding.ts';
+import { pad, paddedTextEnd } from './padding.ts';
 import { drawSecret } from './randomPool.ts';
 import { openValue, sealValue, valueFormat, type ValueKey } from './valueEnvelope.ts';
+import type { Take } from './xchacha.ts';
 
 declare const sealsFields: unique symbol;
 
@@ -68,18 +69,29 @@ function sealUnder(key: ValueKey, associated: Buffer, plaintext: string | Buffer
   return sealValue(key, associated, pad(plaintext));
 }
 
-/** Opens values of one record, as `open` does. */
-export function openerOf(key: DataKey, context: RecordContext): (field: string, sealed: Buffer) => Buffer {
+/** Opens texts of one record, as `open` does. */
+export function openerOf(key: DataKey, context: RecordContext): (field: string, sealed: Buffer) => string {
   const record = recordLabel(context, valueFormat);
-  return (field, sealed) =>
-    unpad(
-      sealed[0] === envelopeFormat
-        ? openEnvelope(key.former(), withField(recordLabel(context, envelopeFormat), field), sealed)
-        : openValue(key, withField(record, field), sealed),
-    );
+  return (field, sealed) => openUnder(key, context, record, field, sealed, asText);
 }
 
 /** Throws `integrity_failure`, whatever was wrong with it. */
 export function open(key: DataKey, context: SealContext, sealed: Buffer): Buffer {
-  return openerOf(key, context)(context.field, sealed);
+  return openUnder(key, context, recordLabel(context, valueFormat), context.field, sealed, asBytes);
 }
+
+function openUnder<T>(
+  key: DataKey,
+  context: RecordContext,
+  record: Buffer,
+  field: string,
+  sealed: Buffer,
+  take: Take<T>,
+): T {
+  if (sealed[0] !== envelopeFormat) return openValue(key, withField(record, field), sealed, take);
+  const padded = openEnvelope(key.former(), withField(recordLabel(context, envelopeFormat), field), sealed);
+  return take(padded, 0, padded.length);
+}
+
+const asText: Take<string> = (padded, from, to) => padded.toString('utf8', from, paddedTextEnd(padded, from, to));
+const asBytes: Take<Buffer> = (padded, from, to) => Buffer.from(padded.subarray(from, paddedTextEnd(padded, from, to)));

@@ -9,7 +9,9 @@ import { VaultError } from '../errors.ts';
  *
  * libsodium works in a memory of its own. One desk in it serves every call, one after the other:
  *
- *   associated data | nonce, ciphertext and tag | key | plaintext
+ *   associated data | front | nonce, ciphertext and tag | key | plaintext
+ *
+ * The front takes what stands before the nonce in a stored value, which so is laid down in one piece.
  *
  * What is secret stands at its end and is wiped before the call returns, and with it what ChaCha20 leaves on libsodium's stack.
  */
@@ -18,6 +20,7 @@ export const polyTagLength = 16;
 const keyLength = 32;
 /** More than the longest label (label.ts). */
 const associatedRoom = 512;
+const frontRoom = 64;
 /** Far below what an address of 32 bits can count, and more than the database can bring in one value. */
 const mostRoom = 2 ** 28;
 
@@ -43,6 +46,13 @@ interface Desk {
 }
 
 let desk = newDesk(64 * 1024);
+let memory = Buffer.from(sodium.HEAPU8.buffer);
+
+/** libsodium's, which moves when it grows. */
+function memoryNow(): Buffer {
+  if (memory.buffer !== sodium.HEAPU8.buffer) memory = Buffer.from(sodium.HEAPU8.buffer);
+  return memory;
+}
 
 /** Plaintext that is no whole block goes through a block of its own on the stack, always at the same place. */
 const blockLength = 64;
@@ -51,7 +61,7 @@ const blockOnStack = findBlockOnStack();
 /** Throws `internal` where there is no memory. */
 function newDesk(room: number): Desk {
   if (room > mostRoom) throw new VaultError('internal');
-  const nonce = associatedRoom;
+  const nonce = associatedRoom + frontRoom;
   const ciphertext = nonce + longNonceLength;
   const key = ciphertext + room + polyTagLength;
   const plaintext = key + keyLength;
@@ -137,25 +147,22 @@ export function encryptValue(
   }
 }
 
-/** `sealed`: nonce, ciphertext and tag. Throws `integrity_failure`; nothing of the plaintext is released before the tag is checked. */
-export function decryptValue(key: Uint8Array, associated: Buffer, sealed: Buffer): Buffer {
-  return opened(key, associated, sealed, (plaintext) => Buffer.from(plaintext));
-}
+/** Makes what its caller gets of what was opened: of the bytes from `from` up to `to`, which are wiped when it returns. */
+export type Take<T> = (memory: Buffer, from: number, to: number) => T;
 
-/** Does `sealed` open, and as this? Throws `integrity_failure` where it does not open. */
-export function decryptsTo(key: Uint8Array, associated: Buffer, sealed: Buffer, expected: Buffer): boolean {
-  return opened(key, associated, sealed, (plaintext) => expected.equals(plaintext));
-}
-
-/** `take` is given a view of the desk, for as long as it runs. */
-function opened<T>(key: Uint8Array, associated: Buffer, sealed: Buffer, take: (plaintext: Uint8Array) => T): T {
-  const length = sealed.length - longNonceLength - polyTagLength;
+/**
+ * `sealed`: nonce, ciphertext and tag from `at` on, 64 at most. Throws `integrity_failure`; nothing of the plaintext is released
+ * before the tag is checked.
+ */
+export function decryptValue<T>(key: Uint8Array, associated: Buffer, sealed: Buffer, at: number, take: Take<T>): T {
+  const length = sealed.length - at - longNonceLength - polyTagLength;
   if (length < 0) throw new VaultError('integrity_failure');
+  if (at > frontRoom) throw new VaultError('internal');
   const d = laidDesk(key, associated, length);
   try {
-    sodium.HEAPU8.set(sealed, d.nonce);
+    sodium.HEAPU8.set(sealed, d.nonce - at);
     if (!opensOn(d, associated.length, length)) throw new VaultError('integrity_failure');
-    return take(sodium.HEAPU8.subarray(d.plaintext, d.plaintext + length));
+    return take(memoryNow(), d.plaintext, d.plaintext + length);
   } finally {
     wipe(d, length);
   }

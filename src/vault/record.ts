@@ -121,7 +121,7 @@ export function resealed(
   const sealAnew = sealerOf(to.key, { ...context, version: to.version });
   const was = unpackMarked(sealed);
   const entries = new Map<string, Buffer>();
-  for (const [field, value] of was.entries) entries.set(field, sealAnew(field, open(field, value).toString()));
+  for (const [field, value] of was.entries) entries.set(field, sealAnew(field, open(field, value)));
   return packRecord(entries, was.mark);
 }
 
@@ -179,7 +179,7 @@ function valuesIn(
     if (before !== undefined) return before;
     const sealed = entries.get(label);
     if (sealed === undefined) throw new VaultError('integrity_failure');
-    const value = JSON.parse(open(label, sealed).toString()) as Plaintext;
+    const value = JSON.parse(open(label, sealed)) as Plaintext;
     opened.set(label, value);
     return value;
   };

@@ -6,12 +6,11 @@ import { decrypt } from '../../../src/crypto/gcm.ts';
 import { associatedData, type RecordKind, type SealContext } from '../../../src/crypto/label.ts';
 import { pad } from '../../../src/crypto/padding.ts';
 import { dataKey, newDataKeyMaterial, open, seal } from '../../../src/crypto/seal.ts';
-import { decryptValue } from '../../../src/crypto/xchacha.ts';
 import { VaultError } from '../../../src/errors.ts';
 import { gcmForTwoKeys } from './gcmTwoKeys.ts';
 import { polyForTwoKeys } from './polyTwoKeys.ts';
 import { bitFlips, otherLengths } from './tampering.ts';
-import { encrypted } from './xchachaBytes.ts';
+import { decrypted, encrypted } from './xchachaBytes.ts';
 
 const context: SealContext = {
   tenantId: '019aa001-0000-7000-8000-000000000001',
@@ -75,7 +74,7 @@ describe('seal', () => {
     expect(sealed[0]).toBe(2);
     expect(sealed.subarray(1, 33).equals(key.commitment)).toBe(true);
     const padded = Buffer.concat([Buffer.from('x'), Buffer.of(0x80), Buffer.alloc(30)]);
-    expect(decryptValue(key.key, associatedData(context, 2), sealed.subarray(33))).toEqual(padded);
+    expect(decrypted(key.key, associatedData(context, 2), sealed.subarray(33))).toEqual(padded);
     const material = Buffer.alloc(32, 7);
     const made = dataKey(material);
     // HKDF-Expand by hand (RFC 5869 section 2.3).
@@ -266,7 +265,7 @@ describe('key commitment', () => {
     const rest = Buffer.concat([ciphertext, tag]);
 
     // Control: the bare cipher opens it under both keys, to two different texts.
-    const [one, two] = [key, other].map((each) => decryptValue(each.key, associated, Buffer.concat([nonce, rest])));
+    const [one, two] = [key, other].map((each) => decrypted(each.key, associated, Buffer.concat([nonce, rest])));
     expect(one?.equals(two ?? Buffer.alloc(0))).toBe(false);
 
     // Control: each key opens it when its own commitment stands before it, so padding and label are no obstacle.

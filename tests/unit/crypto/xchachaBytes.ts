@@ -1,4 +1,4 @@
-import { encryptValue, longNonceLength, polyTagLength } from '../../../src/crypto/xchacha.ts';
+import { decryptValue, encryptValue, longNonceLength, polyTagLength, type Take } from '../../../src/crypto/xchacha.ts';
 
 /** Nonce, ciphertext and tag. */
 export function encrypted(
@@ -12,3 +12,10 @@ export function encrypted(
   encrypt(key, nonce, associated, plaintext, sealed, 0);
   return sealed;
 }
+
+/** Of what `encrypted` gives. */
+export function decrypted(key: Uint8Array, associated: Buffer, sealed: Buffer, decrypt = decryptValue): Buffer {
+  return decrypt(key, associated, sealed, 0, copied);
+}
+
+export const copied: Take<Buffer> = (memory, from, to) => Buffer.from(memory.subarray(from, to));

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { unwatchLibsodium, watchedLibsodium, type Watched } from './watchedLibsodium.ts';
-import { encrypted } from './xchachaBytes.ts';
+import { copied, decrypted, encrypted } from './xchachaBytes.ts';
 
 let watched: Watched;
 const key = randomBytes(32);
@@ -16,7 +16,7 @@ function thereAndBack(length: number, associated = none): Buffer {
   const { encryptValue, decryptValue } = watched.xchacha;
   const text = randomBytes(length);
   const sealed = encrypted(key, randomBytes(24), associated, text, encryptValue);
-  expect(decryptValue(key, associated, sealed).equals(text)).toBe(true);
+  expect(decrypted(key, associated, sealed, decryptValue).equals(text)).toBe(true);
   return text;
 }
 
@@ -32,7 +32,7 @@ test('where there is no memory it says so, and goes on with the desk that it has
   watched.full = true;
   expect(() => thereAndBack(70_000)).toThrow('internal');
   thereAndBack(65_536);
-  expect(() => watched.xchacha.decryptValue(key, none, Buffer.alloc(70_000))).toThrow('internal');
+  expect(() => decrypted(key, none, Buffer.alloc(70_000), watched.xchacha.decryptValue)).toThrow('internal');
   watched.full = false;
   thereAndBack(70_000);
   // libsodium's memory itself grows.
@@ -42,7 +42,7 @@ test('where there is no memory it says so, and goes on with the desk that it has
 
 test('a length that no address can count is refused before the desk is given up', () => {
   const endless = Object.defineProperty(Buffer.alloc(40), 'length', { value: 2 ** 31 });
-  expect(() => watched.xchacha.decryptValue(key, none, endless)).toThrow('internal');
+  expect(() => decrypted(key, none, endless, watched.xchacha.decryptValue)).toThrow('internal');
   thereAndBack(100);
 });
 
@@ -62,7 +62,7 @@ test.each([false, true])('key and plaintext are zeros to the last byte afterward
 });
 
 test('no key and nothing of a plaintext stays in libsodium’s memory, on its stack neither', () => {
-  const { encryptValue, decryptValue, decryptsTo } = watched.xchacha;
+  const { encryptValue, decryptValue } = watched.xchacha;
   for (const length of [17, 32, 63, 64, 96, 160, 1_000, 100_010]) {
     const [own, associated, text] = [randomBytes(32), randomBytes(60), randomBytes(length)];
     const sealed = encrypted(own, randomBytes(24), associated, text, encryptValue);
@@ -72,9 +72,8 @@ test('no key and nothing of a plaintext stays in libsodium’s memory, on its st
     changed.writeUInt8(changed.readUInt8(30) ^ 1, 30);
     for (const work of [
       () => encrypted(own, randomBytes(24), associated, text, encryptValue),
-      () => decryptValue(own, associated, sealed),
-      () => decryptsTo(own, associated, sealed, text),
-      () => expect(() => decryptValue(own, associated, changed)).toThrow('integrity_failure'),
+      () => decrypted(own, associated, sealed, decryptValue),
+      () => expect(() => decrypted(own, associated, changed, decryptValue)).toThrow('integrity_failure'),
     ]) {
       work();
       expect(watched.memory().includes(own)).toBe(false);
@@ -88,7 +87,7 @@ test('no key and nothing of a plaintext stays in libsodium’s memory, on its st
 
 test('what is too short is refused before the desk is touched', () => {
   for (const length of [0, 1, 24, 39]) {
-    expect(() => watched.xchacha.decryptValue(key, none, Buffer.alloc(length))).toThrow('integrity_failure');
+    expect(() => decrypted(key, none, Buffer.alloc(length), watched.xchacha.decryptValue)).toThrow('integrity_failure');
     expect(watched.memory().includes(key)).toBe(false);
   }
 });
@@ -97,7 +96,7 @@ test('what would not open again as what it was is not sealed', async () => {
   const { sealValue, openValue } = await import('../../../src/crypto/valueEnvelope.ts');
   const valueKey = { key, commitment: randomBytes(32) };
   const [associated, text] = [randomBytes(9), randomBytes(64)];
-  expect(openValue(valueKey, associated, sealValue(valueKey, associated, text)).equals(text)).toBe(true);
+  expect(openValue(valueKey, associated, sealValue(valueKey, associated, text), copied).equals(text)).toBe(true);
   const flip = (at = 0): void => {
     const memory = watched.memory();
     memory.writeUInt8(memory.readUInt8(at) ^ 1, at);
@@ -125,7 +124,7 @@ test('under another key it says whose key was asked for', async () => {
   const { sealValue, openValue } = await import('../../../src/crypto/valueEnvelope.ts');
   const sealed = sealValue({ key, commitment: randomBytes(32) }, none, none);
   const asked = { key, commitment: randomBytes(32), keyOf: 'id' };
-  expect(() => openValue(asked, none, sealed)).toThrow(
+  expect(() => openValue(asked, none, sealed, copied)).toThrow(
     expect.objectContaining({ code: 'integrity_failure', keyOf: 'id' }),
   );
 });
