@@ -21,7 +21,7 @@ export function pad(plaintext: string | Buffer): Buffer {
 export function paddedTextEnd(bytes: Buffer, from: number, to: number): number {
   let last = to - 1;
   while (last >= from && bytes[last] === 0) last -= 1;
-  const inLastBlock = last >= from && last >= to - paddingBlock;
+  const inLastBlock = last >= Math.max(from, to - paddingBlock);
   if ((to - from) % paddingBlock !== 0 || !inLastBlock || bytes[last] !== mark) {
     throw new VaultError('integrity_failure');
   }

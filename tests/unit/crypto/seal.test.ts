@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { sealEnvelope } from '../../../src/crypto/envelope.ts';
 import { decrypt } from '../../../src/crypto/gcm.ts';
 import { associatedData, type RecordKind, type SealContext } from '../../../src/crypto/label.ts';
-import { pad } from '../../../src/crypto/padding.ts';
+import { pad, paddedTextEnd } from '../../../src/crypto/padding.ts';
 import { dataKey, newDataKeyMaterial, open, seal } from '../../../src/crypto/seal.ts';
 import { VaultError } from '../../../src/errors.ts';
 import { gcmForTwoKeys } from './gcmTwoKeys.ts';
@@ -136,6 +136,11 @@ describe('a sealed value that was changed', () => {
       ['no multiple of 32', Buffer.concat([Buffer.alloc(15), Buffer.of(0x80)])],
     ];
     for (const [what, padded] of bad) expect(() => open(key, context, made(padded)), what).toThrow('integrity_failure');
+    // What stands before it in libsodium's memory is no part of it: here a key that ends in the mark, a text of another.
+    for (const before of [Buffer.of(0x80), good])
+      expect(() => paddedTextEnd(before, before.length, before.length)).toThrow('integrity_failure');
+    expect(() => paddedTextEnd(Buffer.concat([good, Buffer.alloc(32)]), 32, 64)).toThrow('integrity_failure');
+    expect(paddedTextEnd(Buffer.concat([good, good]), 32, 64)).toBe(32);
   });
 });
 
