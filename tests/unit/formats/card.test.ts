@@ -90,6 +90,16 @@ describe('card numbers', () => {
       expect(containsCardData(text), text).toBe(false);
     }
   });
+
+  it('are not hidden by a long number: beside it, in its name, or a secret that it is the value of', () => {
+    const [iban, card] = ['IR300990000000000000000017', '9999990000000014'];
+    expect(containsCardData(iban, 'iban')).toBe(false);
+    for (const text of [`${iban} ${card}`, `${card} ${iban}`, `IR${card}`]) expect(containsCardData(text)).toBe(true);
+    expect(containsCardData(iban, card)).toBe(true);
+    expect(containsCardData(`${card}9`, `card-${card}`)).toBe(true);
+    expect(containsCardData(iban, 'cvv2')).toBe(true);
+    expect(containsCardData('12345678901234567', 'رمز دوم')).toBe(true);
+  });
 });
 
 describe('card secrets', () => {
@@ -126,5 +136,14 @@ describe('card secrets', () => {
     ]) {
       expect(containsCardData(text), text).toBe(false);
     }
+  });
+
+  it('are found by their name, however many names were seen before it, and again', () => {
+    for (let i = 0; i < 600; i++) {
+      expect(containsCardData('123', `member${String.fromCharCode(97 + (i % 26))}${'x'.repeat(i % 40)}`)).toBe(false);
+      expect(containsCardData('123', 'cvv2')).toBe(true);
+      expect(containsCardData('123', 'city')).toBe(false);
+    }
+    expect(containsCardData('123', `${'x'.repeat(60)} cvv2`)).toBe(true);
   });
 });
