@@ -25,7 +25,7 @@ const publish = words.delete('publish');
 words.delete('profile');
 const size = quick ? 1_000 : 10_000;
 const base: Terms = {
-  ...(quick ? { rounds: 3, seconds: 1, warm: 1 } : { rounds: 5, seconds: 2, warm: 3 }),
+  ...(quick ? { rounds: 3, seconds: 1, warm: 1 } : { rounds: 5, seconds: 2, warm: 2 }),
   connections: 32,
   processes: 1,
   judged: true,
