@@ -19,10 +19,10 @@ export function pad(plaintext: string | Buffer): Buffer {
 
 /** Where the text ends that stands padded from `from` up to `to`. Throws `integrity_failure`. */
 export function paddedTextEnd(bytes: Buffer, from: number, to: number): number {
+  const first = Math.max(from, to - paddingBlock);
   let last = to - 1;
-  while (last >= from && bytes[last] === 0) last -= 1;
-  const inLastBlock = last >= Math.max(from, to - paddingBlock);
-  if ((to - from) % paddingBlock !== 0 || !inLastBlock || bytes[last] !== mark) {
+  while (last >= first && bytes[last] === 0) last -= 1;
+  if ((to - from) % paddingBlock !== 0 || last < first || bytes[last] !== mark) {
     throw new VaultError('integrity_failure');
   }
   return last;

@@ -52,7 +52,7 @@ export function openValue<T>(key: ValueKey, associated: Buffer, sealed: Buffer, 
 /** Throws `integrity_failure` for what is not in this format, or under another key. */
 function expectCommitted({ commitment, keyOf }: ValueKey, sealed: Buffer): void {
   if (sealed.length < valueOverhead || sealed[0] !== valueFormat) throw new VaultError('integrity_failure');
-  // As `timingSafeEqual` does, without the view it would want of every value.
+  // No early exit, as in `timingSafeEqual`, and without the view that it would want of every value.
   let different = commitment.length ^ commitmentLength;
   for (let i = 0; i < commitmentLength; i++) different |= (sealed[commitmentAt + i] ?? 0) ^ (commitment[i] ?? 0);
   if (different !== 0) throw new VaultError('integrity_failure', [], undefined, false, keyOf);

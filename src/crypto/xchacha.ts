@@ -116,7 +116,7 @@ function findBlockOnStack(): number {
   sealOn(d, 0, bytes.length);
   opensOn(d, 0, bytes.length);
   sodium.HEAPU8.fill(0, d.key, d.plaintext + bytes.length);
-  const found = Buffer.from(sodium.HEAPU8.buffer).indexOf(bytes);
+  const found = memoryNow().indexOf(bytes);
   if (found < 0) throw new VaultError('internal');
   return found;
 }
@@ -147,11 +147,14 @@ export function encryptValue(
   }
 }
 
-/** Makes what its caller gets of what was opened: of the bytes from `from` up to `to`, which are wiped when it returns. */
+/**
+ * Turns what was opened, the bytes from `from` up to `to`, into what the caller is given. Keeps nothing of `memory`, which is wiped
+ * when it returns, and opens and seals nothing itself.
+ */
 export type Take<T> = (memory: Buffer, from: number, to: number) => T;
 
 /**
- * `sealed`: nonce, ciphertext and tag from `at` on, 64 at most. Throws `integrity_failure`; nothing of the plaintext is released
+ * `sealed`: nonce, ciphertext and tag, from `at` on, behind a front that has room on the desk. Throws `integrity_failure`; nothing of the plaintext is released
  * before the tag is checked.
  */
 export function decryptValue<T>(key: Uint8Array, associated: Buffer, sealed: Buffer, at: number, take: Take<T>): T {

@@ -1,6 +1,6 @@
 /**
  * Finds what a shop may never keep: card numbers, and CVV2, second passwords and expiry dates near digits. Every
- * pattern looks a bounded way from where it starts, so the time is linear in the text.
+ * pattern is anchored or looks a bounded way from where it starts, so the time is linear in the text.
  */
 import { foldLetters } from './text.ts';
 
@@ -9,6 +9,7 @@ const presentationForms = /[\uFB50-\uFDCF\uFE70-\uFEFC\uFF01-\uFF5E]/g;
 
 // References are often UUIDs, and one in some hundreds has sixteen digits in a row by chance (RFC 9562: version, variant).
 const uuids = /\b[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\b/gi;
+const anyDigit = /[0-9۰-۹٠-٩０-９]/;
 // An account's number, a parcel's: whoever has one sends it with each record.
 const longRun = /^[A-Za-z]*\d{17,}$/;
 // A run is digits, spaces and dashes; 20 to 24 digits are a postal tracking number and are never cut into sixteens.
@@ -27,7 +28,8 @@ const secretNearDigits = new RegExp(`\\d{3}${secret}|${secret}\\D{0,14}\\d\\D{0,
  * what it is the value of before it, a secret is found as «cvv2: 123» too.
  */
 export function containsCardData(text: string, name = ''): boolean {
-  const [own, named] = [glance(text), glanceAtName(name)];
+  if (!anyDigit.test(text) && !anyDigit.test(name)) return false;
+  const [own, named] = [glance(text), glance(name)];
   const digits = own.digits + named.digits;
   const maySpellSecret = isAnySecretIn(own.letters | named.letters);
   if (digits === 0 || (digits < 16 && !maySpellSecret)) return false;
@@ -72,20 +74,6 @@ function glance(text: string): Glance {
     else if (unit >= 0xfb50) letters |= bit.form;
   }
   return { digits, letters };
-}
-
-const names = new Map<string, Glance>();
-const mostNames = 256;
-
-/** Members' names are the same in every body; when so many are known, it begins anew. */
-function glanceAtName(name: string): Glance {
-  const known = names.get(name);
-  if (known !== undefined) return known;
-  const glanced = glance(name);
-  if (name.length > 40) return glanced;
-  if (names.size >= mostNames) names.clear();
-  names.set(name, glanced);
-  return glanced;
 }
 
 /** ASCII, Persian, Arabic, full width. */

@@ -61,6 +61,10 @@ test.each([false, true])('key and plaintext are zeros to the last byte afterward
   }
 });
 
+const refuses = (): never => {
+  throw new Error('refused');
+};
+
 test('no key and nothing of a plaintext stays in libsodium’s memory, on its stack neither', () => {
   const { encryptValue, decryptValue } = watched.xchacha;
   for (const length of [17, 32, 63, 64, 96, 160, 1_000, 100_010]) {
@@ -74,6 +78,7 @@ test('no key and nothing of a plaintext stays in libsodium’s memory, on its st
       () => encrypted(own, randomBytes(24), associated, text, encryptValue),
       () => decrypted(own, associated, sealed, decryptValue),
       () => expect(() => decrypted(own, associated, changed, decryptValue)).toThrow('integrity_failure'),
+      () => expect(() => decryptValue(own, associated, sealed, 0, refuses)).toThrow('refused'),
     ]) {
       work();
       expect(watched.memory().includes(own)).toBe(false);
@@ -113,11 +118,43 @@ test('what would not open again as what it was is not sealed', async () => {
       return done;
     },
     () => 0,
+    ...[40, text.length - 1].map((at) => (real: (...all: number[]) => number, all: readonly number[]) => {
+      flip((all[2] ?? 0) + at);
+      return real(...all);
+    }),
   ];
   for (const fault of faults) {
     watched.encrypt = fault;
     expect(() => sealValue(valueKey, associated, text)).toThrow('integrity_failure');
   }
+});
+
+test('a commitment is compared whole: each byte by itself, and its length', async () => {
+  const { sealValue, openValue } = await import('../../../src/crypto/valueEnvelope.ts');
+  const commitment = randomBytes(32);
+  const sealed = sealValue({ key, commitment }, none, randomBytes(32));
+  expect(openValue({ key, commitment }, none, sealed, copied)).toHaveLength(32);
+  // The same bit of two bytes: what differs cancels out where it is summed up wrongly.
+  for (const [a, b] of [
+    [0, 1],
+    [3, 31],
+    [16, 17],
+  ] as const) {
+    const other = Buffer.from(commitment);
+    for (const at of [a, b]) other.writeUInt8(other.readUInt8(at) ^ 4, at);
+    expect(() => openValue({ key, commitment: other }, none, sealed, copied)).toThrow('integrity_failure');
+  }
+  for (const other of [
+    commitment.subarray(1),
+    commitment.subarray(0, 31),
+    Buffer.concat([commitment, Buffer.alloc(1)]),
+  ])
+    expect(() => openValue({ key, commitment: other }, none, sealed, copied)).toThrow('integrity_failure');
+  const ending = Buffer.concat([randomBytes(31), Buffer.alloc(1)]);
+  const endsInZero = sealValue({ key, commitment: ending }, none, randomBytes(32));
+  expect(() => openValue({ key, commitment: ending.subarray(0, 31) }, none, endsInZero, copied)).toThrow(
+    'integrity_failure',
+  );
 });
 
 test('under another key it says whose key was asked for', async () => {

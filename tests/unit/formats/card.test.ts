@@ -103,6 +103,18 @@ describe('card numbers', () => {
 });
 
 describe('card secrets', () => {
+  it('are found by a digit of any script, in the value or in the name', () => {
+    for (const digits of ['123', persian('123'), arabic('123'), fullWidth('123')]) {
+      expect(containsCardData(digits, 'cvv2'), digits).toBe(true);
+      expect(containsCardData(`cvv ${digits}`), digits).toBe(true);
+      expect(containsCardData('', `cvv ${digits}`), digits).toBe(true);
+      expect(containsCardData('', `رمز دوم ${digits}`), digits).toBe(true);
+    }
+    for (const digit of '0123456789۰۱۲۳۴۵۶۷۸۹٠١٢٣٤٥٦٧٨٩０１２３４５６７８９')
+      expect(containsCardData(digit.repeat(3), 'cvv'), digit).toBe(true);
+    expect(containsCardData('', 'cvv')).toBe(false);
+  });
+
   it('are found near digits, in any letters and case', () => {
     for (const text of [
       'cvv2: 123',
@@ -136,14 +148,5 @@ describe('card secrets', () => {
     ]) {
       expect(containsCardData(text), text).toBe(false);
     }
-  });
-
-  it('are found by their name, however many names were seen before it, and again', () => {
-    for (let i = 0; i < 600; i++) {
-      expect(containsCardData('123', `member${String.fromCharCode(97 + (i % 26))}${'x'.repeat(i % 40)}`)).toBe(false);
-      expect(containsCardData('123', 'cvv2')).toBe(true);
-      expect(containsCardData('123', 'city')).toBe(false);
-    }
-    expect(containsCardData('123', `${'x'.repeat(60)} cvv2`)).toBe(true);
   });
 });
