@@ -15,9 +15,9 @@ import { vaultWorks, type VaultWork } from './vaultWorks.ts';
 
 /**
  * `npm run bench`, or `npm run bench -- quick`: the service as shipped against the floor, real processes on one embedded
- * PostgreSQL, in interleaved rounds. Ratios within a run are what counts; rates alone mean nothing. `quick` runs what has a figure
- * to reach. Further words choose the works whose names hold them (`npm run bench -- quick create`); `publish` writes the results into docs/ as well; `overload`,
- * `growth`, `tenants` and `balancer` are other benchmarks, each in a file of its name.
+ * PostgreSQL, in interleaved rounds. Ratios within a run are what counts; rates alone mean nothing. `quick` runs what has a
+ * figure to reach. Further words choose the works whose names hold them (`npm run bench -- quick create`); `publish` writes the
+ * results into docs/ as well; `overload`, `growth`, `tenants` and `balancer` are other benchmarks, each in a file of its name.
  */
 const words = new Set(process.argv.slice(2));
 const quick = words.delete('quick');
