@@ -154,8 +154,8 @@ export function encryptValue(
 export type Take<T> = (memory: Buffer, from: number, to: number) => T;
 
 /**
- * `sealed`: nonce, ciphertext and tag, from `at` on, behind a front that has room on the desk. Throws `integrity_failure`; nothing of the plaintext is released
- * before the tag is checked.
+ * `sealed`: nonce, ciphertext and tag, from `at` on, behind a front that has room on the desk. Throws `integrity_failure`; nothing of
+ * the plaintext is released before the tag is checked.
  */
 export function decryptValue<T>(key: Uint8Array, associated: Buffer, sealed: Buffer, at: number, take: Take<T>): T {
   const length = sealed.length - at - longNonceLength - polyTagLength;

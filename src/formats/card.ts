@@ -32,7 +32,7 @@ export function containsCardData(text: string, name = ''): boolean {
   const [own, named] = [glance(text), glance(name)];
   const digits = own.digits + named.digits;
   const maySpellSecret = isAnySecretIn(own.letters | named.letters);
-  if (digits === 0 || (digits < 16 && !maySpellSecret)) return false;
+  if (digits < 16 && !maySpellSecret) return false;
   if (named.digits === 0 && !maySpellSecret && longRun.test(text)) return false;
   const whole = name === '' ? text : `${name}: ${text}`;
   const written = digits >= 16 ? whole.replace(uuids, ' ') : whole;
