@@ -71,26 +71,21 @@ function sealUnder(key: ValueKey, associated: Buffer, plaintext: string | Buffer
 
 /** Opens texts of one record, as `open` does. */
 export function openerOf(key: DataKey, context: RecordContext): (field: string, sealed: Buffer) => string {
-  const record = recordLabel(context, valueFormat);
-  return (field, sealed) => openUnder(key, context, record, field, sealed, asText);
+  return opener(key, context, asText);
 }
 
 /** Throws `integrity_failure`, whatever was wrong with it. */
 export function open(key: DataKey, context: SealContext, sealed: Buffer): Buffer {
-  return openUnder(key, context, recordLabel(context, valueFormat), context.field, sealed, asBytes);
+  return opener(key, context, asBytes)(context.field, sealed);
 }
 
-function openUnder<T>(
-  key: DataKey,
-  context: RecordContext,
-  record: Buffer,
-  field: string,
-  sealed: Buffer,
-  take: Take<T>,
-): T {
-  if (sealed[0] !== envelopeFormat) return openValue(key, withField(record, field), sealed, take);
-  const padded = openEnvelope(key.former(), withField(recordLabel(context, envelopeFormat), field), sealed);
-  return take(padded, 0, padded.length);
+function opener<T>(key: DataKey, context: RecordContext, take: Take<T>): (field: string, sealed: Buffer) => T {
+  const record = recordLabel(context, valueFormat);
+  return (field, sealed) => {
+    if (sealed[0] !== envelopeFormat) return openValue(key, withField(record, field), sealed, take);
+    const padded = openEnvelope(key.former(), withField(recordLabel(context, envelopeFormat), field), sealed);
+    return take(padded, 0, padded.length);
+  };
 }
 
 const asText: Take<string> = (padded, from, to) => padded.toString('utf8', from, paddedTextEnd(padded, from, to));

@@ -7,8 +7,13 @@ export function rounds(ms: number, work: () => Promise<unknown>): () => void {
   const round = async (): Promise<void> => {
     if (isWorking) return;
     isWorking = true;
-    await work().catch(() => undefined);
-    isWorking = false;
+    try {
+      await work();
+    } catch {
+      // The next one makes up for it.
+    } finally {
+      isWorking = false;
+    }
   };
   const timer = setInterval(() => void round(), ms).unref();
   return () => clearInterval(timer);

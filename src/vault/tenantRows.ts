@@ -10,12 +10,12 @@ export async function keysIfAny(keyring: Keyring, tenantId: string): Promise<Ten
 }
 
 /** `keys`: undefined where they are not to be had; then the row comes again with the next. */
-type Take<Row> = (row: Row, keys: TenantKeys | undefined) => void;
+type TakeIn<Row> = (row: Row, keys: TenantKeys | undefined) => void;
 
 /** Takes in rows of many tenants, in their order, each with its tenant's keys, which are asked for once. */
 export function rowsByKeys<Row extends { readonly tenantId: string }>(nameOf: (row: Row) => string) {
   let unlearnt: ReadonlyMap<string, Row> = new Map();
-  return async (keyring: Keyring, rows: readonly Row[], take: Take<Row>): Promise<void> => {
+  return async (keyring: Keyring, rows: readonly Row[], takeIn: TakeIn<Row>): Promise<void> => {
     const asked = new Map<string, TenantKeys | undefined>();
     const later = new Map<string, Row>();
     for (const row of [...unlearnt.values(), ...rows]) {
@@ -23,7 +23,7 @@ export function rowsByKeys<Row extends { readonly tenantId: string }>(nameOf: (r
       if (!asked.has(tenantId)) asked.set(tenantId, await keysIfAny(keyring, tenantId));
       const keys = asked.get(tenantId);
       if (keys === undefined) later.set(nameOf(row), row);
-      take(row, keys);
+      takeIn(row, keys);
     }
     unlearnt = later;
   };

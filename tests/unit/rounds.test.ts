@@ -22,3 +22,14 @@ test('one at a time, whatever became of the one before, until they are stopped',
   await vi.advanceTimersByTimeAsync(1_000);
   expect(begun).toHaveLength(2);
 });
+
+test('work that throws before it gives a promise is begun again too', async () => {
+  let begun = 0;
+  const stop = rounds(100, () => {
+    begun += 1;
+    throw new Error('at once');
+  });
+  await vi.advanceTimersByTimeAsync(350);
+  stop();
+  expect(begun).toBe(3);
+});
