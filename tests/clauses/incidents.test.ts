@@ -135,6 +135,13 @@ clause(
       const { items } = made(await (await client('dpo', 'staff-9')).get('/v1/anomalies?limit=100'), 200);
       return items.filter((one: { actor?: string }) => one.actor === actor);
     };
+    /** The next such time of day (UTC): windows of counting end between, and never under the steps that follow. */
+    const advanceTo = (hours: number, minutes: number) => {
+      const now = vault.vault.now();
+      const then = new Date(now).setUTCHours(hours, minutes, 0, 0);
+      vault.advance((then > now ? then : then + 24 * hour) - now);
+    };
+    advanceTo(6, 30);
     await found('nobody');
     const { monitoring } = profile;
     if (monitoring === undefined) throw new Error('C10 watches nothing');
@@ -148,9 +155,7 @@ clause(
     expect(await heard(stage, burst.id)).toMatchObject([{ kind: 'anomaly.found', alarm: true }]);
 
     // Half past ten at night in Tehran: thirty reads in full are out of hours, and so many in an hour are many.
-    const now = vault.vault.now();
-    const night = new Date(now).setUTCHours(19, 0, 0, 0);
-    vault.advance((night > now ? night : night + 24 * hour) - now);
+    advanceTo(19, 0);
     const { id: customerId } = await stage.person();
     const closesAt = new Date(vault.vault.now() + hour).toISOString();
     const ticket = { kind: 'ticket', customerId, grantee: { role: 'support' }, closesAt };
