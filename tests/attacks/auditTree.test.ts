@@ -140,7 +140,7 @@ describe('integrators', () => {
     await integrate();
     await fillLeaves(vault, 2);
     for (const other of others) {
-      other.advance(vault.vault.now() - Date.now());
+      other.advance(vault.vault.now() - other.vault.now());
       await integrate(other);
     }
     // It has leaves to integrate still: the first one leads.

@@ -135,7 +135,7 @@ clause(
       const { items } = made(await (await client('dpo', 'staff-9')).get('/v1/anomalies?limit=100'), 200);
       return items.filter((one: { actor?: string }) => one.actor === actor);
     };
-    /** The next such time of day (UTC): windows of counting end between, and never under the steps that follow. */
+    /** The next such time of day (UTC), so that no window ends under the steps that follow. */
     const advanceTo = (hours: number, minutes: number) => {
       const now = vault.vault.now();
       const then = new Date(now).setUTCHours(hours, minutes, 0, 0);

@@ -12,6 +12,7 @@ import {
   newOrder,
   newParcel,
   newPerson,
+  nextMorning,
   statuses,
   type Person,
 } from '../support/work.ts';
@@ -37,7 +38,8 @@ beforeAll(async () => {
     fullReadsPerActorPerDay: { support: ceiling, courier: 2 },
     fullReadsPerClientPerDay: { courier: 4 },
   };
-  vault = await startVault({ profileText: stringify({ ...profile, readCeilings }, { aliasDuplicateObjects: false }) });
+  const profileText = stringify({ ...profile, readCeilings }, { aliasDuplicateObjects: false });
+  vault = await startVault({ profileText, startsAt: nextMorning() });
   beside = await startVault({ beside: vault });
   shop = await vault.client('shop_backend');
   dpo = await vault.client('dpo');

@@ -71,6 +71,8 @@ export interface TestVaultOptions extends Pick<
   readonly beside?: TestVault;
   /** Instead of one in the run's PostgreSQL. Dropped by `stop`, like that one. */
   readonly database?: TestDatabase;
+  /** What its clock says at first (Unix time, ms). When absent what the vault beside it says, or the machine's own. */
+  readonly startsAt?: number;
   readonly wrapDatabase?: (db: Database) => Database;
   /** Where messages go; taken and forgotten when absent. Nothing goes out by itself: tests call `sendDue`. */
   readonly senders?: Senders;
@@ -93,6 +95,7 @@ export async function startVault(options: TestVaultOptions = {}): Promise<TestVa
     wrapDatabase = (db) => db,
     senders = { sms: quiet, email: quiet, webhook: quietWebhook },
     database: shared,
+    startsAt = beside?.vault.now(),
     ...httpOptions
   } = options;
   const database = shared ?? beside?.db ?? (await testDatabase());
@@ -102,7 +105,7 @@ export async function startVault(options: TestVaultOptions = {}): Promise<TestVa
   const db = wrapDatabase(openDatabase({ connectionString: database.serviceUrl, max: 10 }));
   const logLines: string[] = [];
   const log = createLog({ level: 'info', destination: { write: (line) => logLines.push(line) } });
-  const clock = { offset: 0 };
+  const clock = { offset: startsAt === undefined ? 0 : startsAt - Date.now() };
   const now = () => Date.now() + clock.offset;
   const issuer = beside?.vault.issuer ?? 'https://vault.example.com';
   const vault = openVault({ db, keys, issuer, now, log, senders });
