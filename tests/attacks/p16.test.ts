@@ -50,7 +50,7 @@ let integrate: ReturnType<typeof openIntegrator>;
 const people = synthetic(1601);
 
 beforeAll(async () => {
-  vault = await startVault();
+  vault = await startVault({ clock: 'machine' });
   beside = await startVault({ beside: vault });
   shop = await vault.client('shop_backend');
   integrate = openIntegrator(vault.vault);

@@ -14,7 +14,7 @@ let person: Person;
 const people = synthetic(221);
 
 beforeAll(async () => {
-  vault = await startVault();
+  vault = await startVault({ clock: 'machine' });
   desk = await legalDesk(vault, 223);
   shop = desk.shop;
   courier = await vault.client('courier');

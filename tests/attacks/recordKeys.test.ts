@@ -53,7 +53,7 @@ let released: string;
 const people = synthetic(1607);
 
 beforeAll(async () => {
-  vault = await startVault();
+  vault = await startVault({ clock: 'machine' });
   beside = await startVault({ beside: vault });
   shop = await openShop(vault, vault, 1608);
   backend = shop.staff.shop_backend;

@@ -153,7 +153,7 @@ const clientChanges = [
   ['carrier_profile', `carrier_profile = 'tipax'`],
   ['version', `version = version + 1`],
   ['created_at', `created_at = created_at - interval '1 ms'`],
-  ['disabled_at', `disabled_at = now() + interval '1 day'`],
+  ['disabled_at', `disabled_at = now() + interval '9 days'`],
   ['disabled_at', `disabled_at = 'infinity'`],
   ['mac', `mac = set_byte(mac, 31, get_byte(mac, 31) # 1)`],
   ['mac', `mac = substr(mac, 1, 31)`],
@@ -340,7 +340,7 @@ describe('a client secret', () => {
     const client = await enrol();
     const old = await secretOf(client.id);
     const { secret } = made(await vault.admin.post(`/v1/clients/${client.id}/secret`, { overlapSeconds: 0 }));
-    for (const set of ['expires_at = null', `expires_at = now() + interval '1 day'`]) {
+    for (const set of ['expires_at = null', `expires_at = now() + interval '9 days'`]) {
       await changed('client_secrets', old, set, async () => {
         expect(await attempt(client)).toEqual(invalid);
         expect(await attempt({ ...client, secret })).toEqual(served);

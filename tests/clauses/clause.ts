@@ -6,7 +6,7 @@ import { webhookSender } from '../../src/sending/webhookSender.ts';
 import { customerUnder } from '../support/profiles.ts';
 import { login, startVault, type TestClient, type TestVault } from '../support/vault.ts';
 import { isFirm, linkedFirm, undertaken, undertakes } from '../support/undertakings.ts';
-import { made, newPerson, nextMorning, type Person } from '../support/work.ts';
+import { made, newPerson, type Person } from '../support/work.ts';
 import { shipped, type ShippedName } from '../unit/policy/shipped.ts';
 
 /** A vault that runs the policy whose clause is shown, with what most tests need of it. */
@@ -82,7 +82,7 @@ export function clause(id: string, facts: ClauseFacts, show: (stage: Stage) => P
 async function openHouse(first: ShippedName): Promise<House> {
   const sent = { sms: [] as Outgoing[], email: [] as Outgoing[] };
   const senders = { sms: keeping(sent.sms), email: keeping(sent.email), webhook: webhookSender([]) };
-  return { vault: await startVault({ profile: first, senders, startsAt: nextMorning() }), first, sent };
+  return { vault: await startVault({ profile: first, senders }), first, sent };
 }
 
 async function openStage(name: ShippedName): Promise<Stage> {

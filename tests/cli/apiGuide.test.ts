@@ -21,7 +21,7 @@ describe.skipIf(!hasCurl)('what a newcomer types, from the first command to the 
   let vault: TestVault;
   let integrating: NodeJS.Timeout;
   beforeAll(async () => {
-    vault = await startVault();
+    vault = await startVault({ clock: 'machine' });
     // As a serving process does: the log has a head before the guide asks for it.
     const integrate = openIntegrator(vault.vault);
     await integrate();

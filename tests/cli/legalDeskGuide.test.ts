@@ -21,7 +21,7 @@ describe.skipIf(!hasOpenssl || !hasCurl)(
     const place = workshop();
     let vault: TestVault;
     beforeAll(async () => {
-      vault = await startVault();
+      vault = await startVault({ clock: 'machine' });
       const { id: clientId, secret: clientSecret } = vault.admin;
       await place.run('mkdir', ['-p', 'data/keys']);
       place.write('data/first-run.json', JSON.stringify({ clientId, clientSecret }));

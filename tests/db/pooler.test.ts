@@ -26,7 +26,7 @@ beforeAll(async () => {
   pooler = await startPgbouncer([place.serviceUrl, place.ownerUrl]);
   shared = pooler.through(place.serviceUrl, 'transaction');
   const wrapDatabase = (db: Database): Database => ({ ...db, prepare: false });
-  vault = await startVault({ database: { ...place, serviceUrl: shared }, wrapDatabase });
+  vault = await startVault({ clock: 'machine', database: { ...place, serviceUrl: shared }, wrapDatabase });
   second = await startVault({ beside: vault, wrapDatabase });
 });
 afterAll(async () => {

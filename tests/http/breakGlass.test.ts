@@ -4,17 +4,7 @@ import { sweepErasures } from '../../src/vault/erasure.ts';
 import { raiseDueEvents } from '../../src/vault/dueEvents.ts';
 import { undertaken } from '../support/undertakings.ts';
 import { startVault, type Answer, type TestClient, type TestVault } from '../support/vault.ts';
-import {
-  atDatabase,
-  bytesOf,
-  hour,
-  leavesOf,
-  made,
-  newPerson,
-  nextMorning,
-  statuses,
-  type Person,
-} from '../support/work.ts';
+import { atDatabase, bytesOf, hour, leavesOf, made, newPerson, statuses, type Person } from '../support/work.ts';
 import { customerUnder } from '../support/profiles.ts';
 import { shipped } from '../unit/policy/shipped.ts';
 import { expectRefusal } from './legalDesk.ts';
@@ -29,7 +19,7 @@ let dpo: TestClient;
 const people = synthetic(611);
 
 beforeAll(async () => {
-  vault = await startVault({ profile: 'citra', startsAt: nextMorning() });
+  vault = await startVault({ profile: 'citra' });
   [shop, admin, dpo] = [
     await vault.client('shop_backend'),
     await vault.admin.as('root-1'),

@@ -249,7 +249,7 @@ describe('P12: the gate is passed by an approved order alone', () => {
       vault,
       `update amanat.legal_orders
           set status = 'approved', decided_by = $2, decided_actor = 'staff-2', approvals = 1,
-              approval_expires = now() + interval '1 day'
+              approval_expires = now() + interval '9 days'
         where id = $1`,
       [id, desk.approver.id],
     );

@@ -14,7 +14,7 @@ let person: Person;
 const people = synthetic(47);
 
 beforeAll(async () => {
-  vault = await startVault();
+  vault = await startVault({ clock: 'machine' });
   shop = await vault.client('shop_backend');
   person = await newPerson(shop, people.naturalCustomer());
 });

@@ -85,7 +85,7 @@ beforeAll(async () => {
     smtp: `smtp://127.0.0.1:${addressOf(mailServer.server)}`,
     sms: `http://127.0.0.1:${addressOf(gateway)}/send`,
   };
-  vault = await startVault({ senders: senders() });
+  vault = await startVault({ clock: 'machine', senders: senders() });
   beside = await startVault({ beside: vault, senders: senders() });
   shop = await vault.client('shop_backend');
   marketing = await vault.client('marketing');

@@ -316,7 +316,7 @@ describe('grants that a new version forbids', () => {
 
 describe('who edits the tables', () => {
   test('brings no version into force: a forged notice counts for nothing and is told', async () => {
-    const side = await openSide();
+    const side = await openSide({ clock: 'machine' });
     made(await publish(side, noPhones));
     const row = (number: number, mac: string) =>
       atDatabase(

@@ -12,7 +12,6 @@ import {
   newOrder,
   newParcel,
   newPerson,
-  nextMorning,
   statuses,
   type Person,
 } from '../support/work.ts';
@@ -38,8 +37,7 @@ beforeAll(async () => {
     fullReadsPerActorPerDay: { support: ceiling, courier: 2 },
     fullReadsPerClientPerDay: { courier: 4 },
   };
-  const profileText = stringify({ ...profile, readCeilings }, { aliasDuplicateObjects: false });
-  vault = await startVault({ profileText, startsAt: nextMorning() });
+  vault = await startVault({ profileText: stringify({ ...profile, readCeilings }, { aliasDuplicateObjects: false }) });
   beside = await startVault({ beside: vault });
   shop = await vault.client('shop_backend');
   dpo = await vault.client('dpo');

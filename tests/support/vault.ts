@@ -71,8 +71,8 @@ export interface TestVaultOptions extends Pick<
   readonly beside?: TestVault;
   /** Instead of one in the run's PostgreSQL. Dropped by `stop`, like that one. */
   readonly database?: TestDatabase;
-  /** What its clock says at first (Unix time, ms). When absent what the vault beside it says, or the machine's own. */
-  readonly startsAt?: number;
+  /** The machine's own time, for a test that holds the vault against another clock: that of PostgreSQL, of a process, of HTTP. */
+  readonly clock?: 'machine';
   readonly wrapDatabase?: (db: Database) => Database;
   /** Where messages go; taken and forgotten when absent. Nothing goes out by itself: tests call `sendDue`. */
   readonly senders?: Senders;
@@ -86,6 +86,12 @@ const quietWebhook: WebhookSender = {
   close: () => undefined,
 };
 
+/**
+ * Ten in the morning in Tehran, on the next day of UTC (Unix time, ms): no window that the vault counts by ends under a test,
+ * whenever it runs.
+ */
+const nextMorning = (): number => new Date(Date.now() + 86_400_000).setUTCHours(6, 30, 0, 0);
+
 /** A whole vault over real PostgreSQL, real keys and real HTTP on a free port, with one tenant. */
 export async function startVault(options: TestVaultOptions = {}): Promise<TestVault> {
   const {
@@ -95,7 +101,7 @@ export async function startVault(options: TestVaultOptions = {}): Promise<TestVa
     wrapDatabase = (db) => db,
     senders = { sms: quiet, email: quiet, webhook: quietWebhook },
     database: shared,
-    startsAt = beside?.vault.now(),
+    clock: kind,
     ...httpOptions
   } = options;
   const database = shared ?? beside?.db ?? (await testDatabase());
@@ -105,7 +111,7 @@ export async function startVault(options: TestVaultOptions = {}): Promise<TestVa
   const db = wrapDatabase(openDatabase({ connectionString: database.serviceUrl, max: 10 }));
   const logLines: string[] = [];
   const log = createLog({ level: 'info', destination: { write: (line) => logLines.push(line) } });
-  const clock = { offset: startsAt === undefined ? 0 : startsAt - Date.now() };
+  const clock = { offset: kind === 'machine' ? 0 : (beside?.vault.now() ?? nextMorning()) - Date.now() };
   const now = () => Date.now() + clock.offset;
   const issuer = beside?.vault.issuer ?? 'https://vault.example.com';
   const vault = openVault({ db, keys, issuer, now, log, senders });

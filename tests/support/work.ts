@@ -15,9 +15,6 @@ import { clientOf, login, type Answer, type TestClient, type TestVault } from '.
 export const hour = 3_600_000;
 export const day = 24 * hour;
 
-/** Ten in the morning in Tehran, on the next day of UTC: what begins then sees no hour and no day end that the vault counts by. */
-export const nextMorning = (): number => new Date(Date.now() + day).setUTCHours(6, 30, 0, 0);
-
 /** The answer's body, or a failure that tells what came instead. */
 export function made(answer: Answer, status = 201): any /* oxlint-disable-line typescript/no-explicit-any */ {
   if (answer.status !== status) throw new Error(`expected ${status}: ${answer.status} ${answer.text}`);
