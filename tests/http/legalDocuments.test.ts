@@ -148,7 +148,7 @@ describe('a scan', () => {
     const sent = pdf(most);
     const before = await settledBytes();
     let highest = 0;
-    const watch = setInterval(() => (highest = Math.max(highest, liveBytes() - before)), 20);
+    const watch = setInterval(() => (highest = Math.max(highest, liveBytes() - before)), 100);
     const made = await streamed(id, sent, []);
     clearInterval(watch);
     expect(made.status, made.text).toBe(201);

@@ -9,13 +9,18 @@ export const kalak: Profile = parseProfile(kalakText);
 /** RFC 6901 pointers into the file and what to put there; undefined takes the member away. */
 export type Edits = Readonly<Record<string, unknown>>;
 
-// Aliased cells are one object in memory: a copy through JSON makes each its own, so that an edit touches one place.
-const jsonOf = (text: string): string => JSON.stringify(parse(text, { merge: true, maxAliasCount: 200 }));
-const asJson = jsonOf(kalakText);
+const read = new Map<string, string>();
+
+/** Aliased cells are one object in memory: a copy through JSON makes each its own, so that an edit touches one place. */
+function jsonOf(text: string): string {
+  const known = read.get(text) ?? JSON.stringify(parse(text, { merge: true, maxAliasCount: 200 }));
+  read.set(text, known);
+  return known;
+}
 
 /** The file's data with something changed; kalak's, or another text's. */
-export function edited(edits: Edits, text?: string): unknown {
-  const draft: unknown = JSON.parse(text === undefined ? asJson : jsonOf(text));
+export function edited(edits: Edits, text = kalakText): unknown {
+  const draft: unknown = JSON.parse(jsonOf(text));
   for (const [pointer, value] of Object.entries(edits)) put(draft, pointer.split('/').slice(1), value);
   return draft;
 }
